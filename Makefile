@@ -1,0 +1,76 @@
+# Ridge - the two commands of a newcomer are `make demo` and `make test`; `make help` lists the rest.
+B     ?= build
+MESON ?= meson
+J     ?= 2
+PACKAGES = gcc meson ninja-build pkg-config libnanopb-dev libjansson-dev libzip-dev zlib1g-dev libhwloc-dev libcmocka-dev
+# Sanitizer builds need clang's runtime, coverage needs gcovr; `make setup-dev` brings them.
+DEV_PACKAGES = clang libclang-rt-14-dev llvm clang-format clang-tidy gcovr valgrind
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev build demo test check-all bench fuzz cover lint fmt install clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install the build's Debian packages that are missing
+	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	 if [ -n "$$missing" ]; then echo "installing:" $$missing; $(SUDO) apt-get update -qq && \
+	   DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+setup-dev: setup ## ... and those of sanitizers, fuzzing and coverage
+	@missing=$$(for p in $(DEV_PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	 if [ -n "$$missing" ]; then echo "installing:" $$missing; $(SUDO) apt-get update -qq && \
+	   DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+# Configures once, and again when a file came or went.
+define configure
+	@mkdir -p $(1); find src cmd data test fuzz bench tools -type f 2>/dev/null | LC_ALL=C sort > $(1)/.files.new; \
+	 if [ ! -f $(1)/build.ninja ]; then $(2) $(MESON) setup $(1) $(3) >$(1)/setup.log 2>&1 || { cat $(1)/setup.log; exit 1; }; \
+	 elif ! cmp -s $(1)/.files.new $(1)/.files; then $(MESON) setup --reconfigure $(1) >$(1)/setup.log 2>&1 || { cat $(1)/setup.log; exit 1; }; fi; \
+	 mv $(1)/.files.new $(1)/.files
+endef
+
+build: setup ## compile the program and the library
+	$(call configure,$(B),,)
+	@ninja -C $(B) -j$(J) --quiet
+
+demo: build ## the main job on a bundled model and on zoo:resnet50
+	@tools/demo.sh $(B)/ridge
+
+test: build ## all tests
+	@meson test -C $(B) --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
+
+check-all: setup-dev test ## tests under gcc and clang, address + undefined sanitizers, out of memory, short fuzzing
+	$(call configure,$(B)-clang,CC=clang,-Dbuildtype=debug)
+	@ninja -C $(B)-clang -j$(J) --quiet && meson test -C $(B)-clang --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
+	$(call configure,$(B)-asan,CC=clang,-Dbuildtype=debug -Db_sanitize=address$(comma)undefined -Db_lundef=false)
+	@ninja -C $(B)-asan -j$(J) --quiet && meson test -C $(B)-asan --print-errorlogs --num-processes $(J) --no-rebuild --timeout-multiplier 6 | tools/count.sh
+	@$(MAKE) --no-print-directory fuzz SECONDS_EACH=30
+comma := ,
+
+bench: setup ## DESIGN's numbers: import, forecast, whole process, side by side
+	$(call configure,$(B)-release,,-Dbuildtype=release -Dbench=true)
+	@ninja -C $(B)-release -j$(J) --quiet && tools/bench.sh $(B)-release
+
+SECONDS_EACH ?= 60
+fuzz: setup-dev ## every fuzz target for SECONDS_EACH seconds
+	$(call configure,$(B)-fuzz,CC=clang,-Dbuildtype=debugoptimized -Dfuzz=true -Db_sanitize=address$(comma)undefined -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link)
+	@ninja -C $(B)-fuzz -j$(J) --quiet && tools/fuzz.sh $(B)-fuzz $(SECONDS_EACH)
+
+cover: setup-dev ## line coverage of src/ and cmd/ by the project's own fixtures
+	$(call configure,$(B)-cover,,-Dbuildtype=debug -Db_coverage=true -Dshared_dir=/nonexistent)
+	@ninja -C $(B)-cover -j$(J) --quiet && meson test -C $(B)-cover --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
+	@gcovr -r . --object-directory $(B)-cover -f src/ -f cmd/ -s -j $(J) | tail -n +1
+
+lint: ## style and layers
+	@tools/lint.sh && tools/layers.sh
+
+fmt: ## what can be mended by a machine: trailing blanks
+	@sed -i 's/[[:space:]]*$$//' $$(find src cmd include test fuzz bench -name '*.[ch]')
+
+install: build ## install (DESTDIR and meson's prefix are honoured)
+	@meson install -C $(B) --no-rebuild --quiet
+
+clean: ## remove the build folders
+	@rm -rf $(B) $(B)-clang $(B)-asan $(B)-release $(B)-fuzz $(B)-cover

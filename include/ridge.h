@@ -1,0 +1,197 @@
+/* ridge.h - the whole public C API of libridge.
+ *
+ *     rg_ctx *cx = rg_ctx_new(NULL);
+ *     rg_graph_load(cx, "model.onnx", NULL, &graph);         a file, a directory or zoo:NAME
+ *     rg_device_find(cx, "h100-sxm", &device);               an id of data/hw, a profile file, or host
+ *     rg_runtime_find(cx, "tensorrt", device, &runtime);
+ *     rg_plan_make(cx, graph, device, runtime, NULL, &plan);
+ *     rg_forecast_make(cx, plan, NULL, &forecast);
+ *     rg_forecast_doc(cx, &forecast, 1, NULL, &doc);
+ *     rg_doc_write(cx, doc, "json", stdout);
+ *
+ * Ownership: what a call hands out through its last parameter belongs to the caller and is released with
+ * the `_free` of its noun. Graphs, devices, runtimes, plans and forecasts never change after they are made
+ * and may be shared by threads; a plan keeps what it was made from alive. An rg_ctx belongs to one thread.
+ * Option structs carry their own size first, so that a newer library serves an older program; NULL takes
+ * every default. Units are SI: seconds, joules, watts, bytes, FLOP.
+ */
+#ifndef RIDGE_H
+#define RIDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define RIDGE_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define RG_API __attribute__((visibility("default")))
+#define RG_CHECKED __attribute__((warn_unused_result))
+#define RG_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+#else
+#define RG_API
+#define RG_CHECKED
+#define RG_PRINTF(text, first)
+#endif
+
+/* ---- errors: id, exit code of the program, what it means ---- */
+
+#define RG_ERR_LIST(X)                                      \
+    X(OK,          0,   "no error")                         \
+    X(INTERNAL,    1,   "internal invariant broken")        \
+    X(NOMEM,       1,   "memory limit reached")             \
+    X(FAILED,      1,   "the operation failed")             \
+    X(USAGE,       2,   "wrong use of a command")           \
+    X(GATE,        3,   "a gate or check is not met")       \
+    X(INPUT,       5,   "input not found or not readable")  \
+    X(FORMAT,      5,   "malformed file")                   \
+    X(SHAPE,       5,   "shape or type mismatch")           \
+    X(UNSUPPORTED, 5,   "not supported")                    \
+    X(LIMIT,       5,   "a named limit is exceeded")        \
+    X(INTERRUPTED, 130, "interrupted")
+
+typedef enum rg_err {
+#define X(id, exit_code, text) RG_##id,
+    RG_ERR_LIST(X)
+#undef X
+    RG_ERR_COUNT
+} rg_err;
+
+RG_API const char *rg_err_text(rg_err err);
+RG_API int rg_err_exit_code(rg_err err);
+RG_API const char *rg_version(void);
+
+/* ---- the context: allocator, limits, the text of the last error ---- */
+
+typedef struct rg_ctx rg_ctx;
+
+typedef struct rg_ctx_opt {
+    size_t size;                            /* sizeof(rg_ctx_opt) */
+    size_t memory_limit_byte;               /* of one object's arena; 0: 4 GiB */
+    void *(*alloc)(void *user, size_t size); /* zeroed memory or NULL; NULL: calloc */
+    void (*free)(void *user, void *block);
+    void *user;
+    const char *data_dir;                   /* overlay over the embedded data/; NULL: $RIDGE_DATA */
+} rg_ctx_opt;
+
+RG_API rg_ctx *rg_ctx_new(const rg_ctx_opt *opt); /* NULL: out of memory */
+RG_API void rg_ctx_free(rg_ctx *cx);
+RG_API const char *rg_ctx_error(const rg_ctx *cx); /* text of the last error, or "" */
+RG_API rg_err rg_fail(rg_ctx *cx, rg_err err, const char *format, ...) RG_PRINTF(3, 4);
+RG_API rg_err rg_note(rg_ctx *cx, rg_err err, const char *format, ...) RG_PRINTF(3, 4); /* prefixes the text */
+
+/* ---- the nouns ---- */
+
+typedef struct rg_graph rg_graph;
+typedef struct rg_device rg_device;
+typedef struct rg_runtime rg_runtime;
+typedef struct rg_plan rg_plan;
+typedef struct rg_forecast rg_forecast;
+typedef struct rg_doc rg_doc;
+
+typedef struct rg_load_opt {
+    size_t size;
+    const char *shape;  /* sizes of symbolic dimensions, or of an input: "seq=128,batch=8,image=1x3x224x224" */
+    const char *value;  /* values of scalar inputs: "sr=16000" */
+    const char *trip;   /* trip counts of Loop nodes: "/decoder/Loop=20" */
+    int batch;          /* size of the batch dimension; 0: as the file says, 1 where it is symbolic */
+    bool raw;           /* as imported: no pass has run */
+    bool symbolic;      /* symbols that nobody bound stay symbols; else their presets stand in, and the notes say so */
+} rg_load_opt;
+
+RG_API RG_CHECKED rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt, const rg_graph **out);
+RG_API void rg_graph_free(const rg_graph *graph);
+RG_API RG_CHECKED rg_err rg_graph_print(rg_ctx *cx, const rg_graph *graph, FILE *out);
+RG_API RG_CHECKED rg_err rg_graph_doc(rg_ctx *cx, const rg_graph *graph, rg_doc **out);
+
+typedef struct rg_export_opt {
+    size_t size;
+    const char *weights; /* NULL: keep what there is, fill nothing; "random": fill parameters that have no data */
+    uint64_t seed;
+} rg_export_opt;
+
+RG_API RG_CHECKED rg_err rg_graph_export(rg_ctx *cx, const rg_graph *graph, const char *path, const rg_export_opt *opt);
+
+RG_API RG_CHECKED rg_err rg_device_find(rg_ctx *cx, const char *id, const rg_device **out);
+RG_API void rg_device_free(const rg_device *device);
+RG_API const char *rg_device_id(const rg_device *device);
+/* The ids of all known devices or runtimes, sorted; the array and the strings live as long as cx. */
+RG_API RG_CHECKED rg_err rg_device_ids(rg_ctx *cx, const char *const **ids, size_t *count);
+RG_API RG_CHECKED rg_err rg_runtime_ids(rg_ctx *cx, const char *const **ids, size_t *count);
+RG_API RG_CHECKED rg_err rg_device_doc(rg_ctx *cx, const rg_device *const *devices, size_t count, rg_doc **out);
+RG_API RG_CHECKED rg_err rg_runtime_doc(rg_ctx *cx, rg_doc **out); /* all runtimes */
+RG_API RG_CHECKED rg_err rg_doctor_doc(rg_ctx *cx, rg_doc **out);
+RG_API RG_CHECKED rg_err rg_zoo_doc(rg_ctx *cx, rg_doc **out);
+
+/* id NULL: the customary runtime of the device's kind. */
+RG_API RG_CHECKED rg_err rg_runtime_find(rg_ctx *cx, const char *id, const rg_device *device, const rg_runtime **out);
+RG_API void rg_runtime_free(const rg_runtime *runtime);
+
+typedef struct rg_plan_opt {
+    size_t size;
+    const char *precision; /* "model" or NULL: as the file says; else f32 tf32 f16 bf16 f8 i8 */
+    int threads;           /* CPU cores to use; 0: all */
+} rg_plan_opt;
+
+RG_API RG_CHECKED rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
+                                      const rg_plan_opt *opt, const rg_plan **out);
+RG_API void rg_plan_free(const rg_plan *plan);
+
+typedef struct rg_forecast_opt {
+    size_t size;
+    double core_hz; /* a fixed core clock; 0: the highest that the power cap allows */
+} rg_forecast_opt;
+
+RG_API RG_CHECKED rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt,
+                                          const rg_forecast **out);
+RG_API void rg_forecast_free(const rg_forecast *forecast);
+
+/* The figures of one forecast, each with its 90 % interval. */
+typedef struct rg_estimate { double value, low, high; } rg_estimate;
+typedef struct rg_summary {
+    size_t size; /* set by the caller */
+    rg_estimate latency_s, energy_j, power_w, peak_memory_byte;
+    int checks_failed;
+} rg_summary;
+RG_API void rg_forecast_summary(const rg_forecast *forecast, rg_summary *out);
+
+/* explain: 0 the answer, 1 by section, 2 by row, 3 every term. */
+RG_API RG_CHECKED rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count, int explain,
+                                         rg_doc **out);
+
+/* Which clock is best: the lowest energy, energy·delay (EDP) and energy·delay² (ED²P); index into the arrays. */
+typedef struct rg_best_clock { size_t energy, edp, ed2p; } rg_best_clock;
+RG_API RG_CHECKED rg_err rg_clock_best(rg_ctx *cx, const double *clock_hz, const double *time_s, const double *energy_j,
+                                       size_t count, rg_best_clock *out);
+
+/* ---- documents ---- */
+
+RG_API RG_CHECKED rg_err rg_doc_write(rg_ctx *cx, const rg_doc *doc, const char *format, FILE *out);
+RG_API bool rg_doc_number(const rg_doc *doc, const char *path, double *out); /* "results[0].latency_s.value" */
+RG_API bool rg_doc_string(const rg_doc *doc, const char *path, const char **out);
+RG_API void rg_doc_free(rg_doc *doc);
+
+/* ---- commands: one table gives parser, help, man page and completion ---- */
+
+typedef enum rg_opt_kind { RG_OPT_FLAG, RG_OPT_INT, RG_OPT_REAL, RG_OPT_TEXT, RG_OPT_LIST } rg_opt_kind;
+
+typedef struct rg_opt {
+    const char *name, *value; /* --name VALUE; value NULL for a flag */
+    rg_opt_kind kind;         /* of the field: bool, int, double, const char *; LIST: comma-separated const char * */
+    size_t field;             /* offset in the command's option struct */
+    const char *preset;       /* as it would be typed; NULL: zero */
+    const char *choices;      /* "text|json|md": what completion offers and the parser accepts; NULL: anything */
+    const char *help;
+} rg_opt;
+
+typedef struct rg_cmd {
+    const char *name, *args, *brief, *detail, *examples; /* detail and examples may be NULL */
+    size_t opt_size;
+    const rg_opt *opts;
+    size_t opt_count;
+    int arg_min, arg_max; /* positional arguments; arg_max -1: any number */
+    rg_err (*run)(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out); /* *out may stay NULL */
+} rg_cmd;
+
+#endif

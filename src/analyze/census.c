@@ -1,0 +1,238 @@
+/* census.c - what a model is made of: its parameters, its constants, and the architecture that its operators tell.
+ *
+ * A parameter is an element of a constant that feeds a *weight input*: listed below by operator, found through
+ * whatever merely rearranges or decodes a constant. So the eps of a normalization, the shape of a Reshape and the
+ * scale of a quantization do not count, and of BatchNormalization scale and bias do, mean and variance do not: they
+ * are statistics, and published figures leave them out.
+ *
+ * Products without a bias input have theirs in an Add behind them, normalizations in pieces have scale and bias in a
+ * Mul and an Add: there a constant counts when it is one number per channel. In a transformer an Add also takes the
+ * table of positions of a sequence (one that a Softmax follows is a mask), and a Concat puts a learned token before it.
+ */
+#include "analyze/flow.h"
+
+/* ---- weight inputs ---- */
+
+#define BIT(i) (1u << (i))
+
+/* Inputs of an operator that hold weights, as a set. */
+static const struct { const char *type; unsigned inputs; } weight_inputs[] = {
+    {"Conv", BIT(1) | BIT(2)},
+    {"ConvTranspose", BIT(1) | BIT(2)},
+    {"ConvInteger", BIT(1)},
+    {"QLinearConv", BIT(3) | BIT(8)},
+    {"DeformConv", BIT(1) | BIT(3)},
+    {"CausalConvWithState", BIT(1) | BIT(2)},
+    {"MatMul", BIT(0) | BIT(1)},
+    {"MatMulInteger", BIT(0) | BIT(1)},
+    {"QLinearMatMul", BIT(0) | BIT(3)},
+    {"Gemm", BIT(0) | BIT(1) | BIT(2)},
+    {"Einsum", BIT(0) | BIT(1) | BIT(2)},
+    {"RNN", BIT(1) | BIT(2) | BIT(3)},
+    {"GRU", BIT(1) | BIT(2) | BIT(3)},
+    {"LSTM", BIT(1) | BIT(2) | BIT(3) | BIT(7)},
+    {"Gather", BIT(0)},
+    {"BatchNormalization", BIT(1) | BIT(2)},
+    {"InstanceNormalization", BIT(1) | BIT(2)},
+    {"GroupNormalization", BIT(1) | BIT(2)},
+    {"LayerNormalization", BIT(1) | BIT(2)},
+    {"RMSNormalization", BIT(1)},
+    {"PRelu", BIT(1)},
+};
+
+/* What hands a weight on from its first input. */
+static const char *const carriers[] = {"Identity", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze", "Unsqueeze",
+                                       "Transpose", "Expand", "DequantizeLinear", "QuantizeLinear"};
+enum { CARRY_MAX = 8 }; /* that many in a row; more are no rearranged weight */
+
+static bool carries(const rg_node *node)
+{
+    for (size_t i = 0; i < RG_COUNT(carriers); i++)
+        if (rg_node_is(node, carriers[i])) return node->in_count > 0;
+    return false;
+}
+
+static unsigned weight_set(const rg_node *node)
+{
+    for (size_t i = 0; i < RG_COUNT(weight_inputs); i++)
+        if (rg_node_is(node, weight_inputs[i].type)) return weight_inputs[i].inputs;
+    return 0;
+}
+
+/* The constant behind a value, or 0. */
+static rg_value_id constant_behind(const rg_graph *g, rg_value_id v)
+{
+    for (int i = 0; i < CARRY_MAX && g->values[v].role == RG_ROLE_NODE; i++) {
+        const rg_node *node = &g->nodes[g->values[v].producer];
+        if (!carries(node)) break;
+        v = node->in[0];
+    }
+    return g->values[v].role == RG_ROLE_CONST ? v : 0;
+}
+
+/* ---- biases, scales and positions of elementwise operators ---- */
+
+/* All axes that are not 1, and how many of them there are. */
+static int long_axes(const rg_graph *g, const rg_type *type, int axes[RG_RANK_MAX])
+{
+    int count = 0;
+    for (int i = 0; i < type->rank; i++)
+        if (rg_dim_value(&g->dims, type->dim[i]) != 1) axes[count++] = i;
+    return count;
+}
+
+/* `table` is added to a sequence [..., positions, channels]: the last two axes of both are the same. */
+static bool is_position_table(const rg_graph *g, const rg_type *table, const rg_type *sequence)
+{
+    int axes[RG_RANK_MAX], rank = table->rank;
+    if (rank < 2 || sequence->rank < rank || long_axes(g, table, axes) != 2 || axes[0] != rank - 2) return false;
+    for (int i = 1; i <= 2; i++)
+        if (rg_dim_value(&g->dims, table->dim[rank - i])
+            != rg_dim_value(&g->dims, sequence->dim[sequence->rank - i])) return false;
+    return true;
+}
+
+/* The bias of a product with a single output is a single number. */
+static bool is_single_bias(const rg_flow *f, const rg_node *node, const rg_value *own, const rg_value *other)
+{
+    uint32_t step = f->step_of[other->producer];
+    return rg_node_is(node, "Add") && own->type.rank > 0 && step && f->facts->work[step - 1].mac > 0;
+}
+
+/* Whether input i of an Add or Mul is a bias, a scale or a table of positions for the other input. */
+static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_t i, bool tables)
+{
+    int axes[RG_RANK_MAX];
+    const rg_value *own = &f->g->values[node->in[i]], *other = &f->g->values[node->in[1 - i]];
+    if (own->role != RG_ROLE_CONST || other->role != RG_ROLE_NODE) return false;
+    if (constant_behind(f->g, node->in[1 - i]) || !rg_dtype_is_float(own->type.dtype)) return false;
+    int count = long_axes(f->g, &own->type, axes);
+    if (count == 0) return is_single_bias(f, node, own, other);
+    if (count == 1) return true;
+    return rg_node_is(node, "Add") && tables && is_position_table(f->g, &own->type, &other->type);
+}
+
+/* A learned token that is put in front of a sequence: [1, 1, channels]. */
+static bool is_token(const rg_graph *g, rg_value_id v)
+{
+    int axes[RG_RANK_MAX];
+    const rg_type *type = &g->values[v].type;
+    return v && rg_dtype_is_float(type->dtype) && type->rank >= 3 && long_axes(g, type, axes) == 1
+           && axes[0] == type->rank - 1;
+}
+
+/* ---- architecture ---- */
+
+typedef struct mix { double mac, conv, recurrent, gemm; bool attends, softmax, tree; } mix;
+
+static mix mix_of(const rg_flow *f)
+{
+    mix m = {0};
+    for (uint32_t s = 0; s < f->facts->step_count; s++) {
+        const rg_work *w = &f->facts->work[s];
+        const rg_node *node = &f->g->nodes[f->facts->steps[s].node];
+        double mac = w->mac * f->facts->steps[s].times;
+        m.mac += mac;
+        if (w->family == RG_FAMILY_CONV || w->family == RG_FAMILY_DEPTHWISE) m.conv += mac;
+        if (w->family == RG_FAMILY_RECURRENT) m.recurrent += mac;
+        if (w->family == RG_FAMILY_TREE) m.tree = true;
+        if (w->family == RG_FAMILY_SOFTMAX) m.softmax = true;
+        if (w->family == RG_FAMILY_ATTENTION) m.attends = m.softmax = true;
+        if (w->family == RG_FAMILY_GEMM) m.gemm += mac;
+        bool activations = w->family == RG_FAMILY_GEMM && node->in_count >= 2 && w->weight_byte == 0;
+        if (activations && !constant_behind(f->g, node->in[0]) && !constant_behind(f->g, node->in[1])) m.attends = true;
+    }
+    return m;
+}
+
+/* By what most multiply-accumulates belong to; a few layers of another kind do not change the name. Attention is a
+ * product of two activations and a softmax: its own share is small, as its projections are plain products. */
+static const char *family_of(const mix *m)
+{
+    if (m->tree && m->mac == 0) return "tree";
+    if (m->mac == 0) return "other";
+    if (m->conv > 0.5 * m->mac) return "cnn";
+    if (m->recurrent > 0.25 * m->mac) return "rnn";
+    if (m->attends && m->softmax) return "transformer";
+    if (m->conv > 0.1 * m->mac) return "cnn";
+    return m->gemm > 0.5 * m->mac ? "mlp" : "other";
+}
+
+/* ---- counting ---- */
+
+typedef struct census {
+    rg_flow *f;
+    bool *counted, *read, *masks; /* by value: as parameter, as constant, as what a Softmax normalizes */
+    bool attends;                 /* elsewhere what is added to every position is no table of positions, but anchors */
+} census;
+
+static bool is_uniform(const rg_tensor *t)
+{
+    return t->count > 0 && rg_tensor_has_data(t) && rg_tensor_is_splat_of(t, rg_tensor_real(t, 0));
+}
+
+/* Shared weights count once. Uniform ones count as often as they are used: they are no shared weights but the biases
+ * and scales of fresh layers, which exporters and our own passes merge because they happen to be the same. */
+static void count_parameter(census *c, rg_value_id v)
+{
+    const rg_value *value = &c->f->g->values[v];
+    if (!v || !value->data || (c->counted[v] && !is_uniform(value->data))) return;
+    c->counted[v] = true;
+    c->f->facts->parameters += (double)value->data->count;
+}
+
+/* Look-ups in integers or in a list are shape arithmetic, no embedding. */
+static bool holds_numbers(const rg_graph *g, const rg_node *node, rg_value_id v)
+{
+    return !rg_node_is(node, "Gather") || (rg_dtype_is_float(g->values[v].type.dtype) && g->values[v].type.rank >= 2);
+}
+
+/* What has no weight input, but may be given a weight all the same. */
+static void count_loose(census *c, const rg_node *node)
+{
+    if (rg_node_is(node, "Concat") && c->attends) {
+        for (uint32_t i = 0; i < node->in_count; i++) {
+            rg_value_id v = constant_behind(c->f->g, node->in[i]);
+            if (is_token(c->f->g, v)) count_parameter(c, v);
+        }
+    }
+    if (node->in_count != 2 || !(rg_node_is(node, "Add") || rg_node_is(node, "Mul"))) return;
+    bool tables = c->attends && node->out_count && !c->masks[node->out[0]];
+    for (uint32_t i = 0; i < 2; i++)
+        if (is_elementwise_weight(c->f, node, i, tables)) count_parameter(c, node->in[i]);
+}
+
+static void count_node(census *c, const rg_node *node)
+{
+    const rg_graph *g = c->f->g;
+    unsigned set = weight_set(node);
+    for (uint32_t i = 0; i < node->in_count; i++) {
+        const rg_value *v = &g->values[node->in[i]];
+        if (v->role == RG_ROLE_CONST && !c->read[node->in[i]]) {
+            c->read[node->in[i]] = true;
+            c->f->facts->weight_byte += rg_type_bytes(g, &v->type);
+        }
+        bool weight = i < 32 && set & BIT(i) && holds_numbers(g, node, node->in[i]);
+        if (weight) count_parameter(c, constant_behind(g, node->in[i]));
+    }
+    count_loose(c, node);
+}
+
+rg_err rg_facts_weigh(rg_flow *f)
+{
+    rg_arena *scratch = &f->cx->arena;
+    uint32_t value_count = f->g->value_count;
+    mix m = mix_of(f);
+    census c = {.f = f, .attends = m.attends && m.softmax};
+    c.counted = RG_NEW(scratch, bool, value_count);
+    c.read = RG_NEW(scratch, bool, value_count);
+    c.masks = RG_NEW(scratch, bool, value_count);
+    if (!c.counted || !c.read || !c.masks) return rg_nomem(f->cx);
+    for (uint32_t s = 0; s < f->facts->step_count; s++) {
+        const rg_node *node = &f->g->nodes[f->facts->steps[s].node];
+        if (f->facts->work[s].family == RG_FAMILY_SOFTMAX && node->in_count) c.masks[node->in[0]] = true;
+    }
+    for (uint32_t s = 0; s < f->facts->step_count; s++) count_node(&c, &f->g->nodes[f->facts->steps[s].node]);
+    f->facts->family = family_of(&m);
+    return RG_OK;
+}

@@ -1,0 +1,124 @@
+/* base.h - the ground floor: string views, arenas, growing arrays, maps, text buffers, files, hashes.
+ *
+ * Everything here is private to the library; what users see of it (errors, the context) is in ridge.h.
+ */
+#ifndef RG_BASE_H
+#define RG_BASE_H
+
+#include "ridge.h"
+
+#include <stdarg.h>
+
+#define RG_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define RG_TRY(expr)            do { rg_err e_ = (expr); if (e_) return e_; } while (0)
+#define RG_TRY_NOTE(cx, expr, ...) do { rg_err e_ = (expr); if (e_) return rg_note((cx), e_, __VA_ARGS__); } while (0)
+
+/* A borrowed run of bytes: never freed, not NUL-terminated. Print with "%.*s", RG_STR(s). */
+typedef struct rg_str { const char *data; size_t size; } rg_str;
+#define RG_LIT(s) ((rg_str){(s), sizeof(s) - 1})
+#define RG_STR(s) (int)((s).size > 4096 ? 4096 : (s).size), (s).data ? (s).data : ""
+
+rg_str rg_str_of(const char *text); /* a view of a C string; NULL gives the empty one */
+bool rg_str_eq(rg_str a, rg_str b);
+bool rg_str_is(rg_str a, const char *text);
+bool rg_str_starts(rg_str a, const char *prefix);
+int rg_str_cmp(rg_str a, rg_str b); /* bytewise, as strcmp */
+/* Cuts the part before the first `sep` off the front of *rest; false when nothing was left. */
+bool rg_str_cut(rg_str *rest, char sep, rg_str *part);
+/* Letters to change, add or drop to turn one into the other, case ignored; for "did you mean". Reads 64 bytes of each. */
+int rg_str_distance(rg_str a, rg_str b);
+bool rg_str_int(rg_str text, int64_t *out);   /* whole text, decimal, optional sign */
+bool rg_str_real(rg_str text, double *out);   /* whole text */
+
+/* A bump arena: everything in it dies together, there is no free. Memory comes zeroed and 16-aligned.
+ * Past the limit, or when the system has none, allocations answer NULL and `failed` stays set. */
+typedef struct rg_arena {
+    rg_ctx *cx; /* whose allocator it uses: only its alloc/free/user are read, they outlive every object */
+    struct rg_block *head;
+    size_t used_byte, limit_byte;
+    bool failed;
+    void *(*alloc)(void *user, size_t size);
+    void (*free)(void *user, void *block);
+    void *user;
+} rg_arena;
+
+void rg_arena_init(rg_arena *arena, rg_ctx *cx); /* limit and allocator of the context; allocates nothing yet */
+void *rg_arena_alloc(rg_arena *arena, size_t size);
+void rg_arena_done(rg_arena *arena);
+void *rg_arena_array(rg_arena *arena, size_t count, size_t size); /* overflow-checked */
+#define RG_NEW(arena, type, count) ((type *)rg_arena_array((arena), (size_t)(count), sizeof(type)))
+const char *rg_arena_cstr(rg_arena *arena, rg_str s); /* NUL-terminated copy, or NULL */
+rg_str rg_arena_str(rg_arena *arena, rg_str s);       /* copy; data NULL when there is no memory */
+const char *rg_arena_printf(rg_arena *arena, const char *format, ...) RG_PRINTF(2, 3);
+
+/* Makes room for one more element: *capacity grows by doubling, the old array stays in the arena.
+ * Returns the array (moved or not), or NULL without memory. Use: RG_GROW(arena, items, count, capacity). */
+void *rg_arena_grow(rg_arena *arena, void *array, size_t count, uint32_t *capacity, size_t size);
+#define RG_GROW(arena, array, count, capacity) \
+    ((array) = rg_arena_grow((arena), (array), (count), &(capacity), sizeof(*(array))))
+
+/* The context. Library code allocates request-scoped things in cx->arena; long-lived nouns own an arena. */
+struct rg_ctx {
+    rg_arena arena; /* scratch: lives until rg_ctx_free */
+    size_t memory_limit_byte;
+    void *(*alloc)(void *user, size_t size);
+    void (*free)(void *user, void *block);
+    void *user;
+    const char *data_dir;
+    rg_err err;
+    char text[2048];
+};
+
+rg_err rg_nomem(rg_ctx *cx); /* rg_fail(cx, RG_NOMEM, ...) with the limit in the text */
+
+/* String -> uint32_t, open addressing, keys borrowed. Zero value = absent is the caller's convention. */
+typedef struct rg_map { rg_arena *arena; struct rg_map_slot *slots; uint32_t count, capacity; } rg_map;
+void rg_map_init(rg_map *map, rg_arena *arena);
+uint32_t rg_map_get(const rg_map *map, rg_str key); /* 0 when absent */
+bool rg_map_put(rg_map *map, rg_str key, uint32_t value); /* replaces; false: no memory */
+
+/* A growing text in an arena; `failed` is sticky, looked at once at the end. */
+typedef struct rg_text { rg_arena *arena; char *data; size_t size; uint32_t capacity; bool failed; } rg_text;
+void rg_text_init(rg_text *text, rg_arena *arena);
+void rg_text_put(rg_text *text, rg_str s);
+void rg_text_char(rg_text *text, char c);
+void rg_text_printf(rg_text *text, const char *format, ...) RG_PRINTF(2, 3);
+
+/* 64-bit hash of bytes, chained: h = rg_hash(h, data, size), starting from RG_HASH_SEED. Stable across machines. */
+#define RG_HASH_SEED UINT64_C(0x9e3779b97f4a7c15)
+uint64_t rg_hash(uint64_t seed, const void *data, size_t size);
+uint64_t rg_hash_str(uint64_t seed, rg_str s); /* the size is hashed too, so that "ab","c" != "a","bc" */
+uint64_t rg_hash_u64(uint64_t seed, uint64_t x);
+
+/* splitmix64: a small deterministic generator; state is any number. */
+uint64_t rg_random_next(uint64_t *state);
+double rg_random_unit(uint64_t *state); /* [0, 1) */
+
+/* A file mapped read-only, shared by reference count; freed with the last release. */
+typedef struct rg_file rg_file;
+rg_err rg_file_map(rg_ctx *cx, const char *path, rg_file **out) RG_CHECKED;
+rg_str rg_file_bytes(const rg_file *file);
+const char *rg_file_path(const rg_file *file);
+rg_file *rg_file_ref(rg_file *file);
+void rg_file_unref(rg_file *file);
+bool rg_path_is_dir(const char *path);
+const char *rg_path_dir(rg_arena *arena, const char *path);  /* "a/b.onnx" -> "a", "b.onnx" -> "." */
+const char *rg_path_base(const char *path);                  /* after the last slash; borrowed */
+
+/* A file of data/: overlay directory first (cx->data_dir), then what is embedded in the library. */
+rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out) RG_CHECKED;          /* "hw/t4.json" */
+rg_err rg_data_list(rg_ctx *cx, const char *dir, const char *const **names, size_t *count) RG_CHECKED; /* sorted, e.g. ids of "hw" */
+
+/* Sizes: checked arithmetic. False on overflow. */
+bool rg_mul_size(int64_t a, int64_t b, int64_t *out);
+bool rg_add_size(int64_t a, int64_t b, int64_t *out);
+
+/* What a number is measured in: how it is scaled and printed. */
+typedef enum rg_unit {
+    RG_UNIT_NONE, RG_UNIT_COUNT, RG_UNIT_SECOND, RG_UNIT_JOULE, RG_UNIT_WATT, RG_UNIT_BYTE, RG_UNIT_FLOP, RG_UNIT_MAC,
+    RG_UNIT_HERTZ, RG_UNIT_BYTE_PER_S, RG_UNIT_OP_PER_S, RG_UNIT_FRACTION, RG_UNIT_FLOP_PER_BYTE, RG_UNIT_GRAM, RG_UNIT_USD,
+} rg_unit;
+/* "1.23 ms", "97.5 MB", "4.09 G", "12.3 %": 3 significant digits, SI prefixes. Returns `buffer`. */
+const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit);
+
+#endif

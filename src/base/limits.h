@@ -1,0 +1,22 @@
+/* limits.h - everything that a file or a user can make large, by name. Reaching one is RG_LIMIT, exit code 5. */
+#ifndef RG_LIMITS_H
+#define RG_LIMITS_H
+
+enum {
+    RG_RANK_MAX       = 12,       /* dimensions of a tensor; the ONNX backend suite stays below 8 */
+    RG_NEST_MAX       = 32,       /* depth of nested subgraphs, types, function calls, JSON */
+    RG_NODE_MAX       = 4000000,  /* nodes of a model, functions expanded */
+    RG_VALUE_MAX      = 8000000,
+    RG_ATTR_MAX       = 4096,     /* attributes of one node */
+    RG_IO_MAX         = 65536,    /* inputs or outputs of one node or graph */
+    RG_IMPORT_MAX     = 256,      /* opset imports of a model or function */
+    RG_UNFOLD_BYTE    = 4194304,  /* what calls of model-local functions unfold to: bytes, beside ... */
+    RG_UNFOLD_FACTOR  = 8,        /* ... this many times the file */
+    RG_NAME_MAX       = 65536,    /* bytes of one name */
+    RG_KNOWN_MAX      = 4096,     /* elements of an integer tensor followed through shape inference */
+    RG_DIM_EXPR_MAX   = 1000000,  /* distinct symbolic expressions of a graph */
+    RG_PROFILE_MAX    = 4194304,  /* bytes of a device or runtime profile */
+    RG_PATH_LIMIT     = 4096,
+};
+
+#endif

@@ -1,0 +1,52 @@
+/* unit.c - how a quantity is printed: SI prefix, three significant digits; and checked integer arithmetic. */
+#include "base/base.h"
+
+#include <math.h>
+
+static const struct { const char *symbol; bool scaled; } units[] = {
+    [RG_UNIT_NONE] = {"", false},           [RG_UNIT_COUNT] = {"", true},        [RG_UNIT_SECOND] = {"s", true},
+    [RG_UNIT_JOULE] = {"J", true},          [RG_UNIT_WATT] = {"W", true},        [RG_UNIT_BYTE] = {"B", true},
+    [RG_UNIT_FLOP] = {"FLOP", true},        [RG_UNIT_MAC] = {"MAC", true},       [RG_UNIT_HERTZ] = {"Hz", true},
+    [RG_UNIT_BYTE_PER_S] = {"B/s", true},   [RG_UNIT_OP_PER_S] = {"op/s", true}, [RG_UNIT_FRACTION] = {"%", false},
+    [RG_UNIT_FLOP_PER_BYTE] = {"FLOP/B", false}, [RG_UNIT_GRAM] = {"g", true},   [RG_UNIT_USD] = {"$", false},
+};
+
+static const struct { double scale; const char *prefix; } prefixes[] = {
+    {1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}, {1e-3, "m"}, {1e-6, "µ"}, {1e-9, "n"}, {1e-12, "p"},
+};
+
+/* Three significant digits, without an exponent where people do not expect one. */
+static int print_3(char *buffer, size_t size, double x)
+{
+    double a = fabs(x);
+    if (a != 0 && (a >= 1e6 || a < 1e-4)) return snprintf(buffer, size, "%.3g", x);
+    int decimals = a >= 99.95 || a == 0 ? 0 : a >= 9.995 ? 1 : a >= 0.9995 ? 2 : a >= 0.09995 ? 3 : 4;
+    return snprintf(buffer, size, "%.*f", decimals, x);
+}
+
+const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit)
+{
+    const char *symbol = units[unit].symbol;
+    char digits[32];
+    if (!isfinite(value)) {
+        snprintf(buffer, size, "%s", isnan(value) ? "unknown" : value > 0 ? "inf" : "-inf");
+        return buffer;
+    }
+    if (unit == RG_UNIT_FRACTION) value *= 100;
+    const char *prefix = "";
+    bool whole = unit == RG_UNIT_COUNT || unit == RG_UNIT_BYTE || unit == RG_UNIT_FLOP || unit == RG_UNIT_MAC;
+    if (units[unit].scaled && value != 0) {
+        size_t last = whole ? 6 : RG_COUNT(prefixes) - 1, i = 0; /* no milli-bytes */
+        while (i < last && fabs(value) < prefixes[i].scale * 0.9995) i++;
+        value /= prefixes[i].scale;
+        prefix = prefixes[i].prefix;
+    }
+    if (whole && !*prefix && value == floor(value)) snprintf(digits, sizeof digits, "%.0f", value);
+    else print_3(digits, sizeof digits, value);
+    if (unit == RG_UNIT_USD) snprintf(buffer, size, "$%s", digits);
+    else snprintf(buffer, size, "%s%s%s%s", digits, *symbol || *prefix ? " " : "", prefix, symbol);
+    return buffer;
+}
+
+bool rg_mul_size(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
+bool rg_add_size(int64_t a, int64_t b, int64_t *out) { return !__builtin_add_overflow(a, b, out); }

@@ -1,0 +1,86 @@
+/* format.c - which reader a model belongs to: by its name, else by its first bytes. */
+#include "format/format.h"
+
+#include "format/onnx.h"
+#include "op/op.h"
+
+#include <string.h>
+
+/* ---- the text form ---- */
+
+static rg_err read_text(rg_ctx *cx, const char *path, rg_graph **out)
+{
+    rg_file *file;
+    RG_TRY(rg_file_map(cx, path, &file));
+    rg_err err = rg_graph_of_text(cx, rg_file_bytes(file), path, out);
+    rg_file_unref(file);
+    if (err) return err;
+    err = rg_graph_resolve(cx, *out);
+    if (err) rg_graph_free(*out);
+    return err;
+}
+
+/* ---- the formats ---- */
+
+/* A row without a reader is a format that is recognized in order to be refused by its name. */
+typedef struct format {
+    const char *suffix;     /* NULL: only its bytes tell */
+    const char *magic;      /* NULL: only its name tells */
+    size_t magic_at, magic_size;
+    const char *words;
+    rg_err (*read)(rg_ctx *cx, const char *path, rg_graph **out);
+} format;
+
+static const format formats[] = {
+    {".onnx",        NULL,         0, 0, "an ONNX model", rg_onnx_load},
+    {".rg",          NULL,         0, 0, "a graph as text", read_text},
+    {".pt",          "PK\3\4",     0, 4, "a PyTorch or other zip archive", NULL},
+    {".pth",         "\x80\2",     0, 2, "a Python pickle", NULL},
+    {".tflite",      "TFL3",       4, 4, "a TensorFlow Lite model", NULL},
+    {".gguf",        "GGUF",       0, 4, "a GGUF model", NULL},
+    {".safetensors", "{\"",        8, 2, "safetensors weights", NULL},
+    {".h5",          "\x89HDF",    0, 4, "a Keras or other HDF5 file", NULL},
+    {".json",        "{",          0, 1, "a JSON file", NULL},
+    {".pb",          NULL,         0, 0, "a TensorFlow graph", NULL},
+    {NULL,           "ridge.graph", 0, 11, "a graph as text", read_text},
+    {NULL,           "\x08",       0, 1, "an ONNX model", rg_onnx_load}, /* a message whose first field is ir_version */
+};
+
+static const format *by_name(const char *path)
+{
+    const char *dot = strrchr(rg_path_base(path), '.');
+    for (size_t i = 0; dot && i < RG_COUNT(formats); i++)
+        if (formats[i].suffix && strcmp(dot, formats[i].suffix) == 0) return &formats[i];
+    return NULL;
+}
+
+static rg_err by_content(rg_ctx *cx, const char *path, const format **out)
+{
+    rg_file *file;
+    RG_TRY(rg_file_map(cx, path, &file));
+    rg_str bytes = rg_file_bytes(file);
+    *out = NULL;
+    for (const format *f = formats; !*out && f < formats + RG_COUNT(formats); f++)
+        if (f->magic && bytes.size >= f->magic_at + f->magic_size
+            && memcmp(bytes.data + f->magic_at, f->magic, f->magic_size) == 0) *out = f;
+    rg_file_unref(file);
+    return RG_OK;
+}
+
+static rg_err read_file(rg_ctx *cx, const char *path, rg_graph **out)
+{
+    const format *found = by_name(path);
+    if (!found || !found->read) RG_TRY(by_content(cx, path, &found)); /* a name may lie; it must exist in any case */
+    if (found && found->read) return found->read(cx, path, out);
+    return rg_fail(cx, RG_UNSUPPORTED, "%s: %s; what can be read: .onnx, .rg, a folder with model.onnx, zoo:NAME", path,
+                   found ? found->words : "no known format");
+}
+
+rg_err rg_format_read(rg_ctx *cx, const char *model, rg_graph **out)
+{
+    static const char zoo[] = "zoo:";
+    if (strncmp(model, zoo, sizeof zoo - 1) == 0) return rg_zoo_build(cx, model + sizeof zoo - 1, out);
+    if (!rg_path_is_dir(model)) return read_file(cx, model, out);
+    const char *path = rg_arena_printf(&cx->arena, "%s/model.onnx", model);
+    return path ? rg_onnx_load(cx, path, out) : rg_nomem(cx);
+}

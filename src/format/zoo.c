@@ -1,0 +1,66 @@
+/* zoo.c - finding a built-in model by name, and the two pieces that all builders need. */
+#include "format/zoo.h"
+
+#include "op/op.h"
+
+#include <string.h>
+
+void rg_zoo_scope(rg_build *b, const char *format, ...)
+{
+    char name[128];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    b->scope = rg_arena_cstr(&b->cx->arena, rg_str_of(name));
+    if (!b->scope && !b->err) b->err = rg_nomem(b->cx);
+}
+
+rg_value_id rg_zoo_linear(rg_build *b, rg_value_id x, int64_t in, int64_t out)
+{
+    rg_value_id weight = rg_build_param(b, "weight", RG_F32, 2, (const int64_t[]){out, in});
+    rg_value_id bias = rg_build_param(b, "bias", RG_F32, 1, (const int64_t[]){out});
+    return rg_build_node(b, "Gemm", "transB=1", x, weight, bias, -1);
+}
+
+/* ---- by name ---- */
+
+/* Every name of the zoo, the nearest spellings first: the list is short. */
+static rg_err fail_unknown(rg_ctx *cx, const char *name)
+{
+    rg_text text;
+    bool *told = RG_NEW(&cx->arena, bool, rg_zoo_count);
+    rg_text_init(&text, &cx->arena);
+    for (int i = 0; told && i < rg_zoo_count; i++) {
+        int nearest = -1, distance = 0;
+        for (int k = 0; k < rg_zoo_count; k++) {
+            int d = rg_str_distance(rg_str_of(name), rg_str_of(rg_zoo_table[k]->name));
+            if (!told[k] && (nearest < 0 || d < distance)) nearest = k, distance = d;
+        }
+        told[nearest] = true;
+        rg_text_printf(&text, "%s%s", i ? ", " : "", rg_zoo_table[nearest]->name);
+    }
+    if (!told || text.failed) return rg_nomem(cx);
+    return rg_fail(cx, RG_INPUT, "zoo:%s: no such model; there are: %.*s", name,
+                   RG_STR(((rg_str){text.data, text.size})));
+}
+
+static rg_err build(rg_ctx *cx, const rg_zoo *zoo, rg_graph **out)
+{
+    rg_graph *g;
+    *out = NULL;
+    RG_TRY(zoo->build(cx, zoo, &g));
+    g->source = rg_arena_printf(&g->arena, "zoo:%s", zoo->name);
+    rg_err err = g->source ? rg_graph_resolve(cx, g) : rg_nomem(cx);
+    if (err) rg_graph_free(g);
+    else *out = g;
+    return err;
+}
+
+rg_err rg_zoo_build(rg_ctx *cx, const char *name, rg_graph **out)
+{
+    *out = NULL;
+    for (int i = 0; i < rg_zoo_count; i++)
+        if (strcmp(rg_zoo_table[i]->name, name) == 0) return build(cx, rg_zoo_table[i], out);
+    return fail_unknown(cx, name);
+}

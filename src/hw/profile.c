@@ -1,0 +1,69 @@
+/* profile.c - where profiles come from: data/FOLDER/ID.json or a file that the user names. */
+#include "hw/profile.h"
+
+#include <string.h>
+
+bool rg_profile_is_path(const char *id)
+{
+    size_t size = strlen(id);
+    return strchr(id, '/') || (size > 5 && strcmp(id + size - 5, ".json") == 0);
+}
+
+rg_err rg_profile_load(rg_ctx *cx, const char *path, rg_str *json, const char **id)
+{
+    rg_file *file = NULL;
+    RG_TRY(rg_file_map(cx, path, &file));
+    rg_str bytes = rg_file_bytes(file), name = rg_str_of(rg_path_base(path));
+    bool fits = bytes.size <= RG_PROFILE_MAX;
+    *json = fits ? rg_arena_str(&cx->arena, bytes) : (rg_str){NULL, 0};
+    rg_file_unref(file);
+    if (!fits) return rg_fail(cx, RG_LIMIT, "%s: %zu bytes exceed %d", path, bytes.size, RG_PROFILE_MAX);
+    if (name.size > 5 && strcmp(name.data + name.size - 5, ".json") == 0) name.size -= 5;
+    *id = rg_arena_cstr(&cx->arena, name);
+    return json->data && *id ? RG_OK : rg_nomem(cx);
+}
+
+rg_err rg_profile_has(rg_ctx *cx, const char *folder, const char *id, bool *out)
+{
+    const char *const *ids;
+    size_t count;
+    RG_TRY(rg_data_list(cx, folder, &ids, &count));
+    *out = false;
+    for (size_t i = 0; i < count && !*out; i++) *out = strcmp(ids[i], id) == 0;
+    return RG_OK;
+}
+
+rg_err rg_profile_read(rg_ctx *cx, const char *folder, const char *id, rg_str *json)
+{
+    const char *path = rg_arena_printf(&cx->arena, "%s/%s.json", folder, id);
+    return path ? rg_data_read(cx, path, json) : rg_nomem(cx);
+}
+
+/* A longer name that begins with what was typed is nearer than any misspelling. */
+static int farness(const char *typed, const char *id)
+{
+    return rg_str_starts(rg_str_of(id), typed) ? 0 : rg_str_distance(rg_str_of(typed), rg_str_of(id));
+}
+
+rg_err rg_profile_unknown(rg_ctx *cx, const char *folder, const char *what, const char *id, const char *hint)
+{
+    enum { OFFERED = 3 };
+    const char *const *ids, *near[OFFERED] = {0};
+    size_t count;
+    RG_TRY(rg_data_list(cx, folder, &ids, &count));
+    for (size_t i = 0; i < count; i++) {
+        const char *entering = ids[i];
+        for (int k = 0; k < OFFERED && entering; k++) { /* insertion, nearest first */
+            if (near[k] && farness(id, near[k]) <= farness(id, entering)) continue;
+            const char *pushed = near[k];
+            near[k] = entering;
+            entering = pushed;
+        }
+    }
+    rg_text text;
+    rg_text_init(&text, &cx->arena);
+    for (int k = 0; k < OFFERED && near[k]; k++) rg_text_printf(&text, "%s%s", k ? ", " : "", near[k]);
+    if (text.failed) return rg_nomem(cx);
+    return rg_fail(cx, RG_INPUT, "%s '%.64s' is not known; nearest: %s; %s", what, id,
+                   text.size ? text.data : "none", hint);
+}

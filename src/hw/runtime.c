@@ -1,0 +1,277 @@
+/* runtime.c - a software stack from its profile: the format "ridge.runtime/1", and finding one.
+ *
+ * The customary runtime of a device kind is data as well: the profile that lists the kind in default_for.
+ */
+#include "hw/hw.h"
+#include "hw/hw_type.h"
+#include "hw/profile.h"
+#include "hw/read.h"
+
+#include <string.h>
+
+#define AT(member) offsetof(rg_fuse_rule, member)
+static const rg_field rule_fields[] = {
+    {"name", RG_FIELD_TEXT, true, AT(name), .help = "the kind of row it makes"},
+    {"anchor", RG_FIELD_TEXTS, true, AT(anchor), AT(anchor_count),
+     .help = "operators or #families that begin a row"},
+    {"follow", RG_FIELD_TEXTS, true, AT(follow), AT(follow_count),
+     .help = "operators or #families that may join it"},
+    {"max_nodes", RG_FIELD_COUNT, false, AT(max_nodes), .help = "most nodes of a row; 0: no limit"},
+    {"why", RG_FIELD_TEXT, true, AT(why), .help = "one clause for the report"},
+};
+static const rg_record rule_record = RG_RECORD(rg_fuse_rule, rule_fields);
+#undef AT
+
+#define AT(member) offsetof(rg_efficiency, member)
+static const rg_field efficiency_fields[] = {
+    {"family", RG_FIELD_TEXT, true, AT(family), .help = "a kernel family, or default"},
+    {"compute", RG_FIELD_SHARE, true, AT(compute), .help = "share of the peak that large kernels reach"},
+    {"memory", RG_FIELD_SHARE, true, AT(memory),
+     .help = "share of the sustained bandwidth that large kernels reach"},
+    {"source", RG_FIELD_TEXT, true, AT(source),
+     .help = "where the figures come from: a key of sources, then words"},
+};
+static const rg_record efficiency_record = RG_RECORD(rg_efficiency, efficiency_fields);
+#undef AT
+
+#define AT(member) offsetof(rg_runtime, member)
+static const rg_field launch_fields[] = {
+    {"launch_s", RG_FIELD_REAL, true, AT(launch_s), .help = "host time of one kernel"},
+    {"hidden", RG_FIELD_FLAG, true, AT(launch_hidden), .help = "launches run ahead of the device"},
+    {"graph_s", RG_FIELD_REAL, true, AT(graph_s), .help = "fixed time of one inference"},
+    {"source", RG_FIELD_TEXT, true, AT(launch_source),
+     .help = "where the figures come from: a key of sources, then words"},
+};
+static const rg_record launch_record = RG_RECORD(rg_runtime, launch_fields);
+
+static const rg_field memory_fields[] = {
+    {"overhead_byte", RG_FIELD_REAL, true, AT(memory_overhead_byte),
+     .help = "context, allocator and code on the device"},
+    {"workspace_fraction", RG_FIELD_REAL, true, AT(workspace_fraction),
+     .help = "of the largest row's input and output"},
+    {"source", RG_FIELD_TEXT, true, AT(memory_source),
+     .help = "where the figures come from: a key of sources, then words"},
+};
+static const rg_record memory_record = RG_RECORD(rg_runtime, memory_fields);
+
+static const rg_field interval_fields[] = {
+    {"factor", RG_FIELD_POSITIVE, true, AT(interval_factor),
+     .help = "90 % of real times lie within forecast / f .. forecast x f"},
+    {"source", RG_FIELD_TEXT, true, AT(interval_source),
+     .help = "where the figure comes from: a key of sources, then words"},
+};
+static const rg_record interval_record = RG_RECORD(rg_runtime, interval_fields);
+
+static const char *const marks[] = {"ridge.runtime/1", NULL};
+
+static const rg_field runtime_fields[] = {
+    {"schema", RG_FIELD_MARK, true, .names = marks, .help = "the format of this file"},
+    {"name", RG_FIELD_TEXT, true, AT(name), .help = "what people call it"},
+    {"note", RG_FIELD_TEXT, false, AT(note), .help = "what a reader of its forecasts should know"},
+    {"kinds", RG_FIELD_TEXTS, true, AT(kinds), AT(kind_count), .help = "device kinds that it runs on"},
+    {"default_for", RG_FIELD_TEXTS, false, AT(default_for), AT(default_count),
+     .help = "device kinds that take it when none is named"},
+    {"launch", RG_FIELD_GROUP, true, .record = &launch_record, .help = "what starting kernels costs"},
+    {"folds_constants", RG_FIELD_FLAG, true, AT(folds_constants),
+     .help = "computes constant parts before the first inference"},
+    {"fuses_attention", RG_FIELD_FLAG, true, AT(fuses_attention),
+     .help = "runs a whole attention as one kernel"},
+    {"tf32", RG_FIELD_TEXT, false, AT(tf32),
+     .help = "f32 products on matrix units: allowed, conv; left out: never"},
+    {"layout", RG_FIELD_TEXT, true, AT(layout), .help = "of images: nchw, nhwc, blocked"},
+    {"memory", RG_FIELD_GROUP, true, .record = &memory_record,
+     .help = "what it takes besides weights and activations"},
+    {"interval", RG_FIELD_GROUP, true, .record = &interval_record,
+     .help = "how wide a forecast without evidence is"},
+    {"rules", RG_FIELD_ROWS, true, AT(rules), AT(rule_count), &rule_record,
+     .help = "what becomes one kernel; the first match wins"},
+    {"efficiencies", RG_FIELD_ROWS, true, AT(efficiencies), AT(efficiency_count), &efficiency_record,
+     .help = "what its kernels reach"},
+    {"sources", RG_FIELD_KEYED, true, AT(sources), AT(source_count), &rg_source_record,
+     .help = "what source texts begin with"},
+};
+#undef AT
+const rg_record rg_runtime_record = RG_RECORD(rg_runtime, runtime_fields);
+
+static bool has(const char *const *list, size_t count, const char *word)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(list[i], word) == 0) return true;
+    return false;
+}
+
+/* Each text of a list is one of `words`, which end in NULL. */
+static rg_err check_words(rg_ctx *cx, const char *where, const char *const *list, size_t count,
+                          const char *const *words)
+{
+    size_t known = 0;
+    while (words[known]) known++;
+    for (size_t i = 0; i < count; i++)
+        if (!has(words, known, list[i]))
+            return rg_fail(cx, RG_FORMAT, "%s[%zu]: '%.64s' is not known", where, i, list[i]);
+    return RG_OK;
+}
+
+static rg_err check_rules(rg_ctx *cx, const rg_runtime *r)
+{
+    for (size_t i = 0; i < r->rule_count; i++) {
+        const rg_fuse_rule *rule = &r->rules[i];
+        if (!rule->anchor_count)
+            return rg_fail(cx, RG_FORMAT, "rules[%zu].anchor: has 0 operators, needs at least 1", i);
+        if (rule->max_nodes == 1)
+            return rg_fail(cx, RG_FORMAT, "rules[%zu].max_nodes: 1 would group nothing", i);
+    }
+    return RG_OK;
+}
+
+static rg_err check_sources(rg_ctx *cx, const rg_runtime *r)
+{
+    const struct { const char *where, *text; } texts[] = {
+        {"launch", r->launch_source}, {"memory", r->memory_source}, {"interval", r->interval_source},
+    };
+    for (size_t i = 0; i < RG_COUNT(texts); i++)
+        if (!rg_source_known(r->sources, r->source_count, texts[i].text))
+            return rg_fail(cx, RG_FORMAT, "%s.source: '%.64s' does not begin with a key of sources",
+                           texts[i].where, texts[i].text);
+    for (size_t i = 0; i < r->efficiency_count; i++)
+        if (!rg_source_known(r->sources, r->source_count, r->efficiencies[i].source))
+            return rg_fail(cx, RG_FORMAT, "efficiencies[%zu].source: '%.64s' does not begin with a key of sources", i,
+                           r->efficiencies[i].source);
+    return RG_OK;
+}
+
+static rg_err check(rg_ctx *cx, const rg_runtime *r)
+{
+    static const char *const layouts[] = {"nchw", "nhwc", "blocked", NULL}, *const tf32[] = {"allowed", "conv", NULL};
+    if (!r->kind_count) return rg_fail(cx, RG_FORMAT, "kinds: has 0 rows, needs at least 1");
+    RG_TRY(check_words(cx, "kinds", r->kinds, r->kind_count, rg_device_kind_names));
+    for (size_t i = 0; i < r->default_count; i++)
+        if (!has(r->kinds, r->kind_count, r->default_for[i]))
+            return rg_fail(cx, RG_FORMAT, "default_for[%zu]: '%.64s' is not in kinds", i, r->default_for[i]);
+    RG_TRY(check_words(cx, "layout", &r->layout, 1, layouts));
+    if (r->tf32) RG_TRY(check_words(cx, "tf32", &r->tf32, 1, tf32));
+    if (r->interval_factor < 1)
+        return rg_fail(cx, RG_FORMAT, "interval.factor: %g is below 1", r->interval_factor);
+    if (!rg_runtime_efficiency(r, "default"))
+        return rg_fail(cx, RG_FORMAT, "efficiencies: there is none for default");
+    RG_TRY(check_rules(cx, r));
+    return check_sources(cx, r);
+}
+
+static rg_err parse_into(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, rg_runtime **out)
+{
+    rg_runtime *r = RG_NEW(arena, rg_runtime, 1);
+    if (!r) return rg_nomem(cx);
+    RG_TRY(rg_read_record(cx, arena, json, &rg_runtime_record, r));
+    r->id = rg_arena_cstr(arena, rg_str_of(id));
+    if (!r->id) return rg_nomem(cx);
+    r->refs = 1;
+    r->hash = rg_hash_str(rg_hash_str(RG_HASH_SEED, rg_str_of(id)), json);
+    *out = r;
+    return check(cx, r);
+}
+
+rg_err rg_runtime_parse(rg_ctx *cx, rg_str json, const char *id, const rg_runtime **out)
+{
+    rg_runtime *runtime = NULL;
+    rg_arena arena;
+    if (json.size > RG_PROFILE_MAX)
+        return rg_fail(cx, RG_LIMIT, "%s.json: %zu bytes exceed %d", id, json.size, RG_PROFILE_MAX);
+    rg_arena_init(&arena, cx);
+    rg_err err = parse_into(cx, &arena, json, id, &runtime);
+    if (err) {
+        rg_arena_done(&arena);
+        return rg_note(cx, err, "%s.json", id);
+    }
+    runtime->arena = arena;
+    *out = runtime;
+    return RG_OK;
+}
+
+const rg_runtime *rg_runtime_ref(const rg_runtime *runtime)
+{
+    __atomic_add_fetch(&((rg_runtime *)(uintptr_t)runtime)->refs, 1, __ATOMIC_RELAXED);
+    return runtime;
+}
+
+void rg_runtime_free(const rg_runtime *runtime)
+{
+    if (!runtime || __atomic_sub_fetch(&((rg_runtime *)(uintptr_t)runtime)->refs, 1, __ATOMIC_ACQ_REL))
+        return;
+    rg_arena arena = runtime->arena; /* the runtime lies in it */
+    rg_arena_done(&arena);
+}
+
+const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family)
+{
+    const rg_efficiency *fallback = NULL;
+    for (size_t i = 0; i < runtime->efficiency_count; i++) {
+        if (strcmp(runtime->efficiencies[i].family, family) == 0) return &runtime->efficiencies[i];
+        if (strcmp(runtime->efficiencies[i].family, "default") == 0) fallback = &runtime->efficiencies[i];
+    }
+    return fallback;
+}
+
+bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device)
+{
+    return has(runtime->kinds, runtime->kind_count, rg_device_kind_name(device->kind));
+}
+
+rg_err rg_runtime_ids(rg_ctx *cx, const char *const **ids, size_t *count)
+{
+    return rg_data_list(cx, "runtime", ids, count);
+}
+
+static rg_err read_known(rg_ctx *cx, const char *id, const rg_runtime **out)
+{
+    rg_str json;
+    RG_TRY(rg_profile_read(cx, "runtime", id, &json));
+    return rg_runtime_parse(cx, json, id, out);
+}
+
+static rg_err find_default(rg_ctx *cx, const rg_device *device, const rg_runtime **out)
+{
+    const char *kind = rg_device_kind_name(device->kind), *const *ids;
+    size_t count;
+    RG_TRY(rg_runtime_ids(cx, &ids, &count));
+    for (size_t i = 0; i < count; i++) {
+        const rg_runtime *runtime;
+        RG_TRY(read_known(cx, ids[i], &runtime));
+        if (has(runtime->default_for, runtime->default_count, kind)) {
+            *out = runtime;
+            return RG_OK;
+        }
+        rg_runtime_free(runtime);
+    }
+    return rg_fail(cx, RG_INPUT, "no runtime of data/runtime is the default for a %s; name one", kind);
+}
+
+static rg_err find_named(rg_ctx *cx, const char *id, const rg_runtime **out)
+{
+    bool known;
+    if (rg_profile_is_path(id)) {
+        rg_str json;
+        const char *name;
+        RG_TRY(rg_profile_load(cx, id, &json, &name));
+        return rg_runtime_parse(cx, json, name, out);
+    }
+    RG_TRY(rg_profile_has(cx, "runtime", id, &known));
+    if (known) return read_known(cx, id, out);
+    return rg_profile_unknown(cx, "runtime", "runtime", id, "left out, the device decides");
+}
+
+rg_err rg_runtime_find(rg_ctx *cx, const char *id, const rg_device *device, const rg_runtime **out)
+{
+    const rg_runtime *runtime;
+    if (!id && !device) return rg_fail(cx, RG_INPUT, "neither a runtime nor a device is named");
+    if (!id) return find_default(cx, device, out);
+    RG_TRY(find_named(cx, id, &runtime));
+    if (device && !rg_runtime_runs_on(runtime, device)) {
+        rg_fail(cx, RG_UNSUPPORTED, "runtime '%s' does not run on %s '%s'; it runs on %s", runtime->id,
+                rg_device_kind_name(device->kind), device->id, runtime->kinds[0]);
+        rg_runtime_free(runtime);
+        return RG_UNSUPPORTED;
+    }
+    *out = runtime;
+    return RG_OK;
+}

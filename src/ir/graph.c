@@ -1,0 +1,323 @@
+/* graph.c - making graphs, copying them, adding to them, and asking who uses what.
+ *
+ * Tables grow by doubling inside the graph's arena; ids stay, addresses do not. A clone copies the tables and
+ * the small arrays that editing touches, and borrows strings, attribute contents and constants from its base.
+ */
+#include "ir/ir.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Keeps the old array when there is no memory: a graph that failed to grow is still looked at and freed. */
+#define GROW(cx, g, array, count, capacity)                                                        \
+    do {                                                                                           \
+        void *grown_ = rg_arena_grow(&(g)->arena, (array), (count), &(capacity), sizeof *(array)); \
+        if (!grown_) return rg_nomem(cx);                                                          \
+        (array) = grown_;                                                                          \
+    } while (0)
+
+/* ---- whole graphs ---- */
+
+static rg_graph *allocate(rg_ctx *cx)
+{
+    rg_graph *g = cx->alloc(cx->user, sizeof *g);
+    if (!g) return NULL;
+    rg_arena_init(&g->arena, cx);
+    g->dims.arena = &g->arena;
+    g->refs = 1;
+    return g;
+}
+
+/* The unused entries 0 and the model's region. */
+static rg_err begin_tables(rg_ctx *cx, rg_graph *g)
+{
+    GROW(cx, g, g->values, 0, g->value_capacity);
+    GROW(cx, g, g->nodes, 0, g->node_capacity);
+    GROW(cx, g, g->regions, 0, g->region_capacity);
+    g->value_count = g->node_count = 1;
+    g->region_count = RG_MAIN + 1;
+    return RG_OK;
+}
+
+rg_err rg_graph_new(rg_ctx *cx, rg_graph **out)
+{
+    rg_graph *g = allocate(cx);
+    rg_err err = g ? begin_tables(cx, g) : rg_nomem(cx);
+    *out = err ? NULL : g;
+    if (err) rg_graph_free(g);
+    return err;
+}
+
+/* A copy of the first `count` of an array, never NULL: an empty one may be asked of memory as well. */
+static void *copy_of(rg_arena *arena, const void *array, uint32_t count, size_t size)
+{
+    void *copy = rg_arena_array(arena, count, size);
+    if (copy && count) memcpy(copy, array, count * size);
+    return copy;
+}
+
+#define COPY(g, array, count) ((array) = copy_of(&(g)->arena, (array), (count), sizeof *(array)))
+
+static bool copy_tables(rg_graph *g)
+{
+    bool ok = COPY(g, g->values, g->value_count) && COPY(g, g->nodes, g->node_count) &&
+              COPY(g, g->regions, g->region_count) && COPY(g, g->imports, g->import_count);
+    g->value_capacity = g->value_count;
+    g->node_capacity = g->node_count;
+    g->region_capacity = g->region_count;
+    g->import_capacity = g->import_count;
+    for (uint32_t i = 1; ok && i < g->node_count; i++) {
+        rg_node *n = &g->nodes[i];
+        ok = (!n->in_count || COPY(g, n->in, n->in_count)) &&
+             (!n->out_count || COPY(g, n->out, n->out_count)) &&
+             (!n->attr_count || COPY(g, n->attrs, n->attr_count));
+    }
+    for (uint32_t i = 1; ok && i < g->region_count; i++) {
+        rg_region *r = &g->regions[i];
+        ok = COPY(g, r->inputs, r->input_count) && COPY(g, r->outputs, r->output_count) &&
+             COPY(g, r->order, r->order_count);
+        r->input_capacity = r->input_count;
+        r->output_capacity = r->output_count;
+        r->order_capacity = r->order_count;
+    }
+    return ok;
+}
+
+rg_err rg_graph_clone(rg_ctx *cx, const rg_graph *from, rg_graph **out)
+{
+    rg_graph *g = allocate(cx);
+    *out = NULL;
+    if (!g) return rg_nomem(cx);
+    rg_arena arena = g->arena;
+    *g = *from;
+    g->arena = arena;
+    g->refs = 1;
+    g->base = rg_graph_ref(from);
+    g->files = NULL;
+    g->file_count = g->file_capacity = 0;
+    g->names = (rg_map){0};
+    g->named_count = 0;
+    g->dims.arena = &g->arena;
+    if (!copy_tables(g) || !rg_dims_copy(&g->dims, &from->dims)) {
+        rg_graph_free(g);
+        return rg_nomem(cx);
+    }
+    *out = g;
+    return RG_OK;
+}
+
+const rg_graph *rg_graph_ref(const rg_graph *graph)
+{
+    __atomic_add_fetch(&((rg_graph *)graph)->refs, 1, __ATOMIC_RELAXED);
+    return graph;
+}
+
+void rg_graph_free(const rg_graph *graph)
+{
+    while (graph && __atomic_sub_fetch(&((rg_graph *)graph)->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        rg_graph *g = (rg_graph *)graph;
+        void (*release)(void *user, void *block) = g->arena.free;
+        void *user = g->arena.user;
+        graph = g->base;
+        for (uint32_t i = 0; g->files && i < g->file_count; i++) rg_file_unref(g->files[i]);
+        rg_arena_done(&g->arena);
+        release(user, g);
+    }
+}
+
+/* ---- adding ---- */
+
+rg_err rg_graph_add_value(rg_ctx *cx, rg_graph *g, rg_region_id region, rg_str name, const rg_type *type,
+                          rg_role role, rg_value_id *out)
+{
+    assert(region > 0 && region < g->region_count);
+    if (g->value_count >= RG_VALUE_MAX) return rg_fail(cx, RG_LIMIT, "more than %d values", RG_VALUE_MAX);
+    GROW(cx, g, g->values, g->value_count, g->value_capacity);
+    rg_value *v = &g->values[g->value_count];
+    *v = (rg_value){.name = name, .role = role, .region = region};
+    if (type) v->type = *type;
+    *out = g->value_count++;
+    return RG_OK;
+}
+
+rg_err rg_graph_add_const(rg_ctx *cx, rg_graph *g, rg_str name, const rg_tensor *data, rg_value_id *out)
+{
+    rg_type type = rg_type_tensor(data->dtype, data->rank, data->dim);
+    RG_TRY(rg_graph_add_value(cx, g, RG_MAIN, name, &type, RG_ROLE_CONST, out));
+    g->values[*out].data = data;
+    return RG_OK;
+}
+
+rg_err rg_graph_add_region(rg_ctx *cx, rg_graph *g, rg_node_id owner, rg_region_id *out)
+{
+    assert(owner > 0 && owner < g->node_count);
+    if (g->region_count >= RG_NODE_MAX) return rg_fail(cx, RG_LIMIT, "more than %d regions", RG_NODE_MAX);
+    GROW(cx, g, g->regions, g->region_count, g->region_capacity);
+    g->regions[g->region_count] = (rg_region){.owner = owner};
+    *out = g->region_count++;
+    return RG_OK;
+}
+
+static rg_err append(rg_ctx *cx, rg_graph *g, rg_value_id **list, uint32_t *count, uint32_t *capacity,
+                     rg_value_id value)
+{
+    if (*count >= RG_IO_MAX)
+        return rg_fail(cx, RG_LIMIT, "more than %d inputs or outputs of a graph", RG_IO_MAX);
+    GROW(cx, g, *list, *count, *capacity);
+    (*list)[(*count)++] = value;
+    return RG_OK;
+}
+
+rg_err rg_graph_add_input(rg_ctx *cx, rg_graph *g, rg_region_id region, rg_value_id value)
+{
+    rg_region *r = &g->regions[region];
+    return append(cx, g, &r->inputs, &r->input_count, &r->input_capacity, value);
+}
+
+rg_err rg_graph_add_output(rg_ctx *cx, rg_graph *g, rg_region_id region, rg_value_id value)
+{
+    rg_region *r = &g->regions[region];
+    return append(cx, g, &r->outputs, &r->output_count, &r->output_capacity, value);
+}
+
+rg_err rg_graph_add_node(rg_ctx *cx, rg_graph *g, rg_region_id region, const rg_node *like,
+                         const rg_value_id *in, uint32_t in_count, const rg_value_id *out, uint32_t out_count,
+                         rg_node_id *node)
+{
+    assert(region > 0 && region < g->region_count);
+    rg_node n = {0};
+    if (like) n = *like; /* by value: it may lie in the table that is about to move */
+    n.dead = false;
+    if (in_count > RG_IO_MAX || out_count > RG_IO_MAX)
+        return rg_fail(cx, RG_LIMIT,
+                       "node '%.*s' (%.*s) has %u inputs and %u outputs, at most %d are allowed",
+                       RG_STR(n.name), RG_STR(n.type), in_count, out_count, RG_IO_MAX);
+    if (g->node_count >= RG_NODE_MAX) return rg_fail(cx, RG_LIMIT, "more than %d nodes", RG_NODE_MAX);
+    rg_region *r = &g->regions[region];
+    n.region = region;
+    n.in_count = in_count;
+    n.out_count = out_count;
+    n.in = copy_of(&g->arena, in, in_count, sizeof *in);
+    n.out = copy_of(&g->arena, out, out_count, sizeof *out);
+    if (!n.in || !n.out) return rg_nomem(cx);
+    GROW(cx, g, g->nodes, g->node_count, g->node_capacity);
+    GROW(cx, g, r->order, r->order_count, r->order_capacity);
+    *node = g->node_count++;
+    g->nodes[*node] = n;
+    r->order[r->order_count++] = *node;
+    for (uint32_t i = 0; i < out_count; i++) {
+        rg_value *v = &g->values[n.out[i]];
+        if (n.out[i]) v->role = RG_ROLE_NODE, v->producer = *node, v->region = region;
+    }
+    return RG_OK;
+}
+
+static rg_err add_raw(rg_ctx *cx, rg_graph *g, rg_str name, rg_dtype dtype, int rank, int64_t count,
+                      const void *data, size_t size, rg_value_id *out)
+{
+    rg_tensor *t = RG_NEW(&g->arena, rg_tensor, 1);
+    int64_t *dim = RG_NEW(&g->arena, int64_t, 1);
+    char *bytes = rg_arena_array(&g->arena, (size_t)count, size);
+    assert(rank == 0 ? count == 1 : rank == 1);
+    if (!t || !dim || !bytes) return rg_nomem(cx);
+    dim[0] = count;
+    if (count) memcpy(bytes, data, (size_t)count * size);
+    *t = (rg_tensor){.dtype = dtype, .rank = rank, .dim = dim, .count = count, .encoding = RG_DATA_RAW};
+    t->data = bytes;
+    t->size = (size_t)count * size;
+    return rg_graph_add_const(cx, g, name, t, out);
+}
+
+rg_err rg_graph_add_ints(rg_ctx *cx, rg_graph *g, rg_str name, int rank, int64_t count, const int64_t *data,
+                         rg_value_id *out)
+{
+    return add_raw(cx, g, name, RG_I64, rank, count, data, sizeof *data, out);
+}
+
+rg_err rg_graph_add_floats(rg_ctx *cx, rg_graph *g, rg_str name, int rank, int64_t count, const float *data,
+                           rg_value_id *out)
+{
+    return add_raw(cx, g, name, RG_F32, rank, count, data, sizeof *data, out);
+}
+
+void rg_graph_replace(rg_graph *g, rg_value_id from, rg_value_id to)
+{
+    for (uint32_t i = 1; i < g->node_count; i++)
+        for (uint32_t k = 0; k < g->nodes[i].in_count; k++)
+            if (g->nodes[i].in[k] == from) g->nodes[i].in[k] = to;
+    for (uint32_t i = 1; i < g->region_count; i++)
+        for (uint32_t k = 0; k < g->regions[i].output_count; k++)
+            if (g->regions[i].outputs[k] == from) g->regions[i].outputs[k] = to;
+}
+
+/* ---- asking ---- */
+
+/* The map remembers per name the number that was tried last, so that a thousand names of one prefix take a
+ * thousand look-ups and not a million. */
+rg_err rg_graph_fresh_name(rg_ctx *cx, rg_graph *g, const char *prefix, rg_str *out)
+{
+    if (!g->names.arena) rg_map_init(&g->names, &g->arena);
+    for (; g->named_count < g->value_count; g->named_count++) {
+        rg_str name = g->values[g->named_count].name;
+        if (name.size && !rg_map_get(&g->names, name) && !rg_map_put(&g->names, name, 1)) return rg_nomem(cx);
+    }
+    const char *name = rg_arena_cstr(&g->arena, rg_str_of(prefix));
+    rg_str stem = rg_str_of(name);
+    uint32_t tried = rg_map_get(&g->names, stem);
+    for (; name && rg_map_get(&g->names, rg_str_of(name)); tried++)
+        name = rg_arena_printf(&g->arena, "%s_%u", prefix, tried);
+    bool kept = name && rg_map_put(&g->names, stem, tried ? tried : 1) &&
+                (name == stem.data || rg_map_put(&g->names, rg_str_of(name), 1));
+    if (!kept) return rg_nomem(cx);
+    *out = rg_str_of(name);
+    return RG_OK;
+}
+
+rg_err rg_graph_uses(rg_ctx *cx, const rg_graph *g, rg_arena *arena, rg_uses *out)
+{
+    uint32_t *first = RG_NEW(arena, uint32_t, g->value_count + 1);
+    uint32_t *out_uses = RG_NEW(arena, uint32_t, g->value_count);
+    size_t total = 0;
+    if (!first || !out_uses) return rg_nomem(cx);
+    for (uint32_t i = 1; i < g->node_count; i++)
+        for (uint32_t k = 0; !g->nodes[i].dead && k < g->nodes[i].in_count; k++)
+            first[g->nodes[i].in[k]]++, total++;
+    rg_node_id *users = total < UINT32_MAX ? RG_NEW(arena, rg_node_id, total) : NULL;
+    if (!users) return rg_nomem(cx);
+    uint32_t at = 0; /* the end of each run, which filling backwards turns into its start */
+    for (uint32_t i = 0; i < g->value_count; i++) {
+        at += i ? first[i] : 0;
+        first[i] = at;
+    }
+    first[g->value_count] = at;
+    for (uint32_t i = g->node_count - 1; i > 0; i--)
+        for (uint32_t k = g->nodes[i].in_count; !g->nodes[i].dead && k > 0; k--)
+            if (g->nodes[i].in[k - 1]) users[--first[g->nodes[i].in[k - 1]]] = i;
+    for (uint32_t i = 1; i < g->region_count; i++)
+        for (uint32_t k = 0; k < g->regions[i].output_count; k++) out_uses[g->regions[i].outputs[k]]++;
+    *out = (rg_uses){first, users, out_uses};
+    return RG_OK;
+}
+
+bool rg_node_is(const rg_node *node, const char *type)
+{
+    return !node->domain.size && rg_str_is(node->type, type);
+}
+
+const char *rg_node_label(rg_ctx *cx, const rg_graph *g, rg_node_id id)
+{
+    const rg_node *n = &g->nodes[id];
+    rg_arena *arena = &cx->arena;
+    const char *label = n->name.size
+                            ? rg_arena_printf(arena, "node '%.*s' (%.*s)", RG_STR(n->name), RG_STR(n->type))
+                            : rg_arena_printf(arena, "node #%u (%.*s)", id, RG_STR(n->type));
+    return label ? label : "node";
+}
+
+const char *rg_value_label(rg_ctx *cx, const rg_graph *g, rg_value_id id)
+{
+    rg_str name = g->values[id].name;
+    const char *label = name.size ? rg_arena_printf(&cx->arena, "value '%.*s'", RG_STR(name))
+                                  : rg_arena_printf(&cx->arena, "value #%u", id);
+    return label ? label : "a value";
+}

@@ -1,0 +1,72 @@
+/* plan.c - from graph, device and runtime to a plan, one stage a line; and the plan's identity and life. */
+#include "map/map.h"
+
+#include <string.h>
+
+const rg_plan *rg_plan_ref(const rg_plan *plan)
+{
+    __atomic_add_fetch(&((rg_plan *)(uintptr_t)plan)->refs, 1, __ATOMIC_RELAXED);
+    return plan;
+}
+
+void rg_plan_free(const rg_plan *constant)
+{
+    rg_plan *plan = (rg_plan *)(uintptr_t)constant;
+    if (!plan || __atomic_sub_fetch(&plan->refs, 1, __ATOMIC_ACQ_REL)) return;
+    rg_facts_free(plan->facts);
+    rg_graph_free(plan->graph);
+    rg_device_free(plan->device);
+    rg_runtime_free(plan->runtime);
+    rg_arena arena = plan->arena; /* the plan itself lies in it */
+    rg_arena_done(&arena);
+}
+
+static uint64_t plan_hash(const rg_plan *plan)
+{
+    uint64_t h = rg_hash_u64(RG_HASH_SEED, rg_graph_hash(plan->graph));
+    h = rg_hash_u64(h, plan->device->hash);
+    h = rg_hash_u64(h, plan->runtime->hash);
+    h = rg_hash_str(h, rg_str_of(plan->precision));
+    h = rg_hash_u64(h, (uint64_t)plan->threads);
+    for (uint32_t i = 0; i < plan->row_count; i++) h = rg_hash_u64(h, plan->rows[i].id);
+    return h;
+}
+
+static rg_err make(rg_ctx *cx, const rg_graph *graph, const rg_plan_opt *opt, rg_plan *plan)
+{
+    RG_TRY(rg_graph_at_precision(cx, graph, opt->precision, &plan->graph));
+    RG_TRY(rg_facts_make(cx, plan->graph, &plan->facts));
+    RG_TRY(rg_plan_group(cx, plan));
+    RG_TRY(rg_plan_place(cx, plan));
+    RG_TRY(rg_plan_memory(cx, plan));
+    rg_plan_tile(plan);
+    plan->hash = plan_hash(plan);
+    return RG_OK;
+}
+
+rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
+                    const rg_plan_opt *opt, const rg_plan **out)
+{
+    rg_plan_opt o = {0};
+    if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
+    if (!rg_runtime_runs_on(runtime, device))
+        return rg_fail(cx, RG_UNSUPPORTED, "runtime %s does not run on %s (a %s): try --runtime native", runtime->id,
+                       device->id, rg_device_kind_name(device->kind));
+    rg_arena arena;
+    rg_arena_init(&arena, cx);
+    rg_plan *plan = RG_NEW(&arena, rg_plan, 1);
+    if (!plan) return rg_nomem(cx);
+    plan->refs = 1;
+    plan->arena = arena;
+    plan->device = rg_device_ref(device);
+    plan->runtime = rg_runtime_ref(runtime);
+    plan->threads = o.threads;
+    plan->precision = rg_arena_cstr(&plan->arena, rg_str_of(o.precision ? o.precision : "model"));
+    rg_err err = plan->precision ? make(cx, graph, &o, plan) : rg_nomem(cx);
+    if (err) {
+        rg_plan_free(plan);
+        return err;
+    }
+    *out = plan;
+    return RG_OK;
+}

@@ -1,0 +1,71 @@
+/* passes.c - runs passes in order over one clone. Repeating passes run again as long as one of them changes something,
+ * because folding uncovers duplicates and dead code uncovers patterns; ROUNDS bounds that.
+ */
+#include "pass/pass.h"
+
+enum { ROUNDS = 8 };
+
+static bool is_named(const char *names, const char *name)
+{
+    rg_str rest = rg_str_of(names), part;
+    if (!names) return true;
+    while (rg_str_cut(&rest, ',', &part))
+        if (rg_str_is(part, name)) return true;
+    return false;
+}
+
+static rg_err run_one(rg_ctx *cx, const rg_pass *pass, rg_graph *g, bool *changed)
+{
+    bool edited = false;
+    RG_TRY_NOTE(cx, pass->run(cx, g, &edited), "pass %s", pass->name);
+    if (!edited) return RG_OK;
+    *changed = true;
+    RG_TRY_NOTE(cx, rg_graph_finish(cx, g), "pass %s", pass->name);
+    RG_TRY_NOTE(cx, rg_graph_resolve(cx, g), "pass %s", pass->name);
+    RG_TRY_NOTE(cx, rg_graph_infer(cx, g), "pass %s", pass->name);
+#ifdef RG_DEBUG
+    RG_TRY_NOTE(cx, rg_graph_verify(cx, g), "pass %s", pass->name);
+#endif
+    return RG_OK;
+}
+
+/* The table is sorted by name; passes run by `order`. The few passes make a scan per step cheap. */
+static const rg_pass *next_pass(const char *names, int after)
+{
+    const rg_pass *next = NULL;
+    for (int i = 0; i < rg_pass_count; i++) {
+        const rg_pass *pass = rg_pass_table[i];
+        if (pass->order > after && is_named(names, pass->name) && (!next || pass->order < next->order)) next = pass;
+    }
+    return next;
+}
+
+static rg_err run_all(rg_ctx *cx, const char *names, rg_graph *g)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        bool changed = false;
+        for (const rg_pass *pass = next_pass(names, -1); pass; pass = next_pass(names, pass->order))
+            if (round == 0 || pass->repeat) RG_TRY(run_one(cx, pass, g, &changed));
+        if (!changed) break;
+    }
+    return RG_OK;
+}
+
+rg_err rg_passes_run(rg_ctx *cx, const rg_graph *in, const char *names, rg_graph **out)
+{
+    rg_str rest = rg_str_of(names), part;
+    while (names && rg_str_cut(&rest, ',', &part)) {
+        bool found = false;
+        for (int i = 0; i < rg_pass_count; i++) found |= rg_str_is(part, rg_pass_table[i]->name);
+        if (!found) return rg_fail(cx, RG_USAGE, "there is no pass named '%.*s'", RG_STR(part));
+    }
+    rg_graph *g;
+    RG_TRY(rg_graph_clone(cx, in, &g));
+    rg_err err = run_all(cx, names, g);
+    if (err) {
+        rg_graph_free(g);
+        return err;
+    }
+    *out = g;
+    return RG_OK;
+}

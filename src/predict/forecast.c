@@ -1,0 +1,129 @@
+/* forecast.c - from a plan to its forecast: the clock under the power cap, rows, path, intervals, checks. */
+#include "predict/predict.h"
+
+#include <math.h>
+#include <string.h>
+
+void rg_forecast_free(const rg_forecast *constant)
+{
+    rg_forecast *f = (rg_forecast *)(uintptr_t)constant;
+    if (!f) return;
+    rg_plan_free(f->plan);
+    rg_arena arena = f->arena; /* the forecast itself lies in it */
+    rg_arena_done(&arena);
+}
+
+/* Sums over rows. Overlap and arms need the graph and are settled before: rows whose arm is not taken count 0. */
+static void sum_rows(rg_forecast *f)
+{
+    const rg_plan *plan = f->plan;
+    double rows_s = 0;
+    f->energy = (rg_energy){0};
+    f->compute_s = f->memory_s = f->overhead_s = f->wasted_j = f->peak_power_w = 0;
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        const rg_row_cost *c = &f->rows[r];
+        double times = c->latency_s > 0 ? c->total_s / c->latency_s : 0, busy = c->terms_s[RG_TERM_BUSY] * times;
+        rows_s += c->total_s;
+        if (c->binding == 0) f->compute_s += busy;
+        else f->memory_s += busy;
+        f->overhead_s += c->total_s - busy;
+        f->energy.compute_j += c->energy.compute_j;
+        f->energy.memory_j += c->energy.memory_j;
+        f->energy.static_j += c->energy.static_j;
+        f->wasted_j += c->energy.static_j * (1 - c->utilization);
+        f->peak_power_w = fmax(f->peak_power_w, c->total_s > 0 ? c->power_w : 0);
+    }
+    f->graph_s = plan->runtime->graph_s;
+    f->latency_s.value = rows_s + f->overlap_s + f->graph_s;
+    double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s); /* overlap: idle power is not paid twice */
+    f->energy.static_j += idle_j;
+    f->wasted_j += fmax(idle_j, 0);
+    f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
+    f->power_w.value = f->latency_s.value > 0 ? f->energy_j.value / f->latency_s.value : plan->device->idle_w;
+}
+
+void rg_forecast_at(rg_forecast *f, double clock_hz)
+{
+    double top = rg_device_voltage(f->plan->device, rg_device_clock_max(f->plan->device));
+    f->clock_hz = clock_hz;
+    f->voltage = top > 0 ? rg_device_voltage(f->plan->device, clock_hz) / top : 1;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) {
+        bool taken = !f->settled || f->rows[r].total_s > 0; /* arms stay as chosen when only the clock moves */
+        rg_price_row(f->plan, &f->plan->rows[r], clock_hz, &f->rows[r]);
+        if (!taken) f->rows[r].total_s = 0;
+        rg_energy_row(f->plan, &f->plan->rows[r], clock_hz, &f->rows[r]);
+    }
+    sum_rows(f);
+}
+
+/* A stated prior until residuals say better: the runtime's factor, and what the other arms of Ifs would save. */
+static void set_intervals(rg_forecast *f)
+{
+    const rg_device *device = f->plan->device;
+    double factor = fmax(f->plan->runtime->interval_factor, 1), t = f->latency_s.value;
+    f->latency_s.low = fmax(t - f->arm_spread_s, 0) / factor;
+    f->latency_s.high = t * factor;
+    f->power_w.low = fmax(device->idle_w, f->power_w.value / sqrt(factor));
+    f->power_w.high = device->cap_w > 0 ? fmin(device->cap_w, f->power_w.value * sqrt(factor)) : f->power_w.value * sqrt(factor);
+    f->power_w.low = fmin(f->power_w.low, f->power_w.value);
+    f->power_w.high = fmax(f->power_w.high, f->power_w.value);
+    f->energy_j.low = f->latency_s.low * f->power_w.low;
+    f->energy_j.high = f->latency_s.high * f->power_w.high;
+    double peak = f->plan->peak_byte, needed = f->plan->weight_byte + (double)f->plan->block_byte;
+    /* allocators round up and keep caches: between what is needed and a quarter more than planned (assumed) */
+    f->peak_memory_byte = (rg_estimate){peak, needed, 1.25 * peak};
+}
+
+static const char *bound_of_all(const rg_forecast *f)
+{
+    double overhead = f->overhead_s + f->graph_s;
+    if (overhead >= f->compute_s && overhead >= f->memory_s) return "overhead";
+    return f->compute_s >= f->memory_s ? "compute" : "memory";
+}
+
+static rg_err make(rg_ctx *cx, rg_forecast *f, double core_hz)
+{
+    f->rows = RG_NEW(&f->arena, rg_row_cost, f->plan->row_count + 1);
+    if (!f->rows) return rg_nomem(cx);
+    double top = rg_device_clock_max(f->plan->device);
+    rg_forecast_at(f, core_hz > 0 ? fmin(core_hz, top) : top);
+    RG_TRY(rg_forecast_path(cx, f));
+    f->settled = true;
+    rg_forecast_clock(f, core_hz);
+    if (f->capped) {
+        RG_TRY(rg_forecast_path(cx, f)); /* times moved: so may the longest path */
+        sum_rows(f);
+    }
+    set_intervals(f);
+    f->bound = bound_of_all(f);
+    f->hash = rg_hash_u64(rg_hash_u64(RG_HASH_SEED, f->plan->hash), (uint64_t)f->clock_hz);
+    return rg_forecast_check(cx, f);
+}
+
+rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt, const rg_forecast **out)
+{
+    rg_forecast_opt o = {0};
+    if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
+    if (o.core_hz < 0 || !isfinite(o.core_hz)) return rg_fail(cx, RG_USAGE, "a core clock of %g Hz is not possible", o.core_hz);
+    rg_arena arena;
+    rg_arena_init(&arena, cx);
+    rg_forecast *f = RG_NEW(&arena, rg_forecast, 1);
+    if (!f) return rg_nomem(cx);
+    f->arena = arena;
+    f->plan = rg_plan_ref(plan);
+    rg_err err = make(cx, f, o.core_hz);
+    if (err) {
+        rg_forecast_free(f);
+        return err;
+    }
+    *out = f;
+    return RG_OK;
+}
+
+void rg_forecast_summary(const rg_forecast *f, rg_summary *out)
+{
+    rg_summary s = {.size = out->size, .latency_s = f->latency_s, .energy_j = f->energy_j, .power_w = f->power_w,
+                    .peak_memory_byte = f->peak_memory_byte};
+    for (uint32_t i = 0; i < f->check_count; i++) s.checks_failed += !f->checks[i].pass;
+    memcpy(out, &s, out->size < sizeof s ? out->size : sizeof s);
+}

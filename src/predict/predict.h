@@ -1,0 +1,80 @@
+/* predict.h - what a plan costs: time, energy, power, memory, each row with the terms that add up to it.
+ *
+ * A prediction never peeks at a measurement: this folder cannot see exec or measure.
+ */
+#ifndef RG_PREDICT_H
+#define RG_PREDICT_H
+
+#include "map/map.h"
+
+/* Stand-alone time of one resource; the longest binds. index 0: compute; 1 + i: memory level i of the device. */
+typedef struct rg_limit { const char *name; double time_s; } rg_limit;
+
+/* Additive, signed; they sum to latency_s. */
+typedef enum rg_term { RG_TERM_BUSY, RG_TERM_LAUNCH, RG_TERM_TAIL, RG_TERM_CORRECTION, RG_TERM_COUNT } rg_term;
+const char *rg_term_name(rg_term term);
+
+typedef enum rg_bound { RG_BOUND_COMPUTE, RG_BOUND_MEMORY, RG_BOUND_LAUNCH, RG_BOUND_NOTHING, RG_BOUND_COUNT } rg_bound;
+const char *rg_bound_name(rg_bound bound);
+
+/* Joules; they sum to energy_j. */
+typedef struct rg_energy { double compute_j, memory_j, static_j; } rg_energy;
+
+typedef struct rg_row_cost {
+    rg_limit limits[RG_LEVEL_LIMIT + 1]; int limit_count;
+    int binding;                     /* index of the longest limit */
+    double terms_s[RG_TERM_COUNT];
+    double latency_s;                /* once */
+    double total_s;                  /* × times; 0 for the arm of an If that is not taken */
+    rg_energy energy;                /* × times */
+    double energy_j, power_w;
+    double intensity, ridge;         /* FLOP per byte of main memory; where this row's unit turns compute-bound */
+    double utilization;              /* of the row's peak, launch included */
+    rg_bound bound;
+} rg_row_cost;
+
+typedef struct rg_check { const char *name; bool pass; const char *text; } rg_check;
+typedef struct rg_advice { const char *name, *text; double gain_s, gain_j, gain_byte; } rg_advice; /* per inference, > 0 better */
+
+struct rg_forecast {
+    rg_arena arena;
+    const rg_plan *plan;             /* referenced */
+    double clock_hz;                 /* sustained, after the power cap */
+    bool capped;                     /* the power cap lowered the clock */
+    bool settled;                    /* arms of Ifs are chosen: rows with total 0 are not taken */
+    double arm_spread_s;             /* what the arms not taken would save */
+    double voltage;                  /* relative to the highest clock's */
+    rg_row_cost *rows;               /* by row of the plan */
+    double overlap_s;                /* <= 0: what parallel branches save */
+    double graph_s;                  /* fixed cost of one inference */
+    rg_estimate latency_s, energy_j, power_w, peak_memory_byte;
+    rg_energy energy;
+    double peak_power_w;
+    double wasted_j;                 /* static energy of idle units while rows run */
+    double compute_s, memory_s, overhead_s; /* the sum of rows by what binds them; overhead: launch, tail */
+    uint32_t *critical; uint32_t critical_count; double critical_s; /* longest path of rows by time */
+    const char *bound;               /* of the whole: the largest of the three */
+    rg_check *checks; uint32_t check_count;
+    uint64_t hash;
+};
+
+/* ---- the stages ---- */
+void rg_price_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *out);   /* roofline.c */
+void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost); /* energy.c */
+/* Prices every row at one clock and sums; energy.c finds the clock by calling it. */
+void rg_forecast_at(rg_forecast *f, double clock_hz);               /* forecast.c */
+void rg_forecast_clock(rg_forecast *f, double core_hz);             /* energy.c: the highest clock that the cap allows */
+rg_err rg_forecast_path(rg_ctx *cx, rg_forecast *f) RG_CHECKED;     /* overlap.c: critical path, arms of Ifs, overlap */
+rg_err rg_forecast_check(rg_ctx *cx, rg_forecast *f) RG_CHECKED;    /* sanity.c: what would catch an impossible report */
+
+/* ---- words, on demand ---- */
+/* One sentence: what binds the row, with the numbers that say so. Returns `buffer`. why.c */
+const char *rg_row_why(const rg_forecast *f, uint32_t row, char *buffer, size_t size);
+/* What would help and by how much, largest gain first; each entry was priced, not guessed. In cx's arena. advice.c */
+rg_err rg_forecast_advise(rg_ctx *cx, const rg_forecast *f, const rg_advice **advice, uint32_t *count) RG_CHECKED;
+
+/* A special function (exp, divide, sqrt) costs as much as this many additions: 16 results a clock and SM against 128
+ * multiply-adds (CUDA C++ Programming Guide, "Throughput of native arithmetic instructions", 8.x and 9.0). */
+#define RG_SPECIAL_FLOP 16.0
+
+#endif

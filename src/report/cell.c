@@ -1,0 +1,141 @@
+/* cell.c - one figure as people read it ("1.23 ms (1.02 - 1.60)") and as machines do (the shortest exact
+ * decimal).
+ *
+ * printf and strtod follow the locale of the program that we are linked into; a comma for a point would
+ * break JSON, so the separator is put right after printing, whatever it was.
+ */
+#include "report/write.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "1,5 ms" -> "1.5 ms": what stands between the first digits and the digits behind them is the separator. */
+static void use_point(char *number)
+{
+    char *from = number + strcspn(number, "0123456789");
+    from += strspn(from, "0123456789");
+    if (!*from || *from == ' ' || *from == 'e') return;
+    char *to = from + strcspn(from, "0123456789");
+    if (!*to) return;
+    *from = '.';
+    memmove(from + 1, to, strlen(to) + 1);
+}
+
+const char *rg_real_print(char buffer[RG_REAL_SIZE], double x)
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(buffer, RG_REAL_SIZE, "%.*g", digits, x);
+        if (strtod(buffer, NULL) == x) break;
+    }
+    use_point(buffer);
+    return buffer;
+}
+
+bool rg_cell_is_quantity(const rg_item *item)
+{
+    return item && item->kind == RG_ITEM_OBJECT && rg_item_find(item, "value");
+}
+
+static double number_of(const rg_item *item)
+{
+    if (rg_cell_is_quantity(item)) item = rg_item_find(item, "value");
+    if (item && item->kind == RG_ITEM_INT) return (double)item->integer;
+    return item && item->kind == RG_ITEM_REAL ? item->real : NAN;
+}
+
+double rg_cell_number(const rg_item *row, const char *path) { return number_of(rg_item_find(row, path)); }
+
+bool rg_cells_are_numbers(const rg_item *array, const char *path)
+{
+    bool any = false;
+    for (const rg_item *row = array->first; row; row = row->next) {
+        const rg_item *item = rg_item_find(row, path);
+        bool number = !isnan(number_of(item));
+        bool unknown = !item || item->kind == RG_ITEM_NULL || rg_cell_is_quantity(item);
+        if (!number && !unknown) return false;
+        any |= number;
+    }
+    return any;
+}
+
+double rg_cells_max(const rg_item *array, const char *path)
+{
+    double max = 0;
+    for (const rg_item *row = array->first; row; row = row->next) max = fmax(max, rg_cell_number(row, path));
+    return max;
+}
+
+static void print_unit(char *buffer, size_t size, double x, rg_unit unit)
+{
+    rg_unit_print(buffer, size, x, unit);
+    use_point(buffer);
+}
+
+/* Where the unit of "1.23 ms" begins, its space included. */
+static size_t unit_at(const char *text) { return strcspn(text, " "); }
+
+/* The ends of the interval lose the unit that they share with the value. */
+static void print_quantity(char *buffer, size_t size, const rg_item *item, rg_unit unit)
+{
+    double x = number_of(item), low = rg_cell_number(item, "low"), high = rg_cell_number(item, "high");
+    char value[64], from[64], to[64];
+    print_unit(value, sizeof value, x, unit);
+    if (isnan(low) || isnan(high) || (low == x && high == x)) {
+        snprintf(buffer, size, "%s", value);
+        return;
+    }
+    print_unit(from, sizeof from, low, unit);
+    print_unit(to, sizeof to, high, unit);
+    const char *suffix = value + unit_at(value);
+    if (strcmp(suffix, from + unit_at(from)) == 0 && strcmp(suffix, to + unit_at(to)) == 0)
+        from[unit_at(from)] = to[unit_at(to)] = 0;
+    snprintf(buffer, size, "%s (%s - %s)", value, from, to);
+}
+
+static const char *print_item(char *buffer, size_t size, const rg_item *item, rg_unit unit);
+
+/* "1, 3, 224, 224"; what does not fit ends in an ellipsis. */
+static void print_array(char *buffer, size_t size, const rg_item *array, rg_unit unit)
+{
+    static const char more[] = ", …";
+    size_t used = 0;
+    buffer[0] = 0;
+    for (const rg_item *item = array->first; item; item = item->next) {
+        char scratch[128];
+        const char *text = print_item(scratch, sizeof scratch, item, unit);
+        size_t need = strlen(text) + (used ? 2 : 0);
+        if (used + need + sizeof more > size) {
+            snprintf(buffer + used, size - used, "%s", used ? more : more + 2);
+            return;
+        }
+        used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? ", " : "", text);
+    }
+}
+
+static const char *print_item(char *buffer, size_t size, const rg_item *item, rg_unit unit)
+{
+    if (rg_cell_is_quantity(item) && isnan(number_of(item))) item = NULL; /* an unknown quantity */
+    rg_item_kind kind = item ? item->kind : RG_ITEM_NULL;
+    if (kind == RG_ITEM_STRING) return item->string;
+    if (kind == RG_ITEM_OBJECT && rg_cell_is_quantity(item)) {
+        print_quantity(buffer, size, item, unit);
+    } else if (kind == RG_ITEM_ARRAY && item->first && item->first->kind != RG_ITEM_OBJECT) {
+        print_array(buffer, size, item, unit);
+    } else if (kind == RG_ITEM_BOOL) {
+        snprintf(buffer, size, "%s", item->flag ? "yes" : "no");
+    } else if (kind == RG_ITEM_INT && unit == RG_UNIT_NONE) {
+        snprintf(buffer, size, "%" PRId64, item->integer);
+    } else if (kind == RG_ITEM_INT || kind == RG_ITEM_REAL) {
+        print_unit(buffer, size, number_of(item), unit);
+    } else {
+        snprintf(buffer, size, "-");
+    }
+    return buffer;
+}
+
+const char *rg_doc_cell(char *buffer, size_t size, const rg_item *row, const rg_column *column)
+{
+    return print_item(buffer, size, rg_item_find(row, column->path), column->unit);
+}

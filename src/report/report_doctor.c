@@ -1,0 +1,72 @@
+/* report_doctor.c - what this machine can measure and what the library has on board: for `ridge doctor`.
+ *
+ * A meter that cannot be read is listed with its reason; it is never reported as zero.
+ */
+#include "hw/hw.h"
+#include "report/doc.h"
+
+static const rg_column head_columns[] = {
+    {"version", "version", RG_UNIT_NONE, false},
+    {"devices", "device profiles", RG_UNIT_NONE, false},
+    {"runtimes", "runtime profiles", RG_UNIT_NONE, false},
+    {"host.name", "this machine", RG_UNIT_NONE, false},
+    {"host.text", "detection", RG_UNIT_NONE, false},
+}, probe_columns[] = {
+    {"name", "what", RG_UNIT_NONE, false},
+    {"present", "there", RG_UNIT_NONE, false},
+    {"text", "how, or why not", RG_UNIT_NONE, false},
+};
+
+/* A machine that cannot be detected is a finding, not an error. */
+static void add_host(rg_ctx *cx, rg_doc *doc, rg_item *root)
+{
+    const rg_device *device;
+    rg_item *host = rg_doc_object(doc, root, "host");
+    if (rg_device_detect(cx, &device)) {
+        rg_doc_str(doc, host, "name", NULL);
+        rg_doc_str(doc, host, "text", rg_ctx_error(cx));
+        return;
+    }
+    rg_doc_str(doc, host, "name", device->name);
+    rg_doc_str(doc, host, "kind", rg_device_kind_name(device->kind));
+    rg_doc_text(doc, host, "text", "%zu engines, %zu memory levels", device->engine_count,
+                device->level_count);
+    rg_device_free(device);
+}
+
+static rg_err fill(rg_ctx *cx, rg_doc *doc)
+{
+    const char *const *ids;
+    const rg_probe *probes;
+    size_t device_count, runtime_count, probe_count;
+    rg_item *root = rg_doc_root(doc);
+    RG_TRY(rg_device_ids(cx, &ids, &device_count));
+    RG_TRY(rg_runtime_ids(cx, &ids, &runtime_count));
+    RG_TRY(rg_hw_probes(cx, &probes, &probe_count));
+    rg_doc_str(doc, root, "version", rg_version());
+    rg_doc_int(doc, root, "devices", (int64_t)device_count);
+    rg_doc_int(doc, root, "runtimes", (int64_t)runtime_count);
+    add_host(cx, doc, root);
+    rg_item *list = rg_doc_array(doc, root, "probes");
+    for (size_t i = 0; i < probe_count; i++) {
+        rg_item *probe = rg_doc_object(doc, list, NULL);
+        rg_doc_str(doc, probe, "name", probes[i].name);
+        rg_doc_flag(doc, probe, "present", probes[i].present);
+        rg_doc_str(doc, probe, "text", probes[i].text);
+    }
+    rg_doc_section(doc, 1, "Ridge on this machine");
+    rg_doc_fields(doc, root, head_columns, RG_COUNT(head_columns));
+    rg_doc_section(doc, 2, "What can be measured");
+    rg_doc_table(doc, "probes", list, probe_columns, RG_COUNT(probe_columns), 0);
+    return rg_doc_done(cx, doc);
+}
+
+rg_err rg_doctor_doc(rg_ctx *cx, rg_doc **out)
+{
+    rg_doc *doc;
+    RG_TRY(rg_doc_new(cx, "ridge.doctor/1", &doc));
+    rg_err err = fill(cx, doc);
+    if (err) rg_doc_free(doc);
+    else *out = doc;
+    return err;
+}

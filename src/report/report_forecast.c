@@ -1,0 +1,380 @@
+/* report_forecast.c - the tree of "ridge.predict/1": every figure of a forecast once, with its terms.
+ *
+ * results[] -> summary figures, partition, concurrency, performance, energy, memory, advice[], checks[], rows[]
+ */
+#include "report/report.h"
+
+#include <math.h>
+
+typedef struct adding { rg_ctx *cx; rg_doc *doc; const rg_forecast *f; } adding;
+
+static void add_limits(const adding *a, rg_item *row, const rg_row *r, const rg_row_cost *c)
+{
+    rg_item *limits = rg_doc_array(a->doc, row, "limits"), *terms = rg_doc_array(a->doc, row, "terms");
+    for (int i = 0; i < c->limit_count; i++) {
+        rg_item *limit = rg_doc_object(a->doc, limits, NULL);
+        rg_doc_str(a->doc, limit, "name", c->limits[i].name);
+        rg_doc_real(a->doc, limit, "time_s", c->limits[i].time_s);
+        if (i > 0) rg_doc_real(a->doc, limit, "byte", r->tiling.traffic_byte[i - 1]);
+    }
+    for (int i = 0; i < RG_TERM_COUNT; i++) {
+        rg_item *term = rg_doc_object(a->doc, terms, NULL);
+        rg_doc_str(a->doc, term, "name", rg_term_name((rg_term)i));
+        rg_doc_real(a->doc, term, "time_s", c->terms_s[i]);
+    }
+}
+
+static void add_mapping(const adding *a, rg_item *row, const rg_row *r)
+{
+    rg_doc *d = a->doc;
+    rg_item *m = rg_doc_object(d, row, "mapping");
+    const rg_engine *engine = &a->f->plan->device->engines[r->peak->engine];
+    rg_doc_str(d, m, "engine", engine->id);
+    rg_doc_str(d, m, "unit", rg_unit_kind_name(r->peak->unit));
+    rg_doc_str(d, m, "dtype", rg_hw_dtype_name(r->dtype));
+    rg_doc_str(d, m, "why", r->placed_why);
+    rg_item *tile = rg_doc_array(d, m, "tile");
+    for (int i = 0; i < 3; i++) rg_doc_real(d, tile, NULL, r->tiling.tile[i]);
+    rg_doc_real(d, m, "blocks", r->tiling.blocks);
+    rg_doc_real(d, m, "blocks_per_unit", r->tiling.per_unit);
+    rg_doc_real(d, m, "waves", r->tiling.waves);
+    rg_doc_real(d, m, "units", r->tiling.units);
+    rg_doc_real(d, m, "unit_count", engine->count);
+    rg_doc_real(d, m, "occupancy", r->tiling.occupancy);
+    rg_doc_real(d, m, "utilization", r->tiling.utilization);
+    rg_doc_real(d, m, "split_k", r->tiling.split_k);
+    rg_doc_real(d, m, "kernels", r->kernels);
+    rg_item *p = rg_doc_object(d, row, "parallelism");
+    rg_doc_real(d, p, "batch", r->width.batch);
+    rg_doc_real(d, p, "channels", r->width.channels);
+    rg_doc_real(d, p, "spatial", r->width.spatial);
+    rg_doc_real(d, p, "threads", r->width.threads);
+    rg_doc_flag(d, p, "depthwise", r->width.depthwise);
+    rg_doc_flag(d, p, "grouped", r->width.grouped);
+    rg_doc_str(d, p, "vector_dim", r->width.vector_dim);
+    rg_doc_real(d, p, "vector_length", r->width.vector_length);
+    rg_doc_flag(d, p, "split_batch", r->width.split_batch);
+    rg_doc_flag(d, p, "split_channels", r->width.split_channels);
+    rg_doc_flag(d, p, "split_spatial", r->width.split_spatial);
+}
+
+static rg_item *add_row(const adding *a, rg_item *rows, uint32_t index)
+{
+    const rg_row *r = &a->f->plan->rows[index];
+    const rg_row_cost *c = &a->f->rows[index];
+    rg_doc *d = a->doc;
+    char why[512];
+    double factor = fmax(a->f->plan->runtime->interval_factor, 1);
+    rg_item *row = rg_doc_object(d, rows, NULL);
+    rg_doc_text(d, row, "id", "%016llx", (unsigned long long)r->id);
+    rg_doc_str(d, row, "name", r->name);
+    rg_doc_str(d, row, "kind", r->kind);
+    rg_doc_str(d, row, "family", rg_family_name(r->family));
+    rg_doc_int(d, row, "nodes", r->step_count);
+    rg_doc_real(d, row, "times", r->times);
+    rg_doc_int(d, row, "stage", r->stage);
+    rg_doc_real(d, row, "flops", r->work.flop);
+    rg_doc_real(d, row, "macs", r->work.mac);
+    rg_doc_real(d, row, "byte", r->work.in_byte + r->work.weight_byte + r->work.out_byte);
+    rg_doc_real(d, row, "input_byte", r->work.in_byte);
+    rg_doc_real(d, row, "weight_byte", r->work.weight_byte);
+    rg_doc_real(d, row, "output_byte", r->work.out_byte);
+    rg_doc_real(d, row, "saved_byte", r->saved_byte);
+    rg_doc_quantity(d, row, "latency_s", (rg_estimate){c->latency_s, c->latency_s / factor, c->latency_s * factor});
+    rg_doc_real(d, row, "total_s", c->total_s);
+    add_limits(a, row, r, c);
+    rg_doc_quantity(d, row, "energy_j", (rg_estimate){c->energy_j, c->energy_j / factor, c->energy_j * factor});
+    rg_doc_real(d, row, "power_w", c->power_w);
+    rg_doc_real(d, row, "intensity", c->intensity);
+    rg_doc_real(d, row, "ridge", c->ridge);
+    rg_doc_real(d, row, "utilization", c->utilization);
+    rg_doc_str(d, row, "bound", rg_bound_name(c->bound));
+    rg_doc_str(d, row, "binds", c->limit_count ? c->limits[c->binding].name : "none");
+    add_mapping(a, row, r);
+    rg_item *deps = rg_doc_array(d, row, "deps");
+    for (uint32_t i = 0; i < r->dep_count; i++) rg_doc_int(d, deps, NULL, r->deps[i]);
+    rg_doc_str(d, row, "why", rg_row_why(a->f, index, why, sizeof why));
+    return row;
+}
+
+static void add_histogram(const adding *a, rg_item *parent, const char *key, const char *const *names, const uint32_t *counts, int n)
+{
+    rg_item *array = rg_doc_array(a->doc, parent, key);
+    for (int i = 0; i < n; i++) {
+        rg_item *bucket = rg_doc_object(a->doc, array, NULL);
+        rg_doc_str(a->doc, bucket, "bucket", names[i]);
+        rg_doc_int(a->doc, bucket, "rows", counts[i]);
+        rg_doc_real(a->doc, bucket, "share", a->f->plan->row_count ? (double)counts[i] / a->f->plan->row_count : 0);
+    }
+}
+
+static void add_partition(const adding *a, rg_item *result)
+{
+    const rg_plan *plan = a->f->plan;
+    uint32_t threads[RG_THREAD_BUCKETS] = {0}, intensity[RG_INTENSITY_BUCKETS] = {0}, used[10] = {0};
+    static const char *const tenths[10] = {"0 - 10 %", "10 - 20 %", "20 - 30 %", "30 - 40 %", "40 - 50 %",
+                                           "50 - 60 %", "60 - 70 %", "70 - 80 %", "80 - 90 %", "90 - 100 %"};
+    double saved = 0;
+    rg_item *p = rg_doc_object(a->doc, result, "partition");
+    rg_doc_int(a->doc, p, "nodes", plan->facts->step_count);
+    rg_doc_int(a->doc, p, "rows", plan->row_count);
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        threads[rg_thread_bucket(plan->rows[r].width.threads)]++;
+        intensity[rg_intensity_bucket(a->f->rows[r].intensity)]++;
+        used[(int)fmin(9, fmax(0, a->f->rows[r].utilization * 10))]++;
+        saved += plan->rows[r].saved_byte * plan->rows[r].times;
+    }
+    rg_doc_real(a->doc, p, "saved_byte", saved);
+    rg_item *kinds = rg_doc_array(a->doc, p, "kinds");
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        rg_item *kind = NULL;
+        for (rg_item *k = kinds ? kinds->first : NULL; k && !kind; k = k->next) {
+            const rg_item *name = rg_item_find(k, "kind");
+            if (name && rg_str_is(rg_str_of(name->string), plan->rows[r].kind)) kind = k;
+        }
+        if (!kind) {
+            kind = rg_doc_object(a->doc, kinds, NULL);
+            rg_doc_str(a->doc, kind, "kind", plan->rows[r].kind);
+            rg_doc_int(a->doc, kind, "rows", 0);
+            rg_doc_real(a->doc, kind, "flops", 0);
+            rg_doc_real(a->doc, kind, "latency_s", 0);
+        }
+        rg_item *count = (rg_item *)(uintptr_t)rg_item_find(kind, "rows"), *flops = (rg_item *)(uintptr_t)rg_item_find(kind, "flops");
+        rg_item *time = (rg_item *)(uintptr_t)rg_item_find(kind, "latency_s");
+        if (count) count->integer++;
+        if (flops) flops->real += plan->rows[r].work.flop * plan->rows[r].times;
+        if (time) time->real += a->f->rows[r].total_s;
+    }
+    add_histogram(a, p, "parallelism", rg_thread_bucket_name, threads, RG_THREAD_BUCKETS);
+    add_histogram(a, p, "intensity", rg_intensity_bucket_name, intensity, RG_INTENSITY_BUCKETS);
+    add_histogram(a, p, "utilization", tenths, used, 10);
+}
+
+static void add_concurrency(const adding *a, rg_item *result)
+{
+    const rg_plan *plan = a->f->plan;
+    const rg_facts *facts = plan->facts;
+    double rows_s = 0, batch = 1;
+    for (uint32_t r = 0; r < plan->row_count; r++) rows_s += a->f->rows[r].total_s, batch = fmax(batch, plan->rows[r].width.batch);
+    rg_item *c = rg_doc_object(a->doc, result, "concurrency");
+    rg_doc_int(a->doc, c, "stages", plan->stage_count);
+    rg_doc_int(a->doc, c, "critical_rows", a->f->critical_count);
+    rg_doc_real(a->doc, c, "critical_s", a->f->critical_s);
+    rg_doc_real(a->doc, c, "critical_flops", facts->critical_flop);
+    double all = facts->flop + facts->special;
+    rg_doc_real(a->doc, c, "parallel_flops", fmax(all - facts->critical_flop, 0));
+    rg_doc_real(a->doc, c, "rows_per_stage", plan->stage_count ? (double)plan->row_count / plan->stage_count : 0);
+    rg_doc_real(a->doc, c, "graph_speed_up_limit", a->f->critical_s > 0 ? rows_s / a->f->critical_s : 1);
+    rg_doc_real(a->doc, c, "batch_parallelism", batch);
+    rg_doc_real(a->doc, c, "overlap_s", a->f->overlap_s);
+    rg_item *path = rg_doc_array(a->doc, c, "critical_path");
+    for (uint32_t i = 0; i < a->f->critical_count; i++) rg_doc_int(a->doc, path, NULL, a->f->critical[i]);
+}
+
+static void add_performance(const adding *a, rg_item *result)
+{
+    const rg_forecast *f = a->f;
+    double bounds[RG_BOUND_COUNT] = {0}, weighted = 0, total = 0;
+    uint32_t counts[RG_BOUND_COUNT] = {0};
+    for (uint32_t r = 0; r < f->plan->row_count; r++) {
+        bounds[f->rows[r].bound] += f->rows[r].total_s;
+        counts[f->rows[r].bound]++;
+        weighted += f->rows[r].utilization * f->rows[r].total_s;
+        total += f->rows[r].total_s;
+    }
+    rg_item *p = rg_doc_object(a->doc, result, "performance");
+    rg_doc_real(a->doc, p, "compute_s", f->compute_s);
+    rg_doc_real(a->doc, p, "memory_s", f->memory_s);
+    rg_doc_real(a->doc, p, "overhead_s", f->overhead_s);
+    rg_doc_real(a->doc, p, "graph_s", f->graph_s);
+    rg_doc_real(a->doc, p, "utilization", total > 0 ? weighted / total : 0);
+    rg_doc_real(a->doc, p, "flops_per_s", f->latency_s.value > 0 ? f->plan->facts->flop / f->latency_s.value : 0);
+    rg_doc_real(a->doc, p, "core_clock_hz", f->clock_hz);
+    rg_doc_flag(a->doc, p, "power_capped", f->capped);
+    rg_item *bound = rg_doc_array(a->doc, p, "bounds");
+    for (int i = 0; i < RG_BOUND_COUNT; i++) {
+        if (!counts[i]) continue;
+        rg_item *b = rg_doc_object(a->doc, bound, NULL);
+        rg_doc_str(a->doc, b, "bound", rg_bound_name((rg_bound)i));
+        rg_doc_int(a->doc, b, "rows", counts[i]);
+        rg_doc_real(a->doc, b, "latency_s", bounds[i]);
+        rg_doc_real(a->doc, b, "share", total > 0 ? bounds[i] / total : 0);
+    }
+}
+
+/* Indices of the rows with the most energy, at most ten. */
+static void add_top_energy(const adding *a, rg_item *energy)
+{
+    rg_item *top = rg_doc_array(a->doc, energy, "top");
+    uint32_t taken[10], count = 0;
+    while (count < 10 && count < a->f->plan->row_count) {
+        uint32_t best = UINT32_MAX;
+        for (uint32_t r = 0; r < a->f->plan->row_count; r++) {
+            bool used = false;
+            for (uint32_t i = 0; i < count; i++) used |= taken[i] == r;
+            if (!used && (best == UINT32_MAX || a->f->rows[r].energy_j > a->f->rows[best].energy_j)) best = r;
+        }
+        const rg_row_cost *c = &a->f->rows[best];
+        if (c->energy_j <= 0) break;
+        taken[count++] = best;
+        rg_item *item = rg_doc_object(a->doc, top, NULL);
+        rg_doc_int(a->doc, item, "row", best);
+        rg_doc_str(a->doc, item, "name", a->f->plan->rows[best].name);
+        rg_doc_real(a->doc, item, "energy_j", c->energy_j);
+        rg_doc_real(a->doc, item, "compute_j", c->energy.compute_j);
+        rg_doc_real(a->doc, item, "memory_j", c->energy.memory_j);
+        rg_doc_real(a->doc, item, "static_j", c->energy.static_j);
+        rg_doc_real(a->doc, item, "share", a->f->energy_j.value > 0 ? c->energy_j / a->f->energy_j.value : 0);
+    }
+}
+
+static void add_energy(const adding *a, rg_item *result)
+{
+    const rg_forecast *f = a->f;
+    rg_item *e = rg_doc_object(a->doc, result, "energy");
+    rg_doc_real(a->doc, e, "compute_j", f->energy.compute_j);
+    rg_doc_real(a->doc, e, "memory_j", f->energy.memory_j);
+    rg_doc_real(a->doc, e, "static_j", f->energy.static_j);
+    rg_doc_real(a->doc, e, "wasted_j", f->wasted_j);
+    rg_doc_real(a->doc, e, "average_power_w", f->power_w.value);
+    rg_doc_real(a->doc, e, "peak_power_w", f->peak_power_w);
+    rg_doc_real(a->doc, e, "idle_w", f->plan->device->idle_w);
+    rg_doc_real(a->doc, e, "cap_w", f->plan->device->cap_w);
+    rg_doc_real(a->doc, e, "flops_per_j", f->energy_j.value > 0 ? f->plan->facts->flop / f->energy_j.value : 0);
+    rg_doc_str(a->doc, e, "origin", "estimated");
+    add_top_energy(a, e);
+}
+
+static void add_memory(const adding *a, rg_item *result)
+{
+    const rg_plan *plan = a->f->plan;
+    rg_item *m = rg_doc_object(a->doc, result, "memory");
+    rg_doc_real(a->doc, m, "weight_byte", plan->weight_byte);
+    rg_doc_real(a->doc, m, "activation_byte", (double)plan->block_byte);
+    rg_doc_real(a->doc, m, "workspace_byte", plan->workspace_byte);
+    rg_doc_real(a->doc, m, "runtime_byte", plan->overhead_byte);
+    rg_doc_real(a->doc, m, "peak_byte", plan->peak_byte);
+    rg_doc_int(a->doc, m, "buffers", plan->buffer_count);
+    rg_doc_real(a->doc, m, "reuse", plan->reuse);
+    if (plan->row_count) rg_doc_str(a->doc, m, "peak_row", plan->rows[plan->peak_row].name);
+    rg_item *fits = rg_doc_array(a->doc, m, "fits");
+    for (size_t i = 0; i < plan->device->level_count; i++) {
+        const rg_level *level = &plan->device->levels[i];
+        double room = level->usable_byte * fmax(level->count, 1);
+        bool last = i + 1 == plan->device->level_count;
+        double need = last ? plan->peak_byte : plan->weight_byte + (double)plan->block_byte;
+        rg_item *fit = rg_doc_object(a->doc, fits, NULL);
+        rg_doc_str(a->doc, fit, "level", level->name);
+        rg_doc_real(a->doc, fit, "usable_byte", room);
+        rg_doc_real(a->doc, fit, "needed_byte", need);
+        rg_doc_flag(a->doc, fit, "fits", need <= room);
+    }
+    rg_item *timeline = rg_doc_array(a->doc, m, "timeline_byte");
+    for (uint32_t r = 0; r < plan->row_count; r++) rg_doc_real(a->doc, timeline, NULL, plan->live_byte[r]);
+}
+
+static void add_checks(const adding *a, rg_item *result)
+{
+    rg_item *checks = rg_doc_array(a->doc, result, "checks");
+    for (uint32_t i = 0; i < a->f->check_count; i++) {
+        rg_item *check = rg_doc_object(a->doc, checks, NULL);
+        rg_doc_str(a->doc, check, "name", a->f->checks[i].name);
+        rg_doc_flag(a->doc, check, "pass", a->f->checks[i].pass);
+        rg_doc_str(a->doc, check, "text", a->f->checks[i].text);
+    }
+}
+
+static rg_err add_advice(const adding *a, rg_item *result)
+{
+    const rg_advice *advice;
+    uint32_t count;
+    RG_TRY(rg_forecast_advise(a->cx, a->f, &advice, &count));
+    rg_item *list = rg_doc_array(a->doc, result, "advice");
+    for (uint32_t i = 0; i < count; i++) {
+        rg_item *item = rg_doc_object(a->doc, list, NULL);
+        rg_doc_str(a->doc, item, "name", advice[i].name);
+        rg_doc_str(a->doc, item, "text", advice[i].text);
+        rg_doc_real(a->doc, item, "gain_s", advice[i].gain_s);
+        rg_doc_real(a->doc, item, "gain_j", advice[i].gain_j);
+        rg_doc_real(a->doc, item, "gain_byte", advice[i].gain_byte);
+    }
+    return RG_OK;
+}
+
+/* The size that stands for the batch: the first dimension of the first input. */
+static int64_t batch_of(const rg_graph *g)
+{
+    const rg_region *main_region = &g->regions[RG_MAIN];
+    const rg_type *type = main_region->input_count ? &g->values[main_region->inputs[0]].type : NULL;
+    return type && type->rank > 0 ? rg_dim_value(&g->dims, type->dim[0]) : 1;
+}
+
+rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecast *f, rg_item **out)
+{
+    const rg_plan *plan = f->plan;
+    adding a = {cx, doc, f};
+    rg_item *r = *out = rg_doc_object(doc, results, NULL);
+    rg_doc_str(doc, r, "model", rg_arena_cstr(&cx->arena, plan->graph->name));
+    rg_doc_str(doc, r, "source", plan->graph->source);
+    rg_doc_str(doc, r, "device", plan->device->id);
+    rg_doc_str(doc, r, "device_name", plan->device->name);
+    rg_doc_flag(doc, r, "validated", false);
+    rg_doc_str(doc, r, "runtime", plan->runtime->id);
+    rg_doc_int(doc, r, "batch", batch_of(plan->graph));
+    rg_doc_str(doc, r, "precision", plan->precision);
+    rg_doc_quantity(doc, r, "latency_s", f->latency_s);
+    rg_doc_quantity(doc, r, "energy_j", f->energy_j);
+    rg_doc_quantity(doc, r, "power_w", f->power_w);
+    rg_doc_quantity(doc, r, "peak_memory_byte", f->peak_memory_byte);
+    rg_doc_real(doc, r, "throughput_per_s", f->latency_s.value > 0 ? (double)batch_of(plan->graph) / f->latency_s.value : 0);
+    rg_doc_real(doc, r, "cost_usd", NAN);
+    rg_doc_real(doc, r, "carbon_g", NAN);
+    rg_doc_str(doc, r, "bound", f->bound);
+    rg_doc_text(doc, r, "interval", "a stated prior: real times lie within a factor %.2g of the forecast in 90 %% of cases; not validated yet",
+                plan->runtime->interval_factor);
+    rg_doc_str(doc, r, "notes", plan->graph->notes);
+    rg_item *hashes = rg_doc_object(doc, r, "hashes");
+    rg_doc_text(doc, hashes, "graph_hash", "%016llx", (unsigned long long)rg_graph_hash(plan->graph));
+    rg_doc_text(doc, hashes, "device_hash", "%016llx", (unsigned long long)plan->device->hash);
+    rg_doc_text(doc, hashes, "runtime_hash", "%016llx", (unsigned long long)plan->runtime->hash);
+    rg_doc_text(doc, hashes, "plan_hash", "%016llx", (unsigned long long)plan->hash);
+    RG_TRY(rg_graph_fields(cx, doc, rg_doc_object(doc, r, "graph"), plan->facts));
+    add_partition(&a, r);
+    add_concurrency(&a, r);
+    add_performance(&a, r);
+    add_energy(&a, r);
+    add_memory(&a, r);
+    RG_TRY(add_advice(&a, r));
+    add_checks(&a, r);
+    rg_item *rows = rg_doc_array(doc, r, "rows");
+    for (uint32_t i = 0; i < plan->row_count; i++) add_row(&a, rows, i);
+    return RG_OK;
+}
+
+static const rg_column compared[] = {
+    {"model", "model", RG_UNIT_NONE, false}, {"device", "device", RG_UNIT_NONE, false}, {"runtime", "runtime", RG_UNIT_NONE, false},
+    {"precision", "precision", RG_UNIT_NONE, false}, {"batch", "batch", RG_UNIT_COUNT, false},
+    {"latency_s.value", "latency", RG_UNIT_SECOND, false}, {"energy_j.value", "energy", RG_UNIT_JOULE, false},
+    {"power_w.value", "power", RG_UNIT_WATT, false}, {"peak_memory_byte.value", "memory", RG_UNIT_BYTE, false},
+    {"bound", "bound by", RG_UNIT_NONE, false},
+};
+
+rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count, int explain, rg_doc **out)
+{
+    rg_doc *doc;
+    RG_TRY(rg_doc_new(cx, "ridge.predict/1", &doc));
+    rg_item *results = rg_doc_array(doc, rg_doc_root(doc), "results"), *result;
+    rg_err err = RG_OK;
+    if (count > 1) rg_doc_table(doc, "results", results, compared, RG_COUNT(compared), 0);
+    for (size_t i = 0; i < count && !err; i++) {
+        err = rg_result_add(cx, doc, results, forecasts[i], &result);
+        if (!err && (count == 1 || explain > 1)) rg_result_show(doc, result, forecasts[i], explain);
+    }
+    if (!err) err = rg_doc_done(cx, doc);
+    if (err) {
+        rg_doc_free(doc);
+        return err;
+    }
+    *out = doc;
+    return RG_OK;
+}

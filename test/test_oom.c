@@ -1,0 +1,200 @@
+/* test_oom.c - memory runs out at the n-th allocation, for every n until the flow succeeds: each time the
+ * answer is RG_NOMEM, and every block that was given out comes back.
+ */
+#include "format/onnx.h"
+#include "onnx_bytes.h"
+#include "op/op.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { ROUNDS_MAX = 100000, LIMIT_STEP = 1009, LIMIT_MAX = 1 << 24 };
+
+/* The allocator: answers NULL from the allocation on whose turn it is. */
+typedef struct meter { long given, returned, refuse_at; } meter;
+
+static void *metered_alloc(void *user, size_t size)
+{
+    meter *m = user;
+    if (m->given + 1 >= m->refuse_at) return NULL;
+    void *block = calloc(1, size);
+    if (block) m->given++;
+    return block;
+}
+
+static void metered_free(void *user, void *block)
+{
+    meter *m = user;
+    if (block) m->returned++;
+    free(block);
+}
+
+/* Big enough that tables grow and arenas need several blocks: every stage meets the end of memory. */
+enum { LAYER_COUNT = 300 };
+
+static rg_err build_graph(rg_ctx *cx, rg_graph **out)
+{
+    rg_build b;
+    RG_TRY(rg_build_init(&b, cx, "net"));
+    rg_dim dims[] = {rg_build_dim(&b, "batch", 1), 64};
+    rg_value_id x = rg_build_input(&b, "x", RG_F32, 2, dims);
+    rg_value_id shape = rg_build_ints(&b, 2, (const int64_t[]){-1, 64});
+    for (int i = 0; i < LAYER_COUNT; i++) {
+        rg_value_id w = rg_build_param(&b, "w", RG_F32, 2, (const int64_t[]){64, 64});
+        x = rg_build_node(&b, "Gemm", "alpha=0.5f transB=1", x, w, -1);
+        x = rg_build_node(&b, "Reshape", NULL, x, shape, -1);
+    }
+    rg_build_output(&b, "y", x);
+    return rg_build_done(&b, out);
+}
+
+static rg_err build_flow(rg_ctx *cx)
+{
+    rg_graph *g;
+    RG_TRY(build_graph(cx, &g));
+    rg_graph_free(g);
+    return RG_OK;
+}
+
+/* Builds, prints, parses and clones. */
+static rg_err text_round_trip(rg_ctx *cx, const rg_graph *g)
+{
+    rg_graph *again, *clone;
+    rg_text text;
+    rg_text_init(&text, &cx->arena);
+    RG_TRY(rg_graph_to_text(cx, g, &text));
+    RG_TRY(rg_graph_of_text(cx, (rg_str){text.data, text.size}, "net.txt", &again));
+    rg_err err = rg_graph_clone(cx, again, &clone);
+    rg_graph_free(again);
+    if (!err) rg_graph_free(clone);
+    return err;
+}
+
+static rg_err text_flow(rg_ctx *cx)
+{
+    rg_graph *g;
+    RG_TRY(build_graph(cx, &g));
+    rg_err err = text_round_trip(cx, g);
+    rg_graph_free(g);
+    return err;
+}
+
+/* A text with something of everything: bodies, symbols, constants, attributes of each kind. */
+static rg_err parse_flow(rg_ctx *cx)
+{
+    static const char text[] =
+        "ridge.graph/1 \"n\" opset 13 ir 7 producer \"p\" source \"s\" notes \"n\" import \"\" 13 symbol a = 1 from 1\n"
+        "const %c = str[2] {\"a\", \"b\"} const %f = f32[2] file \"w\" @0 +8 const %v = i64[1] varint 01\n"
+        "graph \"m\" (%x: seq(f32[a*2+1]), %y: f32[a] is [a,2] = f32[1] {1}) {\n"
+        "  %o, _, %#7 = d:T(%x, _, %c, %f, %v) a=1 b=1,2 c=0.5 d=0.5,1.0 e=\"s\" f=[\"s\"] g=tensor f32[] {1}\n"
+        "    h=[tensor f32[1] hex 00000000] i=type f32[a] j=graph \"b\" (%i) { %k = Relu(%i) return %k }\n"
+        "    k=[graph () { return %y }] @name v3 block \"B:1\"\n"
+        "  return %o, %#7 }";
+    rg_graph *g;
+    RG_TRY(rg_graph_of_text(cx, RG_LIT(text), NULL, &g));
+    rg_graph_free(g);
+    return RG_OK;
+}
+
+/* If(cond) of two branches behind a chain of MatMuls with a symbolic batch, and a Constant node. */
+static void put_model(ob *model)
+{
+    static const float weights[16] = {1};
+    ob graph = {0}, then_graph = {0}, else_graph = {0}, attrs = {0}, constant = {0}, tensor = {0};
+    ob_value(&graph, OB_INPUT, "x0", RG_F32, "batch,4");
+    ob_value(&graph, OB_INPUT, "cond", RG_BOOL, "");
+    ob_tensor(&tensor, "w", RG_F32, "4,4");
+    ob_floats(&tensor, 16, weights);
+    ob_initializer(&graph, &tensor);
+    for (int i = 0; i < 100; i++) {
+        char in[16], out[16];
+        snprintf(in, sizeof in, "x%d,w", i);
+        snprintf(out, sizeof out, "x%d", i + 1);
+        ob_node(&graph, out, "MatMul", in, out, NULL);
+    }
+    ob_attr_int(&constant, "value_int", 3);
+    ob_node(&graph, NULL, "Constant", "", "three", &constant);
+    ob_node(&then_graph, NULL, "Relu", "x100", "a", NULL);
+    ob_value(&then_graph, OB_OUTPUT, "a", RG_F32, NULL);
+    ob_node(&else_graph, NULL, "Neg", "x100", "b", NULL);
+    ob_value(&else_graph, OB_OUTPUT, "b", RG_F32, NULL);
+    ob_attr_graph(&attrs, "then_branch", &then_graph);
+    ob_attr_graph(&attrs, "else_branch", &else_graph);
+    ob_node(&graph, "if", "If", "cond", "y", &attrs);
+    ob_value(&graph, OB_OUTPUT, "y", RG_F32, NULL);
+    ob_value(&graph, OB_OUTPUT, "three", RG_I64, "");
+    ob_model(model, &graph);
+}
+
+static rg_err onnx_flow(rg_ctx *cx)
+{
+    ob model = {0}; /* the graph's strings are views of it */
+    rg_graph *g;
+    put_model(&model);
+    RG_TRY(rg_onnx_parse(cx, (rg_str){(const char *)model.data, model.size}, NULL, &g));
+    rg_err err = rg_graph_infer(cx, g);
+    rg_graph_free(g);
+    return err;
+}
+
+static const struct { const char *name; rg_err (*run)(rg_ctx *cx); } flows[] = {
+    {"build", build_flow},
+    {"text", text_flow},
+    {"parse", parse_flow},
+    {"onnx", onnx_flow},
+};
+
+/* One run; RG_NOMEM also when there is not even a context. */
+static rg_err run_with(long refuse_at, size_t limit_byte, rg_err (*run)(rg_ctx *cx))
+{
+    meter m = {.refuse_at = refuse_at};
+    rg_ctx_opt opt = {.size = sizeof opt, .memory_limit_byte = limit_byte, .alloc = metered_alloc,
+                      .free = metered_free, .user = &m};
+    rg_ctx *cx = rg_ctx_new(&opt);
+    rg_err err = cx ? run(cx) : RG_NOMEM;
+    if (err && err != RG_NOMEM)
+        print_error("allocation %ld refused, limit %zu: %s\n", refuse_at, limit_byte, rg_ctx_error(cx));
+    rg_ctx_free(cx);
+    assert_int_equal(m.given, m.returned);
+    return err;
+}
+
+static void every_refused_allocation_is_told(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RG_COUNT(flows); i++) {
+        long n = 1;
+        rg_err err;
+        while ((err = run_with(n, 0, flows[i].run)) == RG_NOMEM && n < ROUNDS_MAX) n++;
+        if (err) print_error("flow %s: allocation %ld refused\n", flows[i].name, n);
+        assert_int_equal(err, RG_OK);
+        assert_true(n > 3); /* context, graph, arena: a flow that allocates less was none */
+    }
+}
+
+/* Arenas take few large blocks; their limit ends the memory at any byte within them. */
+static void every_limit_is_told(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < RG_COUNT(flows); i++) {
+        size_t limit = LIMIT_STEP;
+        rg_err err;
+        while ((err = run_with(LONG_MAX, limit, flows[i].run)) == RG_NOMEM && limit < LIMIT_MAX) limit += LIMIT_STEP;
+        if (err) print_error("flow %s: limit %zu\n", flows[i].name, limit);
+        assert_int_equal(err, RG_OK);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_refused_allocation_is_told),
+        cmocka_unit_test(every_limit_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
