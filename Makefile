@@ -2,7 +2,7 @@
 B     ?= build
 MESON ?= meson
 J     ?= 2
-PACKAGES = gcc meson ninja-build pkg-config libnanopb-dev libjansson-dev libzip-dev zlib1g-dev libhwloc-dev libcmocka-dev
+PACKAGES = gcc meson ninja-build pkg-config libnanopb-dev libjansson-dev zlib1g-dev libhwloc-dev libcmocka-dev
 # Sanitizer builds need clang's runtime, coverage needs gcovr; `make setup-dev` brings them.
 DEV_PACKAGES = clang libclang-rt-14-dev llvm clang-format clang-tidy gcovr valgrind
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)

@@ -36,6 +36,8 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 
 RG_CMD(export) = {
     .name = "export", .args = "MODEL", .brief = "write a model as an ONNX file",
+    .detail = "Writes the graph as it was read, with operators of older opsets in their newer meaning. A model\n"
+              "of more than 2 GB gets its large constants in FILE.data, beside FILE.",
     .examples = "ridge export zoo:resnet50 --weights random -o resnet50.onnx\n"
                 "ridge export bert.onnx --optimized --shape seq=128 -o bert-128.onnx",
     .opt_size = sizeof(export_opt), .opts = opts, .opt_count = CMD_COUNT(opts),

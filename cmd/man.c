@@ -63,6 +63,12 @@ static void put_exit_codes(FILE *out)
     }
 }
 
+static void put_environment(FILE *out)
+{
+    fputs(".SH ENVIRONMENT\n.TP\nRIDGE_DATA\n"
+          "a directory laid over the built-in profiles, unless \\-\\-data names another\n", out);
+}
+
 static void put_examples(FILE *out, const char *examples)
 {
     if (!examples) return;
@@ -73,7 +79,7 @@ static void put_examples(FILE *out, const char *examples)
 
 static void put_command(FILE *out, const rg_cmd *cmd)
 {
-    fprintf(out, ".TH RIDGE\\-%s 1 \"\" \"ridge %s\"\n", cmd->name, rg_version());
+    fprintf(out, ".TH ridge\\-%s 1 \"\" \"ridge %s\"\n", cmd->name, rg_version());
     fprintf(out, ".SH NAME\nridge\\-%s \\- ", cmd->name);
     put(out, cmd->brief ? cmd->brief : "print a manual page");
     fprintf(out, "\n.SH SYNOPSIS\n\\fBridge %s\\fR [options] %s\n", cmd->name, cmd->args ? cmd->args : "");
@@ -81,13 +87,14 @@ static void put_command(FILE *out, const rg_cmd *cmd)
     fputs(".SH OPTIONS\n", out);
     for (size_t i = 0; opt_at(cmd, i); i++) put_option(out, opt_at(cmd, i));
     put_exit_codes(out);
+    put_environment(out);
     put_examples(out, cmd->examples);
     fputs(".SH SEE ALSO\n\\fBridge\\fR(1)\n", out);
 }
 
 static void put_program(FILE *out)
 {
-    fprintf(out, ".TH RIDGE 1 \"\" \"ridge %s\"\n", rg_version());
+    fprintf(out, ".TH ridge 1 \"\" \"ridge %s\"\n", rg_version());
     fputs(".SH NAME\nridge \\- predict time, memory and energy of neural networks\n"
           ".SH SYNOPSIS\n\\fBridge\\fR \\fICOMMAND\\fR [options] [words]\n.SH COMMANDS\n", out);
     for (int i = 0; i < rg_cmd_count; i++) {
@@ -100,6 +107,7 @@ static void put_program(FILE *out)
     fputs(".SH OPTIONS\n", out);
     for (size_t i = 0; i < opt_common_count; i++) put_option(out, &opt_common[i]);
     put_exit_codes(out);
+    put_environment(out);
     put_examples(out, "ridge predict zoo:resnet50 --on host");
 }
 

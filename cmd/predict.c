@@ -17,17 +17,18 @@ typedef struct predict_opt {
 
 #define FIELD(name) offsetof(predict_opt, name)
 static const rg_opt opts[] = {
-    {"on", "ID,...", RG_OPT_LIST, FIELD(devices), "host", NULL, "devices: ids, profile files, all, or host"},
+    {"on", "ID,...", RG_OPT_LIST, FIELD(devices), "host", NULL,
+     "devices: ids or aliases, profile files, host (this machine), or all"},
     {"runtime", "ID", RG_OPT_TEXT, FIELD(runtime), NULL, NULL,
-     "software stack, else the device's customary one"},
+     "software stack: an id (see 'ridge runtimes') or a profile file; else the device's customary one"},
     CMD_MODEL_OPTIONS(FIELD(model)),
     {"precision", "TYPE", RG_OPT_TEXT, FIELD(precision), "model", "model|f32|tf32|f16|bf16|f8|i8",
-     "type to compute in; model keeps the file's"},
+     "type that all floating-point values get; model keeps the file's; tf32 is f32 on matrix units"},
     {"core-mhz", "MHZ", RG_OPT_INT, FIELD(core_mhz), "0", NULL,
-     "a fixed clock; 0: the highest that the power cap allows"},
+     "highest core clock; 0: the device's own; the power cap may lower either"},
     {"threads", "N", RG_OPT_INT, FIELD(threads), "0", NULL, "CPU cores to use; 0: all"},
     {"explain", "DEPTH", RG_OPT_TEXT, FIELD(explain), "1", "0|1|2|3",
-     "0 the answer, 1 by section, 2 by row, 3 every term"},
+     "0 the answer, 1 by section, 2 and every row with its reason, 3 and every term"},
 };
 
 /* What one call works on; everything is released by done(). */
@@ -155,8 +156,13 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 
 RG_CMD(predict) = {
     .name = "predict", .args = "MODEL...", .brief = "predict time, energy, power and memory of one inference",
-    .detail = "MODEL is a file, a directory, a Hugging Face config.json, or zoo:NAME (see 'ridge zoo').\n"
-              "Every figure comes with its reasons and with the interval that holds it nine times in ten.\n"
+    .detail = "MODEL is an ONNX file, a graph as text (.rg), a directory with a model.onnx, or zoo:NAME\n"
+              "(see 'ridge zoo'). With several models or devices the report is one table, a row for each.\n"
+              "\n"
+              "Every figure comes with its reasons and with an interval that is meant to hold it nine times in\n"
+              "ten: a prior that the runtime's profile states, not yet validated by measurements. Sizes that the\n"
+              "model leaves open take customary values, which the report lists as assumed; --shape sets them.\n"
+              "\n"
               "Exit code 3: the forecast failed one of its own checks; the report, still written, says which.",
     .examples = "ridge predict zoo:resnet50 --on h100-sxm\n"
                 "ridge predict bert.onnx --on t4,host --shape seq=128 --precision f16\n"

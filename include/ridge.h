@@ -35,6 +35,10 @@
 #define RG_PRINTF(text, first)
 #endif
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- errors: id, exit code of the program, what it means ---- */
 
 #define RG_ERR_LIST(X)                                      \
@@ -193,5 +197,9 @@ typedef struct rg_cmd {
     int arg_min, arg_max; /* positional arguments; arg_max -1: any number */
     rg_err (*run)(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out); /* *out may stay NULL */
 } rg_cmd;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

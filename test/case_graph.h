@@ -1,4 +1,5 @@
-/* case_graph.h - a graph of one node from the text of an operator's case, for the tests that walk the operators.
+/* case_graph.h - a graph of one node from the text of an operator's case, for the tests that walk the
+ * operators.
  *
  *     inputs    "f32[1,3,8,8] i64[2]=1,-1 _"       typed inputs, constants with their elements, omitted ones
  *     outputs   "f32[1,3,8,8] _"                   as many outputs as there are types

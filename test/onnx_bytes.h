@@ -1,5 +1,5 @@
-/* onnx_bytes.h - ONNX files written by hand, for tests: an encoder of its own, so that reader and writer are not only
- * tested against each other. Field numbers are those of onnx.proto.
+/* onnx_bytes.h - ONNX files written by hand, for tests: an encoder of its own, so that reader and writer are
+ * not only tested against each other. Field numbers are those of onnx.proto.
  */
 #ifndef ONNX_BYTES_H
 #define ONNX_BYTES_H
@@ -37,8 +37,14 @@ static inline void ob_bytes(ob *to, unsigned field, const void *data, size_t siz
     for (size_t i = 0; i < size; i++) ob_byte(to, ((const uint8_t *)data)[i]);
 }
 
-static inline void ob_str(ob *to, unsigned field, const char *text) { ob_bytes(to, field, text, strlen(text)); }
-static inline void ob_put(ob *to, unsigned field, const ob *message) { ob_bytes(to, field, message->data, message->size); }
+static inline void ob_str(ob *to, unsigned field, const char *text)
+{
+    ob_bytes(to, field, text, strlen(text));
+}
+static inline void ob_put(ob *to, unsigned field, const ob *message)
+{
+    ob_bytes(to, field, message->data, message->size);
+}
 
 static inline void ob_f32(ob *to, unsigned field, float x)
 {
@@ -47,7 +53,8 @@ static inline void ob_f32(ob *to, unsigned field, float x)
 }
 
 /* Calls `each` with every part of "a,b,,c". */
-static inline void ob_split(ob *to, unsigned field, const char *list, void (*each)(ob *to, unsigned field, const char *part))
+static inline void ob_split(ob *to, unsigned field, const char *list,
+                            void (*each)(ob *to, unsigned field, const char *part))
 {
     char part[256];
     for (const char *end; *list; list = *end ? end + 1 : end) {
@@ -69,8 +76,14 @@ static inline void ob_tensor(ob *to, const char *name, int dtype, const char *di
     if (name) ob_str(to, 8, name);
 }
 
-static inline void ob_floats(ob *tensor, int count, const float *data) { ob_bytes(tensor, 9, data, (size_t)count * sizeof *data); }
-static inline void ob_ints(ob *tensor, int count, const int64_t *data) { ob_bytes(tensor, 9, data, (size_t)count * sizeof *data); }
+static inline void ob_floats(ob *tensor, int count, const float *data)
+{
+    ob_bytes(tensor, 9, data, (size_t)count * sizeof *data);
+}
+static inline void ob_ints(ob *tensor, int count, const int64_t *data)
+{
+    ob_bytes(tensor, 9, data, (size_t)count * sizeof *data);
+}
 
 /* ---- types and values ---- */
 
@@ -160,8 +173,8 @@ static inline void ob_attr_ref(ob *attrs, const char *name, const char *of, int 
 
 enum { OB_GRAPH_NODE = 1, OB_FUNCTION_NODE = 7 };
 
-static inline void ob_node_in(ob *to, unsigned field, const char *domain, const char *name, const char *type, const char *in,
-                              const char *out, const ob *attrs)
+static inline void ob_node_in(ob *to, unsigned field, const char *domain, const char *name, const char *type,
+                              const char *in, const char *out, const ob *attrs)
 {
     ob node = {0};
     ob_split(&node, 1, in, ob_str);
@@ -177,7 +190,8 @@ static inline void ob_node_in(ob *to, unsigned field, const char *domain, const 
     ob_put(to, field, &node);
 }
 
-static inline void ob_node(ob *graph, const char *name, const char *type, const char *in, const char *out, const ob *attrs)
+static inline void ob_node(ob *graph, const char *name, const char *type, const char *in, const char *out,
+                           const ob *attrs)
 {
     ob_node_in(graph, OB_GRAPH_NODE, NULL, name, type, in, out, attrs);
 }

@@ -1,4 +1,5 @@
-/* tar.h - walks the files of a .tar.gz in memory, for tests over shared archives: plain ustar with GNU long names. */
+/* tar.h - walks the files of a .tar.gz in memory, for tests over shared archives: plain ustar with GNU long
+ * names. */
 #ifndef TAR_H
 #define TAR_H
 

@@ -1,5 +1,5 @@
-/* test_facts.c - what the analysis says of small graphs, against figures worked out by hand: sums, stages, critical
- * path, lifetimes, control flow laid flat, parallelism.
+/* test_facts.c - what the analysis says of small graphs, against figures worked out by hand: sums, stages,
+ * critical path, lifetimes, control flow laid flat, parallelism.
  */
 #include "analyze/analyze.h"
 
@@ -148,7 +148,8 @@ static void convolutions_in_a_chain(void **state)
     const rg_facts *f = facts_of_text(*state,
         HEAD "const %w1 = f32[16,3,3,3] none const %w2 = f32[16,1,3,3] none const %w3 = f32[32,16,1,1] none\n"
         "graph (%x: f32[2,3,8,8]) {\n"
-        "  %a = Conv(%x, %w1) pads=1,1,1,1  %b = Conv(%a, %w2) group=16 pads=1,1,1,1  %y = Conv(%b, %w3) return %y }");
+        "  %a = Conv(%x, %w1) pads=1,1,1,1  %b = Conv(%a, %w2) group=16 pads=1,1,1,1\n"
+        "  %y = Conv(%b, %w3) return %y }");
     double pixels = 2 * 8 * 8;
     assert_true(f->mac == pixels * (16 * 27 + 16 * 9 + 32 * 16));
     assert_true(f->parameters == 16 * 27 + 16 * 9 + 32 * 16);
@@ -325,7 +326,8 @@ static void trip_counts_are_found_or_assumed(void **state)
         char text[1024];
         snprintf(text, sizeof text,
                  HEAD "symbol rows = 7 from 1\n"
-                 "const %%never = i64[] {0} const %%open = i64[] {9223372036854775807} const %%three = i64[] {3}\n"
+                 "const %%never = i64[] {0} const %%open = i64[] {9223372036854775807}\n"
+                 "const %%three = i64[] {3}\n"
                  "const %%yes = bool[] {1} const %%first = i64[] {0}\n"
                  "graph (%%x: f32[rows,2], %%asked: i64[]) {\n"
                  "  %%shape = Shape(%%x) %%x_rows = Gather(%%shape, %%first) %%spare = Neg(%%asked)\n"
@@ -392,9 +394,11 @@ static void only_weights_are_parameters(void **state)
         "const %mask = f32[1,3,3] none const %positions = f32[1,3,4] none const %two = f32[] {2}\n"
         "const %spare = f32[1000] none\n"
         "graph (%ids: i64[3], %unused: f32[2]) {\n"
-        "  %e = Gather(%table, %ids) %p = MatMul(%e, %w) %q = Add(%p, %bias) %r = Mul(%q, %scale) %s = Add(%r, %eps)\n"
+        "  %e = Gather(%table, %ids) %p = MatMul(%e, %w) %q = Add(%p, %bias) %r = Mul(%q, %scale)\n"
+        "  %s = Add(%r, %eps)\n"
         "  %t = Reshape(%s, %shape) %u = Add(%t, %positions) %k = Transpose(%u) perm=0,2,1\n"
-        "  %v = MatMul(%u, %k) %m = Add(%v, %mask) %n = Softmax(%m) %o = MatMul(%n, %u) %y = Mul(%o, %two) return %y }");
+        "  %v = MatMul(%u, %k) %m = Add(%v, %mask) %n = Softmax(%m) %o = MatMul(%n, %u)\n"
+        "  %y = Mul(%o, %two) return %y }");
     double parameters = 6 + 8 + 4 + 4 + 12;
     assert_true(f->parameters == parameters);
     assert_true(f->weight_byte == 4 * (parameters + 1 + 9 + 1) + 3 * 8);
@@ -402,11 +406,27 @@ static void only_weights_are_parameters(void **state)
     rg_facts_free(f);
 }
 
+/* Scales of 1 and biases of 0 are merged by exporters when layers are fresh; tied weights are tied. */
+static void merged_constants_count_by_use(void **state)
+{
+    const rg_facts *f = facts_of_text(*state,
+        HEAD "const %one = f32[4] splat 1 const %tied = f32[4] {1, 2, 3, 4} const %w = f32[4,4] none\n"
+        "const %token = f32[1,1,4] none\n"
+        "graph (%x: f32[1,2,4]) {\n"
+        "  %a = LayerNormalization(%x, %one) axis=-1  %b = LayerNormalization(%a, %one) axis=-1\n"
+        "  %c = LayerNormalization(%b, %tied) axis=-1  %d = LayerNormalization(%c, %tied) axis=-1\n"
+        "  %e = Concat(%token, %d) axis=1  %k = Transpose(%e) perm=0,2,1  %s = MatMul(%e, %k)\n"
+        "  %p = Softmax(%s) %o = MatMul(%p, %e) %q = MatMul(%o, %w) %y = MatMul(%q, %w) return %y }");
+    assert_true(f->parameters == 2 * 4 + 4 + 4 + 16);
+    assert_true(f->weight_byte == 4 * (4 + 4 + 4 + 16));
+    rg_facts_free(f);
+}
+
 static void statistics_and_shared_weights_count_as_published(void **state)
 {
     const rg_facts *f = facts_of_text(*state,
-        HEAD "const %w = f32[4,4,1,1] none const %g = f32[4] none const %b = f32[4] none const %m = f32[4] none\n"
-        "const %v = f32[4] none\n"
+        HEAD "const %w = f32[4,4,1,1] none const %g = f32[4] none const %b = f32[4] none\n"
+        "const %m = f32[4] none const %v = f32[4] none\n"
         "graph (%x: f32[1,4,2,2]) {\n"
         "  %a = Conv(%x, %w) %n = BatchNormalization(%a, %g, %b, %m, %v) %y = Conv(%n, %w) return %y }");
     assert_true(f->parameters == 16 + 4 + 4);
@@ -420,8 +440,8 @@ static void buckets_have_the_stated_edges(void **state)
 {
     (void)state;
     static const struct { double x; int threads, intensity; } edges[] = {
-        {0, 0, 0}, {0.99, 0, 0}, {1, 0, 1}, {3.9, 0, 1}, {4, 0, 2}, {16, 0, 3}, {64, 0, 4}, {255, 0, 4}, {256, 0, 5},
-        {999, 0, 5}, {1000, 1, 5}, {9999, 1, 5}, {10000, 2, 5}, {1e5, 3, 5}, {1e12, 3, 5}};
+        {0, 0, 0}, {0.99, 0, 0}, {1, 0, 1}, {3.9, 0, 1}, {4, 0, 2}, {16, 0, 3}, {64, 0, 4}, {255, 0, 4},
+        {256, 0, 5}, {999, 0, 5}, {1000, 1, 5}, {9999, 1, 5}, {10000, 2, 5}, {1e5, 3, 5}, {1e12, 3, 5}};
     for (size_t i = 0; i < RG_COUNT(edges); i++) {
         assert_int_equal(rg_thread_bucket(edges[i].x), edges[i].threads);
         assert_int_equal(rg_intensity_bucket(edges[i].x), edges[i].intensity);
@@ -463,6 +483,66 @@ static void long_chains_are_walked_in_a_line(void **state)
     rg_facts_free(f);
 }
 
+/* ---- the end of memory ---- */
+
+typedef struct meter { long given, returned, refuse_at; } meter;
+
+static void *metered_alloc(void *user, size_t size)
+{
+    meter *m = user;
+    void *block = m->given + 1 < m->refuse_at ? calloc(1, size) : NULL;
+    m->given += block != NULL;
+    return block;
+}
+
+static void metered_free(void *user, void *block)
+{
+    meter *m = user;
+    m->returned += block != NULL;
+    free(block);
+}
+
+static rg_err describe(rg_ctx *cx, const rg_graph *g)
+{
+    const rg_facts *f;
+    rg_op_share *items;
+    rg_signature signature;
+    uint32_t count;
+    RG_TRY(rg_facts_make(cx, g, &f));
+    rg_err err = rg_op_histogram(cx, f, &items, &count);
+    if (!err) err = rg_signature_make(cx, f, &signature);
+    rg_facts_free(f);
+    return err;
+}
+
+/* Whichever allocation is refused, the answer is RG_NOMEM and nothing leaks. */
+static void every_refused_allocation_is_told(void **state)
+{
+    enum { LENGTH = 400 }; /* several blocks of each arena */
+    rg_ctx *own = *state;
+    rg_build b;
+    rg_graph *g;
+    rg_err err = RG_NOMEM;
+    assert_int_equal(rg_build_init(&b, own, "chain"), RG_OK);
+    rg_value_id x = rg_build_input(&b, "x", RG_F32, 1, (const rg_dim[]){8});
+    for (int i = 0; i < LENGTH; i++) x = rg_build_node(&b, "Add", NULL, x, x, -1);
+    rg_build_output(&b, "y", x);
+    assert_int_equal(rg_build_done(&b, &g), RG_OK);
+    assert_int_equal(rg_graph_resolve(own, g), RG_OK);
+    assert_int_equal(rg_graph_infer(own, g), RG_OK);
+    for (long n = 2; err == RG_NOMEM; n++) {
+        meter m = {.refuse_at = n};
+        rg_ctx_opt opt = {.size = sizeof opt, .alloc = metered_alloc, .free = metered_free, .user = &m};
+        rg_ctx *cx = rg_ctx_new(&opt);
+        err = cx ? describe(cx, g) : RG_NOMEM;
+        rg_ctx_free(cx);
+        assert_int_equal(m.given, m.returned);
+        assert_true(err || n > 10);
+    }
+    assert_int_equal(err, RG_OK);
+    rg_graph_free(g);
+}
+
 static void nothing_is_a_graph_too(void **state)
 {
     const rg_facts *f = facts_of_text(*state, HEAD "graph (%x: f32[3]) { return %x }");
@@ -491,10 +571,12 @@ int main(void)
         TEST(a_scan_runs_along_its_axis_and_nests),
         TEST(empty_bodies_are_passed_through),
         TEST(only_weights_are_parameters),
+        TEST(merged_constants_count_by_use),
         TEST(statistics_and_shared_weights_count_as_published),
         TEST(buckets_have_the_stated_edges),
         TEST(products_are_as_wide_as_their_results),
         TEST(long_chains_are_walked_in_a_line),
+        TEST(every_refused_allocation_is_told),
         TEST(nothing_is_a_graph_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

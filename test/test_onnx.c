@@ -1,5 +1,6 @@
-/* test_onnx.c - what the reader makes of well-formed ONNX: types, constants of every element type and encoding, Constant
- * nodes, bodies, functions, dimensions. Expected values are those of the element types' definitions and of onnx.proto.
+/* test_onnx.c - what the reader makes of well-formed ONNX: types, constants of every element type and
+ * encoding, Constant nodes, bodies, functions, dimensions. Expected values are those of the element types'
+ * definitions and of onnx.proto.
  */
 #include "format/onnx.h"
 
@@ -72,7 +73,8 @@ static int count_nodes(const rg_graph *g, const char *type, rg_node_id *last)
 
 /* ---- element types ---- */
 
-/* Two elements of each type: as raw_data, and as the typed field has them (packed sub-bytes share one entry). */
+/* Two elements of each type: as raw_data, and as the typed field has them (packed sub-bytes share one entry).
+ */
 static const struct {
     rg_dtype dtype;
     int field;
@@ -80,27 +82,27 @@ static const struct {
     int64_t typed[2]; int typed_count;
     double x, y;
 } dtypes[] = {
-    {RG_U8,        5, {1, 200},                              2,  {1, 200},             2, 1, 200},
-    {RG_I8,        5, {1, 0xfe},                             2,  {1, -2},              2, 1, -2},
-    {RG_U16,       5, {1, 0, 0xff, 0xff},                    4,  {1, 65535},           2, 1, 65535},
-    {RG_I16,       5, {1, 0, 0xfe, 0xff},                    4,  {1, -2},              2, 1, -2},
-    {RG_I32,       5, {1, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff},  8,  {1, -2},              2, 1, -2},
-    {RG_I64,       7, {1, 0, 0, 0, 0, 0, 0, 0, 0xfe, 255, 255, 255, 255, 255, 255, 255}, 16, {1, -2}, 2, 1, -2},
-    {RG_U32,       11, {1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 8,  {1, 4294967295},      2, 1, 4294967295.0},
-    {RG_U64,       11, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 16, {1, 4294967296},   2, 1, 4294967296.0},
-    {RG_BOOL,      5, {1, 0},                                2,  {1, 0},               2, 1, 0},
-    {RG_F16,       5, {0x00, 0x3c, 0x00, 0xc0},              4,  {0x3c00, 0xc000},     2, 1, -2},
-    {RG_BF16,      5, {0x80, 0x3f, 0x00, 0xc0},              4,  {0x3f80, 0xc000},     2, 1, -2},
-    {RG_F8E4M3FN,  5, {0x38, 0xc0},                          2,  {0x38, 0xc0},         2, 1, -2},
-    {RG_F8E4M3UZ,  5, {0x40, 0xc8},                          2,  {0x40, 0xc8},         2, 1, -2},
-    {RG_F8E5M2,    5, {0x3c, 0xc0},                          2,  {0x3c, 0xc0},         2, 1, -2},
-    {RG_F8E5M2UZ,  5, {0x40, 0xc4},                          2,  {0x40, 0xc4},         2, 1, -2},
-    {RG_F8E8M0,    5, {127, 129},                            2,  {127, 129},           2, 1, 4},
-    {RG_F4E2M1,    5, {0xc2},                                1,  {0xc2},               1, 1, -2},
-    {RG_U4,        5, {0xf1},                                1,  {0xf1},               1, 1, 15},
-    {RG_I4,        5, {0xe1},                                1,  {0xe1},               1, 1, -2},
-    {RG_U2,        5, {0x0d},                                1,  {0x0d},               1, 1, 3},
-    {RG_I2,        5, {0x09},                                1,  {0x09},               1, 1, -2},
+    {RG_U8, 5, {1, 200}, 2, {1, 200}, 2, 1, 200},
+    {RG_I8, 5, {1, 0xfe}, 2, {1, -2}, 2, 1, -2},
+    {RG_U16, 5, {1, 0, 0xff, 0xff}, 4, {1, 65535}, 2, 1, 65535},
+    {RG_I16, 5, {1, 0, 0xfe, 0xff}, 4, {1, -2}, 2, 1, -2},
+    {RG_I32, 5, {1, 0, 0, 0, 0xfe, 0xff, 0xff, 0xff}, 8, {1, -2}, 2, 1, -2},
+    {RG_I64, 7, {1, 0, 0, 0, 0, 0, 0, 0, 0xfe, 255, 255, 255, 255, 255, 255, 255}, 16, {1, -2}, 2, 1, -2},
+    {RG_U32, 11, {1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 8, {1, 4294967295}, 2, 1, 4294967295.0},
+    {RG_U64, 11, {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 16, {1, 4294967296}, 2, 1, 4294967296.0},
+    {RG_BOOL, 5, {1, 0}, 2, {1, 0}, 2, 1, 0},
+    {RG_F16, 5, {0x00, 0x3c, 0x00, 0xc0}, 4, {0x3c00, 0xc000}, 2, 1, -2},
+    {RG_BF16, 5, {0x80, 0x3f, 0x00, 0xc0}, 4, {0x3f80, 0xc000}, 2, 1, -2},
+    {RG_F8E4M3FN, 5, {0x38, 0xc0}, 2, {0x38, 0xc0}, 2, 1, -2},
+    {RG_F8E4M3UZ, 5, {0x40, 0xc8}, 2, {0x40, 0xc8}, 2, 1, -2},
+    {RG_F8E5M2, 5, {0x3c, 0xc0}, 2, {0x3c, 0xc0}, 2, 1, -2},
+    {RG_F8E5M2UZ, 5, {0x40, 0xc4}, 2, {0x40, 0xc4}, 2, 1, -2},
+    {RG_F8E8M0, 5, {127, 129}, 2, {127, 129}, 2, 1, 4},
+    {RG_F4E2M1, 5, {0xc2}, 1, {0xc2}, 1, 1, -2},
+    {RG_U4, 5, {0xf1}, 1, {0xf1}, 1, 1, 15},
+    {RG_I4, 5, {0xe1}, 1, {0xe1}, 1, 1, -2},
+    {RG_U2, 5, {0x0d}, 1, {0x0d}, 1, 1, 3},
+    {RG_I2, 5, {0x09}, 1, {0x09}, 1, 1, -2},
 };
 
 static void check_pair(const rg_graph *g, const char *name, rg_dtype dtype, double x, double y)
@@ -110,7 +112,8 @@ static void check_pair(const rg_graph *g, const char *name, rg_dtype dtype, doub
     assert_int_equal(t->count, 2);
     assert_true(rg_tensor_has_data(t));
     if (rg_tensor_real(t, 0) != x || rg_tensor_real(t, 1) != y)
-        fail_msg("%s %s: %g %g, expected %g %g", rg_dtype_name(dtype), name, rg_tensor_real(t, 0), rg_tensor_real(t, 1), x, y);
+        fail_msg("%s %s: %g %g, expected %g %g", rg_dtype_name(dtype), name, rg_tensor_real(t, 0),
+                 rg_tensor_real(t, 1), x, y);
 }
 
 static void test_dtypes(void **state)
@@ -337,7 +340,8 @@ static void test_if(void **state)
 
 /* ---- functions ---- */
 
-/* scale(x) = {alpha} * x through LeakyRelu, default 0.5; twice(x) = scale(scale(x)), both with its own alpha. */
+/* scale(x) = {alpha} * x through LeakyRelu, default 0.5; twice(x) = scale(scale(x)), both with its own alpha.
+ */
 static void put_functions(ob *model)
 {
     ob scale = {0}, twice = {0}, ref = {0}, pass = {0}, preset = {0};

@@ -1,5 +1,5 @@
-/* test_onnx_bad.c - files that are wrong: each has its error and names the thing; cut anywhere, bent anywhere, or out of
- * memory, the reader answers and leaves nothing behind.
+/* test_onnx_bad.c - files that are wrong: each has its error and names the thing; cut anywhere, bent
+ * anywhere, or out of memory, the reader answers and leaves nothing behind.
  */
 #include "format/onnx.h"
 
@@ -40,7 +40,8 @@ static void expect(const ob *model, rg_err err, const char *words)
 {
     rg_err got = parse_bytes(cx, model->data, model->size);
     if (got != err || !strstr(rg_ctx_error(cx), words))
-        fail_msg("%s: \"%s\", expected %s with \"%s\"", rg_err_text(got), got ? rg_ctx_error(cx) : "", rg_err_text(err), words);
+        fail_msg("%s: \"%s\", expected %s with \"%s\"", rg_err_text(got), got ? rg_ctx_error(cx) : "",
+                 rg_err_text(err), words);
 }
 
 static void expect_graph(const ob *graph, rg_err err, const char *words)
@@ -223,7 +224,8 @@ static void test_explosion(void **state)
         ob_function(&f, name, "x", "e");
         const char *const in[] = {"x", "b", "c", "d"}, *const out[] = {"b", "c", "d", "e"};
         for (int k = 0; k < 4; k++)
-            ob_node_in(&f, OB_FUNCTION_NODE, i ? "local" : NULL, NULL, i ? before : "Relu", in[k], out[k], NULL);
+            ob_node_in(&f, OB_FUNCTION_NODE, i ? "local" : NULL, NULL, i ? before : "Relu", in[k], out[k],
+                       NULL);
         ob_put(&model, OB_MODEL_FUNCTION, &f);
     }
     expect(&model, RG_LIMIT, "functions unfold to more than");
@@ -258,7 +260,8 @@ static void test_calls(void **state)
 static void test_attributes(void **state)
 {
     (void)state;
-    ob twice = {0}, attrs = {0}, sparse = {0}, attrs2 = {0}, empty = {0}, constant = {0}, attrs3 = {0}, value = {0};
+    ob twice = {0}, attrs = {0}, sparse = {0}, attrs2 = {0}, empty = {0}, constant = {0}, attrs3 = {0},
+       value = {0};
     ob_value(&twice, OB_INPUT, "x", RG_F32, "2");
     ob_attr_int(&attrs, "axis", 0);
     ob_attr_int(&attrs, "axis", 1);
@@ -271,7 +274,8 @@ static void test_attributes(void **state)
     ob_str(&value, 4, "text");
     ob_attr(&attrs3, "value_int", 3, &value);
     ob_node(&constant, NULL, "Constant", "", "c", &attrs3);
-    expect_graph(&constant, RG_FORMAT, "node of 'c' (Constant): attribute 'value_int' has a value of another kind");
+    expect_graph(&constant, RG_FORMAT,
+                 "node of 'c' (Constant): attribute 'value_int' has a value of another kind");
 }
 
 /* ---- damage ---- */
@@ -279,7 +283,8 @@ static void test_attributes(void **state)
 /* A little of everything: bodies, functions, typed and raw data, strings, types of types. */
 static void put_everything(ob *model)
 {
-    ob graph = {0}, body = {0}, attrs = {0}, w = {0}, ints = {0}, words = {0}, f = {0}, ref = {0}, call = {0}, c = {0}, ca = {0};
+    ob graph = {0}, body = {0}, attrs = {0}, w = {0}, ints = {0}, words = {0}, f = {0}, ref = {0}, call = {0},
+       c = {0}, ca = {0};
     const float data[] = {1, 2};
     ob_tensor(&w, "w", RG_F32, "2");
     ob_floats(&w, 2, data);
@@ -351,7 +356,7 @@ static void test_lying_lengths(void **state)
 {
     (void)state;
     static const struct { const char *bytes; size_t size; const char *words; } cases[] = {
-        {"\x08\x08\x3a\xff\xff\xff\xff\x0f", 8, "ModelProto is malformed or cut off at byte 2"},
+        {"\x08\x08\x3a\xff\xff\xff\xff\x0f", 8, "not a whole ONNX model: ModelProto is malformed or cut off at byte 2"},
         {"\x08\x08\x3a\x02\x0a\x7f", 6, "GraphProto is malformed or cut off at byte 0"},
         {"\x08\x08\x3a\x04\x0a\x02\x0a\x05", 8, "NodeProto is malformed"},
         {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12, "ModelProto is malformed"},

@@ -1,5 +1,5 @@
-/* test_onnx_out.c - what leaves and comes back: exported models read to an equal graph with equal constants, made-up
- * weights have the spread that they should have, and external data stay within the model's folder.
+/* test_onnx_out.c - what leaves and comes back: exported models read to an equal graph with equal constants,
+ * made-up weights have the spread that they should have, and external data stay within the model's folder.
  */
 #include "format/onnx.h"
 #include "op/op.h"
@@ -37,7 +37,8 @@ static const char *path_of(const char *name)
 static int stop(void **state)
 {
     (void)state;
-    static const char *const names[] = {"a.onnx", "b.onnx", "c.onnx", "w.bin", "inner/w.bin", "inner/model.onnx", "inner"};
+    static const char *const names[] = {"a.onnx",      "b.onnx",           "c.onnx", "w.bin",
+                                        "inner/w.bin", "inner/model.onnx", "inner"};
     for (size_t i = 0; i < RG_COUNT(names); i++) remove(path_of(names[i]));
     remove(folder);
     rg_ctx_free(cx);
@@ -59,7 +60,8 @@ static rg_graph *load(const char *name)
     return g;
 }
 
-/* Out and in again; each through a file of its own, as constants at one place of one file count as equal unseen. */
+/* Out and in again; each through a file of its own, as constants at one place of one file count as equal
+ * unseen. */
 static rg_graph *again(const rg_graph *g, const char *name, const rg_export_opt *opt)
 {
     if (rg_graph_export(cx, g, path_of(name), opt)) fail_msg("%s", rg_ctx_error(cx));
@@ -69,13 +71,15 @@ static rg_graph *again(const rg_graph *g, const char *name, const rg_export_opt 
 static const rg_tensor *find_const(const rg_graph *g, const char *name)
 {
     for (rg_value_id id = 1; id < g->value_count; id++)
-        if (rg_str_is(g->values[id].name, name) && g->values[id].role == RG_ROLE_CONST) return g->values[id].data;
+        if (rg_str_is(g->values[id].name, name) && g->values[id].role == RG_ROLE_CONST)
+            return g->values[id].data;
     return NULL;
 }
 
 /* ---- there and back ---- */
 
-/* An If whose branches hand out something from outside, a constant of each encoding, an omitted input, a typed list. */
+/* An If whose branches hand out something from outside, a constant of each encoding, an omitted input, a
+ * typed list. */
 static void put_model(ob *model)
 {
     ob graph = {0}, yes = {0}, no = {0}, attrs = {0}, w = {0}, ints = {0}, words = {0}, clip = {0};
@@ -142,16 +146,25 @@ static void test_round_trip(void **state)
 static void test_splats_are_written_out(void **state)
 {
     (void)state;
-    static const struct { rg_dtype dtype; uint8_t element[4]; int64_t count; double x; } splats[] = {
-        {RG_F32, {0, 0, 0x80, 0x3f}, 5000, 1}, {RG_F16, {0, 0x3c}, 3, 1}, {RG_I4, {0x0e}, 9, -2}, {RG_U2, {3}, 5, 3},
+    static const struct { rg_dtype dtype; uint8_t element[4]; int64_t count; double x;
+    } splats[] = {
+        {RG_F32, {0, 0, 0x80, 0x3f}, 5000, 1},
+        {RG_F16, {0, 0x3c}, 3, 1},
+        {RG_I4, {0x0e}, 9, -2},
+        {RG_U2, {3}, 5, 3},
     };
     for (size_t i = 0; i < RG_COUNT(splats); i++) {
         rg_build build;
         rg_value_id id;
         rg_graph *g;
         assert_int_equal(rg_build_init(&build, cx, "splat"), RG_OK);
-        rg_tensor t = {.dtype = splats[i].dtype, .rank = 1, .dim = &splats[i].count, .count = splats[i].count,
-                       .encoding = RG_DATA_SPLAT, .data = splats[i].element, .size = sizeof splats[i].element};
+        rg_tensor t = {.dtype = splats[i].dtype,
+                       .rank = 1,
+                       .dim = &splats[i].count,
+                       .count = splats[i].count,
+                       .encoding = RG_DATA_SPLAT,
+                       .data = splats[i].element,
+                       .size = sizeof splats[i].element};
         assert_int_equal(rg_graph_add_const(cx, build.g, RG_LIT("c"), &t, &id), RG_OK);
         rg_build_output(&build, "y", rg_build_node(&build, "Identity", NULL, id, -1));
         assert_int_equal(rg_build_done(&build, &g), RG_OK);
@@ -183,7 +196,8 @@ static rg_graph *build_layer(void)
 static const rg_tensor *const_like(const rg_graph *g, int rank)
 {
     for (rg_value_id id = 1; id < g->value_count; id++)
-        if (g->values[id].role == RG_ROLE_CONST && g->values[id].data->rank == rank) return g->values[id].data;
+        if (g->values[id].role == RG_ROLE_CONST && g->values[id].data->rank == rank)
+            return g->values[id].data;
     return NULL;
 }
 
@@ -191,7 +205,8 @@ static void test_random_weights(void **state)
 {
     (void)state;
     rg_graph *g = build_layer();
-    const rg_export_opt one = {.size = sizeof one, .weights = "random", .seed = 1}, two = {.size = sizeof two, .weights = "random", .seed = 2};
+    const rg_export_opt one = {.size = sizeof one, .weights = "random", .seed = 1},
+                        two = {.size = sizeof two, .weights = "random", .seed = 2};
     assert_int_equal(rg_graph_export(cx, g, path_of("b.onnx"), NULL), RG_INPUT);
     assert_non_null(strstr(rg_ctx_error(cx), "has no values"));
     rg_graph *a = again(g, "a.onnx", &one), *b = again(g, "b.onnx", &one), *c = again(g, "c.onnx", &two);
@@ -208,7 +223,8 @@ static void test_random_weights(void **state)
     /* uniform in (-a, a): mean 0, variance a^2 / 3 = 1 / fan_in; 12000 samples, five standard errors */
     assert_true(fabs(sum / 12000) < 5 * sqrt(1.0 / 300 / 12000));
     assert_true(fabs(squares / 12000 * 300 - 1) < 0.05);
-    for (int64_t i = 0; i < bias->count; i++) assert_true(rg_tensor_real(bias, i) >= 0.5 && rg_tensor_real(bias, i) <= 1.5);
+    for (int64_t i = 0; i < bias->count; i++)
+        assert_true(rg_tensor_real(bias, i) >= 0.5 && rg_tensor_real(bias, i) <= 1.5);
     rg_graph_free(g);
     rg_graph_free(a);
     rg_graph_free(b);
@@ -219,7 +235,8 @@ static void test_unwritable(void **state)
 {
     (void)state;
     rg_graph *g = build_layer();
-    const rg_export_opt opt = {.size = sizeof opt, .weights = "random"}, odd = {.size = sizeof odd, .weights = "zero"};
+    const rg_export_opt opt = {.size = sizeof opt, .weights = "random"},
+                        odd = {.size = sizeof odd, .weights = "zero"};
     assert_int_equal(rg_graph_export(cx, g, path_of("nowhere/b.onnx"), &opt), RG_INPUT);
     assert_int_equal(rg_graph_export(cx, g, path_of("b.onnx"), &odd), RG_INPUT);
     assert_int_not_equal(access(path_of("b.onnx"), F_OK), 0);
@@ -237,7 +254,8 @@ static void put_entry(ob *tensor, const char *key, const char *value)
 }
 
 /* A model in `name` with the constant f32[2] `w` at a place of another file; NULL leaves an entry out. */
-static rg_err load_external(const char *name, const char *location, const char *offset, const char *length, rg_graph **out)
+static rg_err load_external(const char *name, const char *location, const char *offset, const char *length,
+                            rg_graph **out)
 {
     ob graph = {0}, model = {0}, w = {0};
     ob_tensor(&w, "w", RG_F32, "2");
@@ -294,7 +312,8 @@ static void test_external_refused(void **state)
     write_bytes("w.bin", data, sizeof data);
     assert_int_equal(symlink("../w.bin", path_of("inner/link.bin")), 0);
     for (size_t i = 0; i < RG_COUNT(cases); i++) {
-        rg_err err = load_external("inner/model.onnx", cases[i].location, cases[i].offset, cases[i].length, &g);
+        rg_err err =
+            load_external("inner/model.onnx", cases[i].location, cases[i].offset, cases[i].length, &g);
         if (err != cases[i].err || !strstr(rg_ctx_error(cx), cases[i].words))
             fail_msg("'%s': \"%s\", expected \"%s\"", cases[i].location, rg_ctx_error(cx), cases[i].words);
         assert_non_null(strstr(rg_ctx_error(cx), "model.onnx: initializer 'w': "));

@@ -1,4 +1,5 @@
-/* test_onnx_suite.c - every model of the shared archives is read: the ONNX backend suite and the real models. */
+/* test_onnx_suite.c - every model of the shared archives is read: the ONNX backend suite and the real models.
+ */
 #include "format/onnx.h"
 
 #include "tar.h"

@@ -1,6 +1,6 @@
-/* test_op_cases.c - every operator of the table: its row is sound, its cases give the types that they state, its
- * work is a number; and with inputs and attributes of every kind that a hostile file can hold, inference answers
- * or refuses, and does nothing else.
+/* test_op_cases.c - every operator of the table: its row is sound, its cases give the types that they state,
+ * its work is a number; and with inputs and attributes of every kind that a hostile file can hold, and with
+ * memory that ends anywhere, inference answers or refuses, and does nothing else.
  */
 #include "case_graph.h"
 
@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -48,7 +49,8 @@ static rg_graph *graph_of(rg_ctx *cx, const rg_op *op, const rg_case *c)
     rg_graph *g = NULL;
     if (case_graph(cx, op, c, &g) == RG_OK)
         return g;
-    complain("%s(%s) %s: %s", op->name, c->inputs ? c->inputs : "graph", c->attrs ? c->attrs : "", rg_ctx_error(cx));
+    complain("%s(%s) %s: %s", op->name, c->inputs ? c->inputs : "graph", c->attrs ? c->attrs : "",
+             rg_ctx_error(cx));
     rg_graph_free(g);
     return NULL;
 }
@@ -176,11 +178,12 @@ static void test_work(void **state)
         bool typed = g && case_infer(cx, g) == RG_OK;
         for (rg_node_id id = 1; typed && id < g->node_count; id++) {
             rg_node_work(cx, g, id, &w);
-            const double facts[] = {w.mac, w.flop, w.special, w.in_byte, w.weight_byte, w.out_byte, w.batch, w.m,
-                                    w.n, w.k, w.steps, w.channels, w.spatial};
+            const double facts[] = {w.mac, w.flop, w.special, w.in_byte, w.weight_byte, w.out_byte, w.batch,
+                                    w.m,   w.n,    w.k,       w.steps,   w.channels,    w.spatial};
             for (size_t i = 0; i < RG_COUNT(facts); i++)
                 if (!isfinite(facts[i]) || facts[i] < 0)
-                    complain("%s(%s): fact %zu is %g", op->name, c->inputs ? c->inputs : "graph", i, facts[i]);
+                    complain("%s(%s): fact %zu is %g", op->name, c->inputs ? c->inputs : "graph", i,
+                             facts[i]);
             assert_true((unsigned)w.family < RG_FAMILY_COUNT);
             if (w.flop < 2 * w.mac)
                 complain("%s: %g flop for %g mac", op->name, w.flop, w.mac);
@@ -231,7 +234,8 @@ static void test_hostile_types(void **state)
     finish();
 }
 
-/* Sets attribute `name` of the case's node to a value of its kind, number `choice` of the worst; false: no more. */
+/* Sets attribute `name` of the case's node to a value of its kind, number `choice` of the worst; false: no
+ * more. */
 static bool spoil(rg_ctx *cx, rg_graph *g, const rg_attr_spec *spec, size_t choice)
 {
     static const int64_t ints[] = {INT64_MIN, INT64_MAX, -1, 0, 1 << 30};
@@ -297,6 +301,56 @@ static void test_old_versions(void **state)
     finish();
 }
 
+/* ---- memory runs out at the n-th block, for every n ---- */
+
+typedef struct budget { int left; } budget;
+
+static void *take_block(void *user, size_t size)
+{
+    budget *b = user;
+    return b->left-- > 0 ? calloc(1, size) : NULL;
+}
+
+static void free_block(void *user, void *block)
+{
+    (void)user;
+    free(block);
+}
+
+/* The case with memory for `blocks` blocks, and none for its work. */
+static rg_err run_within(const rg_op *op, const rg_case *c, int blocks)
+{
+    budget b = {blocks};
+    rg_ctx_opt opt = {.size = sizeof(opt), .alloc = take_block, .free = free_block, .user = &b};
+    rg_ctx *cx = rg_ctx_new(&opt);
+    rg_graph *g = NULL;
+    rg_work w;
+    if (!cx)
+        return RG_NOMEM;
+    rg_err err = case_graph(cx, op, c, &g);
+    err = err ? err : case_infer(cx, g);
+    b.left = 0;
+    if (!err)
+        rg_node_work(cx, g, 1, &w);
+    rg_graph_free(g);
+    rg_ctx_free(cx);
+    return err;
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    enum { BLOCK_MAX = 1000 };
+    FOR_EACH_CASE(op, c) {
+        rg_err err = RG_NOMEM;
+        for (int blocks = 0; err == RG_NOMEM && blocks < BLOCK_MAX; blocks++)
+            err = run_within(op, c, blocks);
+        if (err)
+            complain("%s(%s): %s", op->name, c->inputs ? c->inputs : "graph", rg_err_text(err));
+    }
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup(test_hostile_types, start),
         cmocka_unit_test_setup(test_hostile_attributes, start),
         cmocka_unit_test_setup(test_old_versions, start),
+        cmocka_unit_test_setup(test_out_of_memory, start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,15 @@
-/* census.c - what a model is made of: its parameters, its constants, and the architecture that its operators tell.
+/* census.c - what a model is made of: its parameters, its constants, and the architecture that its operators
+ * tell.
  *
- * A parameter is an element of a constant that feeds a *weight input*: listed below by operator, found through
- * whatever merely rearranges or decodes a constant. So the eps of a normalization, the shape of a Reshape and the
- * scale of a quantization do not count, and of BatchNormalization scale and bias do, mean and variance do not: they
- * are statistics, and published figures leave them out.
+ * A parameter is an element of a constant that feeds a *weight input*: listed below by operator, found
+ * through whatever merely rearranges or decodes a constant. So the eps of a normalization, the shape of a
+ * Reshape and the scale of a quantization do not count, and of BatchNormalization scale and bias do, mean
+ * and variance do not: they are statistics, and published figures leave them out.
  *
- * Products without a bias input have theirs in an Add behind them, normalizations in pieces have scale and bias in a
- * Mul and an Add: there a constant counts when it is one number per channel. In a transformer an Add also takes the
- * table of positions of a sequence (one that a Softmax follows is a mask), and a Concat puts a learned token before it.
+ * Products without a bias input have theirs in an Add behind them, normalizations in pieces have scale and
+ * bias in a Mul and an Add: there a constant counts when it is one number per channel. In a transformer an
+ * Add also takes the table of positions of a sequence (one that a Softmax follows is a mask), and a Concat
+ * puts a learned token before it.
  */
 #include "analyze/flow.h"
 
@@ -41,8 +43,9 @@ static const struct { const char *type; unsigned inputs; } weight_inputs[] = {
 };
 
 /* What hands a weight on from its first input. */
-static const char *const carriers[] = {"Identity", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze", "Unsqueeze",
-                                       "Transpose", "Expand", "DequantizeLinear", "QuantizeLinear"};
+static const char *const carriers[] = {"Identity", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze",
+                                       "Unsqueeze", "Transpose", "Expand", "DequantizeLinear",
+                                       "QuantizeLinear"};
 enum { CARRY_MAX = 8 }; /* that many in a row; more are no rearranged weight */
 
 static bool carries(const rg_node *node)
@@ -85,7 +88,8 @@ static int long_axes(const rg_graph *g, const rg_type *type, int axes[RG_RANK_MA
 static bool is_position_table(const rg_graph *g, const rg_type *table, const rg_type *sequence)
 {
     int axes[RG_RANK_MAX], rank = table->rank;
-    if (rank < 2 || sequence->rank < rank || long_axes(g, table, axes) != 2 || axes[0] != rank - 2) return false;
+    if (rank < 2 || sequence->rank < rank) return false;
+    if (long_axes(g, table, axes) != 2 || axes[0] != rank - 2) return false;
     for (int i = 1; i <= 2; i++)
         if (rg_dim_value(&g->dims, table->dim[rank - i])
             != rg_dim_value(&g->dims, sequence->dim[sequence->rank - i])) return false;
@@ -139,14 +143,14 @@ static mix mix_of(const rg_flow *f)
         if (w->family == RG_FAMILY_SOFTMAX) m.softmax = true;
         if (w->family == RG_FAMILY_ATTENTION) m.attends = m.softmax = true;
         if (w->family == RG_FAMILY_GEMM) m.gemm += mac;
-        bool activations = w->family == RG_FAMILY_GEMM && node->in_count >= 2 && w->weight_byte == 0;
-        if (activations && !constant_behind(f->g, node->in[0]) && !constant_behind(f->g, node->in[1])) m.attends = true;
+        if (w->family == RG_FAMILY_GEMM && node->in_count >= 2)
+            m.attends |= !constant_behind(f->g, node->in[0]) && !constant_behind(f->g, node->in[1]);
     }
     return m;
 }
 
-/* By what most multiply-accumulates belong to; a few layers of another kind do not change the name. Attention is a
- * product of two activations and a softmax: its own share is small, as its projections are plain products. */
+/* By what most multiply-accumulates belong to; a few layers of another kind do not change the name. Attention
+ * is a product of two activations and a softmax; its share is small, its projections being plain products. */
 static const char *family_of(const mix *m)
 {
     if (m->tree && m->mac == 0) return "tree";
@@ -163,7 +167,7 @@ static const char *family_of(const mix *m)
 typedef struct census {
     rg_flow *f;
     bool *counted, *read, *masks; /* by value: as parameter, as constant, as what a Softmax normalizes */
-    bool attends;                 /* elsewhere what is added to every position is no table of positions, but anchors */
+    bool attends;                 /* elsewhere what is added by position is no learned table, but anchors */
 } census;
 
 static bool is_uniform(const rg_tensor *t)
@@ -171,8 +175,8 @@ static bool is_uniform(const rg_tensor *t)
     return t->count > 0 && rg_tensor_has_data(t) && rg_tensor_is_splat_of(t, rg_tensor_real(t, 0));
 }
 
-/* Shared weights count once. Uniform ones count as often as they are used: they are no shared weights but the biases
- * and scales of fresh layers, which exporters and our own passes merge because they happen to be the same. */
+/* Shared weights count once. Uniform ones count as often as they are used: they are no shared weights but the
+ * biases and scales of fresh layers, which exporters and our own passes merge because they look the same. */
 static void count_parameter(census *c, rg_value_id v)
 {
     const rg_value *value = &c->f->g->values[v];
@@ -184,7 +188,8 @@ static void count_parameter(census *c, rg_value_id v)
 /* Look-ups in integers or in a list are shape arithmetic, no embedding. */
 static bool holds_numbers(const rg_graph *g, const rg_node *node, rg_value_id v)
 {
-    return !rg_node_is(node, "Gather") || (rg_dtype_is_float(g->values[v].type.dtype) && g->values[v].type.rank >= 2);
+    const rg_type *type = &g->values[v].type;
+    return !rg_node_is(node, "Gather") || (rg_dtype_is_float(type->dtype) && type->rank >= 2);
 }
 
 /* What has no weight input, but may be given a weight all the same. */

@@ -1,11 +1,12 @@
-/* depth.c - what waits for what: dependencies between steps, their topological stages, the path with the most FLOPs.
+/* depth.c - what waits for what: dependencies between steps, their topological stages, the path with the
+ * most FLOPs.
  *
- * A step waits for the sources of all that it reads, and for the steps that decide whether it runs at all: the
- * condition of an enclosing If, the trip count of an enclosing Loop. Dependencies point backwards, so one pass in
- * execution order gives both
+ * A step waits for the sources of all that it reads, and for the steps that decide whether it runs at all:
+ * the condition of an enclosing If, the trip count of an enclosing Loop. Dependencies point backwards, so
+ * one pass in execution order gives both
  *
- *     ready[i] = max over deps d of (ready[d] + 1 if d computes, ready[d] if it is a view)        stage
- *     cost[i]  = max over deps d of cost[d]  +  (flop + special) * times                          critical path
+ *     stage:          ready[i] = max over deps d of ready[d], plus 1 unless i is a view
+ *     critical path:  cost[i]  = max over deps d of cost[d], plus (flop + special) * times
  */
 #include "analyze/flow.h"
 
@@ -49,7 +50,8 @@ static rg_err find_deps(rg_flow *f)
 static rg_err find_stages(rg_flow *f)
 {
     rg_facts *facts = f->facts;
-    uint32_t *ready = RG_NEW(&f->cx->arena, uint32_t, facts->step_count + 1); /* first stage that may read the result */
+    /* By step: the first stage that may read its result. */
+    uint32_t *ready = RG_NEW(&f->cx->arena, uint32_t, facts->step_count + 1);
     facts->stage = RG_NEW(&facts->arena, uint32_t, facts->step_count + 1);
     if (!ready || !facts->stage) return rg_nomem(f->cx);
     for (uint32_t s = 0; s < facts->step_count; s++) {
@@ -78,7 +80,8 @@ static rg_err find_critical(rg_flow *f)
         before[s] = NOBODY;
         for (uint32_t d = facts->dep_first[s]; d < facts->dep_first[s + 1]; d++)
             if (before[s] == NOBODY || cost[facts->deps[d]] > cost[before[s]]) before[s] = facts->deps[d];
-        cost[s] = (before[s] == NOBODY ? 0 : cost[before[s]]) + (w->flop + w->special) * facts->steps[s].times;
+        cost[s] = (w->flop + w->special) * facts->steps[s].times;
+        if (before[s] != NOBODY) cost[s] += cost[before[s]];
         if (last == NOBODY || cost[s] > cost[last]) last = s;
     }
     for (uint32_t s = last; s != NOBODY; s = before[s]) length++;

@@ -1,7 +1,8 @@
-/* facts.c - rg_facts: laid out, priced and summed. The parts are in flow.c, depth.c, liveness.c, parallel.c, census.c.
+/* facts.c - rg_facts: laid out, priced and summed. The parts are in flow.c, depth.c, liveness.c, parallel.c,
+ * census.c.
  *
- * Sums count each step as often as it runs. Of an undecided If only the dearer branch counts, by FLOPs, special
- * functions and bytes moved together: machine-free, it is the nearest thing to time.
+ * Sums count each step as often as it runs. Of an undecided If only the dearer branch counts, by FLOPs,
+ * special functions and bytes moved together: machine-free, it is the nearest thing to time.
  */
 #include "analyze/flow.h"
 
@@ -22,7 +23,7 @@ static rg_err price(rg_flow *f)
 
 /* ---- sums ---- */
 
-/* taken[arm]: arm 0, and of each If in a taken arm the dearer branch. Arms come in pairs, outer before inner. */
+/* taken[arm]: arm 0, and of each If in a taken arm the dearer branch. Arms come in pairs, outer first. */
 static rg_err choose_arms(rg_flow *f, bool **out)
 {
     const rg_facts *facts = f->facts;
@@ -31,16 +32,17 @@ static rg_err choose_arms(rg_flow *f, bool **out)
     if (!cost || !taken) return rg_nomem(f->cx);
     for (uint32_t s = 0; s < facts->step_count; s++) {
         const rg_work *w = &facts->work[s];
-        cost[facts->steps[s].arm] += (w->flop + w->special + w->in_byte + w->weight_byte + w->out_byte) * facts->steps[s].times;
+        double units = w->flop + w->special + w->in_byte + w->weight_byte + w->out_byte;
+        cost[facts->steps[s].arm] += units * facts->steps[s].times;
     }
-    for (uint32_t arm = facts->arm_count; arm > 2; arm -= 2) { /* inner before outer, so that a cost is complete here */
+    for (uint32_t arm = facts->arm_count; arm > 2; arm -= 2) { /* inner ones first: a cost is complete here */
         uint32_t then_arm = arm - 2, else_arm = arm - 1;
         bool otherwise = cost[else_arm] > cost[then_arm];
         taken[otherwise ? else_arm : then_arm] = true;
         cost[facts->arms[then_arm].parent] += cost[otherwise ? else_arm : then_arm];
     }
     taken[0] = true;
-    for (uint32_t arm = 1; arm < facts->arm_count; arm++) taken[arm] = taken[arm] && taken[facts->arms[arm].parent];
+    for (uint32_t arm = 1; arm < facts->arm_count; arm++) taken[arm] &= taken[facts->arms[arm].parent];
     *out = taken;
     return RG_OK;
 }
@@ -54,9 +56,10 @@ static void sum_step(rg_facts *facts, uint32_t s, bool taken)
     facts->special += w->special * times;
     facts->layers += w->mac > 0;
     if (w->family == RG_FAMILY_VIEW) return;
-    const rg_node *node = &facts->graph->nodes[facts->steps[s].node];
+    const rg_graph *g = facts->graph;
+    const rg_node *node = &g->nodes[facts->steps[s].node];
     for (uint32_t i = 0; i < node->out_count; i++)
-        if (node->out[i]) facts->activation_byte += rg_type_bytes(facts->graph, &facts->graph->values[node->out[i]].type);
+        if (node->out[i]) facts->activation_byte += rg_type_bytes(g, &g->values[node->out[i]].type);
 }
 
 static double bytes_of(const rg_graph *g, const rg_value_id *ids, uint32_t count)

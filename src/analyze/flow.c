@@ -1,13 +1,15 @@
-/* flow.c - lays control flow out flat: bodies of If, Loop, Scan and SequenceMap become steps in place of their node.
+/* flow.c - lays control flow out flat: bodies of If, Loop, Scan and SequenceMap become steps in place of
+ * their node.
  *
  *     If          both branches, each an arm of its own; only the taken one when the condition is a constant
  *     Loop        body x trips: a constant, the preset of a named symbol, else 1
  *     Scan        body x length of the scanned axis
  *     SequenceMap body x 1: how long a sequence is, only the data know
  *
- * On the way each value learns its sources, the steps that may have computed it. A body's input has those of what its
- * owner is given; an owner's output has those of what its bodies hand out. As a value is defined before it is read,
- * one walk in execution order is enough, and a chain of a million control nodes costs no recursion: only nesting does.
+ * On the way each value learns its sources, the steps that may have computed it. A body's input has those of
+ * what its owner is given; an owner's output has those of what its bodies hand out. As a value is defined
+ * before it is read, one walk in execution order is enough, and a chain of a million control nodes costs no
+ * recursion: only nesting does.
  */
 #include "analyze/flow.h"
 
@@ -79,8 +81,9 @@ static double scan_length(const rg_graph *g, const rg_node *node)
 
 rg_handing rg_flow_handing(const rg_node *control)
 {
+    uint32_t in_count = control->in_count;
     if (rg_node_is(control, "If")) return (rg_handing){0, control->out_count};
-    if (rg_node_is(control, "Loop")) return (rg_handing){1, control->in_count > 2 ? control->in_count - 2 : 0};
+    if (rg_node_is(control, "Loop")) return (rg_handing){1, in_count > 2 ? in_count - 2 : 0};
     if (rg_node_is(control, "Scan")) return (rg_handing){0, scan_state_count(control)};
     return (rg_handing){0, 0};
 }
@@ -94,7 +97,8 @@ static rg_err push(rg_flow *f, uint32_t step)
     return RG_OK;
 }
 
-/* *into becomes the union of itself and `other`; spans are shared, so a new one is made where both hold something. */
+/* *into becomes the union of itself and `other`. Spans are shared: where both hold something, a new one
+ * is made. */
 static rg_err unite(rg_flow *f, rg_span *into, rg_span other)
 {
     bool same = into->first == other.first && into->count == other.count;
@@ -133,27 +137,29 @@ static rg_err lay_body(rg_flow *f, rg_node_id owner, rg_region_id region, uint32
     uint32_t first = f->facts->step_count;
     if (!region) return RG_OK;
     if (at.depth >= RG_NEST_MAX)
-        return rg_fail(f->cx, RG_LIMIT, "%s: control flow is nested deeper than %d", rg_node_label(f->cx, f->g, owner),
-                       RG_NEST_MAX);
-    f->gates[region] = f->gates[node->region];
-    for (uint32_t i = 0; i < gate_count; i++) RG_TRY(unite(f, &f->gates[region], f->sources[input_of(node, i)]));
+        return rg_fail(f->cx, RG_LIMIT, "%s: control flow is nested deeper than %d",
+                       rg_node_label(f->cx, f->g, owner), RG_NEST_MAX);
+    rg_span *gate = &f->gates[region];
+    *gate = f->gates[node->region];
+    for (uint32_t i = 0; i < gate_count; i++) RG_TRY(unite(f, gate, f->sources[input_of(node, i)]));
     for (uint32_t i = 0; i < r->input_count; i++) f->sources[r->inputs[i]] = f->sources[input_of(node, i)];
     at.depth++;
     RG_TRY(lay_region(f, region, at));
     if (!RG_GROW(&f->cx->arena, f->bodies, f->body_count, f->body_capacity)) return rg_nomem(f->cx);
     f->bodies[f->body_count++] = (rg_body){owner, region, first, f->facts->step_count, repeats};
     f->body_of[region] = f->body_count;
-    rg_handing handing = rg_flow_handing(node);
-    for (uint32_t i = 0; i < node->out_count && i + handing.shift < r->output_count; i++)
-        if (node->out[i]) RG_TRY(unite(f, &f->sources[node->out[i]], f->sources[r->outputs[i + handing.shift]]));
+    uint32_t shift = rg_flow_handing(node).shift;
+    for (uint32_t i = 0; i < node->out_count && i + shift < r->output_count; i++)
+        if (node->out[i]) RG_TRY(unite(f, &f->sources[node->out[i]], f->sources[r->outputs[i + shift]]));
     return RG_OK;
 }
 
 /* Room for one more arm in the facts, whose index 0 says "always". */
 static rg_err add_arm(rg_flow *f, rg_arm arm)
 {
-    if (!RG_GROW(&f->facts->arena, f->facts->arms, f->facts->arm_count, f->arm_capacity)) return rg_nomem(f->cx);
-    f->facts->arms[f->facts->arm_count++] = arm;
+    rg_facts *facts = f->facts;
+    if (!RG_GROW(&facts->arena, facts->arms, facts->arm_count, f->arm_capacity)) return rg_nomem(f->cx);
+    facts->arms[facts->arm_count++] = arm;
     return RG_OK;
 }
 
@@ -190,6 +196,7 @@ static rg_err lay_node(rg_flow *f, rg_node_id id, place at)
     const rg_node *node = &f->g->nodes[id];
     place inside = at;
     if (node->dead) return RG_OK;
+    if (!node->op || !(node->op->traits & RG_HAS_REGIONS)) return lay_step(f, id, at);
     if (rg_node_is(node, "If")) return lay_if(f, id, at);
     if (rg_node_is(node, "Loop")) {
         inside.times *= loop_trips(f->g, node);
@@ -220,7 +227,8 @@ rg_err rg_flow_lay(rg_flow *f)
     f->gates = RG_NEW(scratch, rg_span, g->region_count);
     f->mark = RG_NEW(scratch, uint32_t, g->node_count);
     f->facts->steps = RG_NEW(&f->facts->arena, rg_step, g->node_count);
-    if (!f->body_of || !f->step_of || !f->sources || !f->gates || !f->mark || !f->facts->steps) return rg_nomem(f->cx);
+    bool fits = f->body_of && f->step_of && f->sources && f->gates && f->mark && f->facts->steps;
+    if (!fits) return rg_nomem(f->cx);
     RG_TRY(add_arm(f, (rg_arm){0}));
     return lay_region(f, RG_MAIN, (place){.times = 1});
 }

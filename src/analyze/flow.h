@@ -3,8 +3,9 @@
  *     n1  If(c) {then: n2 n3} {else: n4}  n5        graph
  *     0          1    2         3         4         steps; arm 1 holds steps 1 and 2, arm 2 holds step 3
  *
- * A *body* is a region that was laid out: a range of steps. The *sources* of a value are the steps that may have
- * computed it: one for the result of a node, those of all arms for the result of an If, none for an input.
+ * A *body* is a region that was laid out: a range of steps. The *sources* of a value are the steps that may
+ * have computed it: one for the result of a node, those of all arms for the result of an If, none for an
+ * input.
  */
 #ifndef RG_FLOW_H
 #define RG_FLOW_H
@@ -35,7 +36,7 @@ typedef struct rg_flow {
     uint32_t arm_capacity;
 } rg_flow;
 
-/* Where a control node takes a result from: output i of the body is output i + shift of its region, and the first
+/* Where a control node takes a result from: its output i is output i + shift of its body's region. The first
  * `carried` ones replace a value round by round; the others are joined from all rounds. */
 typedef struct rg_handing { uint32_t shift, carried; } rg_handing;
 rg_handing rg_flow_handing(const rg_node *control);
@@ -46,10 +47,10 @@ static inline rg_region_id rg_flow_outer(const rg_graph *g, rg_region_id region)
 }
 
 /* In the order in which they are asked: work is priced between the first and the second. */
-rg_err rg_flow_lay(rg_flow *flow) RG_CHECKED;                    /* flow.c: steps, arms, bodies, sources */
-rg_err rg_facts_depend(rg_flow *flow) RG_CHECKED;                /* depth.c: deps, stages, critical path */
-rg_err rg_facts_live(rg_flow *flow) RG_CHECKED;                  /* liveness.c: buffers, lifetimes, live bytes */
-rg_err rg_facts_weigh(rg_flow *flow) RG_CHECKED;                 /* census.c: parameters, weights, family */
+rg_err rg_flow_lay(rg_flow *flow) RG_CHECKED;        /* flow.c: steps, arms, bodies, sources */
+rg_err rg_facts_depend(rg_flow *flow) RG_CHECKED;    /* depth.c: deps, stages, critical path */
+rg_err rg_facts_live(rg_flow *flow) RG_CHECKED;      /* liveness.c: buffers, lifetimes, live bytes */
+rg_err rg_facts_weigh(rg_flow *flow) RG_CHECKED;     /* census.c: parameters, weights, family */
 rg_width rg_node_width(const rg_graph *g, const rg_node *node, const rg_work *work); /* parallel.c */
 
 #endif

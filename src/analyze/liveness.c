@@ -1,13 +1,13 @@
 /* liveness.c - which activations are in memory while each step runs, and how much that is at its worst.
  *
- * A value is alive from the step that writes it to the last one that reads it; the outputs of the model to the end.
- * Two kinds of values have no buffer of their own: a view lies in its source's, and what a body hands out lies where
- * the control node's result does, so that a branch writes its result in place:
+ * A value is alive from the step that writes it to the last one that reads it; the outputs of the model to
+ * the end. Two kinds of values have no buffer of their own: a view lies in its source's, and what a body
+ * hands out lies where the control node's result does, so that a branch writes its result in place:
  *
  *     y = If(c) {then: a} {else: b}      a, b, y: one buffer, from the first write to the last read of y
  *
- * A body that repeats holds on to everything that it reads from outside until it has ended, since the next round
- * reads it again, and to its own inputs, which the end of a round replaces.
+ * A body that repeats holds on to everything that it reads from outside until it has ended, since the next
+ * round reads it again, and to its own inputs, which the end of a round replaces.
  */
 #include "analyze/flow.h"
 
@@ -71,16 +71,18 @@ static void live_body(rg_flow *f, const rg_body *body)
     uint32_t first = body->first < step_count ? body->first : step_count ? step_count - 1 : 0;
     uint32_t last = body->end > body->first ? body->end - 1 : first;
     rg_handing handing = rg_flow_handing(node);
-    for (uint32_t i = 0; i < node->in_count; i++) read_at(f, node->in[i], node->region, body->repeats ? last : first);
+    uint32_t given = body->repeats ? last : first; /* the owner holds its inputs while it runs */
+    for (uint32_t i = 0; i < node->in_count; i++) read_at(f, node->in[i], node->region, given);
     for (uint32_t i = 0; i < r->input_count; i++) {
         write_at(f->facts, r->inputs[i], first);
         keep_until(f->facts, r->inputs[i], last);
     }
     for (uint32_t i = 0; i < r->output_count; i++) read_at(f, r->outputs[i], body->region, last);
     for (uint32_t i = 0; i < node->out_count; i++) {
-        bool given = node->out[i] && i + handing.shift < r->output_count;
-        if (given && i < handing.carried && hand_over(f, body, r->outputs[i + handing.shift], node->out[i])) continue;
-        if (node->out[i]) write_at(f->facts, node->out[i], i < handing.carried ? last : first);
+        uint32_t from = i + handing.shift;
+        bool carried = i < handing.carried && from < r->output_count;
+        if (!node->out[i] || (carried && hand_over(f, body, r->outputs[from], node->out[i]))) continue;
+        write_at(f->facts, node->out[i], carried ? last : first);
     }
 }
 
@@ -95,7 +97,7 @@ static void merge_lifetimes(rg_flow *f)
         if (facts->dies[v] != NEVER) keep_until(facts, root, facts->dies[v]);
     }
     for (rg_value_id v = 1; v < f->g->value_count; v++) {
-        if (facts->born[v] == NEVER) facts->dies[v] = NEVER; /* a constant, or of a branch that is not taken */
+        if (facts->born[v] == NEVER) facts->dies[v] = NEVER; /* a constant, or of a branch that never runs */
         else if (facts->dies[v] == NEVER) facts->dies[v] = facts->born[v]; /* written, never read */
     }
 }
@@ -117,7 +119,8 @@ static void follow_values(rg_flow *f)
         }
     }
     for (uint32_t i = 0; i < f->body_count; i++) live_body(f, &f->bodies[i]);
-    for (uint32_t i = 0; i < model->output_count; i++) keep_until(facts, model->outputs[i], facts->step_count);
+    for (uint32_t i = 0; i < model->output_count; i++)
+        keep_until(facts, model->outputs[i], facts->step_count);
     for (uint32_t i = 0; i < model->input_count; i++)
         if (facts->dies[model->inputs[i]] != NEVER) write_at(facts, model->inputs[i], 0);
 }

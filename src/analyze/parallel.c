@@ -3,7 +3,7 @@
  * Which axes are the batch, the channels and the positions follows from the kind of kernel:
  *
  *     convolution, pooling, and anything else of rank 4 and up   [batch, channels, positions...]
- *     products                                                   `batch` products of m rows (positions), n columns
+ *     products                                                   m rows (positions), n columns, `batch` times
  *     the rest                                                   [batch, positions..., channels]
  *
  * Every channel of a depthwise convolution is independent: it is narrow per channel, not sequential.
@@ -14,7 +14,7 @@ typedef enum lanes { LANES_NONE, LANES_CHANNELS, LANES_SPATIAL, LANES_COLUMNS } 
 
 static const char *const lane_name[] = {"none", "channels", "spatial", "columns"};
 
-/* What vector lanes take: blocked channels where a window slides over the positions, else what is contiguous. */
+/* What vector lanes take: blocked channels where a window slides over positions, else what is contiguous. */
 static const lanes lanes_of[RG_FAMILY_COUNT] = {
     [RG_FAMILY_GEMM] = LANES_COLUMNS,
     [RG_FAMILY_CONV] = LANES_CHANNELS,
@@ -69,8 +69,9 @@ rg_width rg_node_width(const rg_graph *g, const rg_node *node, const rg_work *wo
     w.depthwise = work->family == RG_FAMILY_DEPTHWISE;
     w.grouped = work->family == RG_FAMILY_CONV && work->batch > 1;
     lanes take = lanes_of[work->family];
-    if (take == LANES_SPATIAL && type->rank < 4) take = LANES_COLUMNS; /* the last axis is no position there */
-    double columns = multiplies(work->family) ? work->n : type->rank > 0 ? size_at(g, type, type->rank - 1) : 1;
+    if (take == LANES_SPATIAL && type->rank < 4) take = LANES_COLUMNS; /* the last axis is no position */
+    double columns = type->rank > 0 ? size_at(g, type, type->rank - 1) : 1;
+    if (multiplies(work->family)) columns = work->n;
     w.vector_dim = lane_name[take];
     w.vector_length = take == LANES_CHANNELS  ? w.channels
                       : take == LANES_SPATIAL ? w.spatial
@@ -85,8 +86,9 @@ rg_width rg_node_width(const rg_graph *g, const rg_node *node, const rg_work *wo
 /* ---- histograms ---- */
 
 const char *const rg_thread_bucket_name[RG_THREAD_BUCKETS] = {"< 1K", "1K - 10K", "10K - 100K", ">= 100K"};
-const char *const rg_intensity_bucket_name[RG_INTENSITY_BUCKETS] = {"< 1", "1 - 4", "4 - 16", "16 - 64", "64 - 256",
-                                                                    ">= 256"};
+const char *const rg_intensity_bucket_name[RG_INTENSITY_BUCKETS] = {
+    "< 1", "1 - 4", "4 - 16", "16 - 64", "64 - 256", ">= 256",
+};
 
 static int bucket(double x, double first_edge, double ratio, int count)
 {

@@ -4,11 +4,12 @@
  *
  *     L = I - D^-1/2 A D^-1/2,    0 <= eigenvalues <= 2    (Chung 1997, "Spectral graph theory", ch. 1)
  *
- * whose largest eigenvalues tell how near to bipartite a graph is: 2 for a chain, less with every odd cycle that a
- * residual or a branch closes. L is never formed: one product with it is one pass over the edges. Eigenvalues come by
- * power iteration, the largest first, each next one orthogonal to those found (deflation). The start is a fixed
- * sequence, so that equal graphs get equal numbers. Iterations are bounded by work, not by convergence: on a graph of
- * millions of nodes the figure is a lower bound, the same on every run.
+ * whose largest eigenvalues tell how near to bipartite a graph is: 2 for a chain, less with every odd cycle
+ * that a residual or a branch closes. L is never formed: one product with it is one pass over the edges.
+ * Eigenvalues come by power iteration, the largest first, each next one orthogonal to those found
+ * (deflation). The start is a fixed sequence, so that equal graphs get equal numbers. Iterations are bounded
+ * by work, not by convergence: on a graph of millions of nodes the figure is a lower bound, the same on
+ * every run.
  */
 #include "analyze/analyze.h"
 
@@ -85,8 +86,8 @@ static void multiply(const laplacian *l, const double *x, double *y)
     }
 }
 
-/* Takes the parts along known eigenvectors off x and makes its length 1; false when nothing is left. Done twice: of a
- * vector that lay almost wholly along them the first time leaves rounding errors, which lie anywhere. */
+/* Takes the parts along known eigenvectors off x and makes its length 1; false when nothing is left. Twice:
+ * of a vector that lay almost wholly along them the first time leaves rounding errors, which lie anywhere. */
 static bool normalize(const laplacian *l, double *x)
 {
     uint32_t count = l->facts->step_count;
@@ -157,7 +158,8 @@ static uint64_t structure_hash(const rg_facts *facts)
     uint64_t h = RG_HASH_SEED;
     for (uint32_t s = 0; s < facts->step_count; s++) {
         h = rg_hash_str(h, facts->graph->nodes[facts->steps[s].node].type);
-        for (uint32_t d = facts->dep_first[s]; d < facts->dep_first[s + 1]; d++) h = rg_hash_u64(h, s - facts->deps[d]);
+        for (uint32_t d = facts->dep_first[s]; d < facts->dep_first[s + 1]; d++)
+            h = rg_hash_u64(h, s - facts->deps[d]);
     }
     return h;
 }

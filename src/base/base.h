@@ -28,7 +28,10 @@ bool rg_str_cut(rg_str *rest, char sep, rg_str *part);
 /* Letters to change, add or drop to turn one into the other, case ignored; for "did you mean". Reads 64 bytes of each. */
 int rg_str_distance(rg_str a, rg_str b);
 bool rg_str_int(rg_str text, int64_t *out);   /* whole text, decimal, optional sign */
-bool rg_str_real(rg_str text, double *out);   /* whole text */
+bool rg_str_real(rg_str text, double *out);   /* whole text, with a point in every locale */
+/* snprintf and vsnprintf with a point in every locale: what prints %g or %f in the library goes through these. */
+int rg_str_print(char *buffer, size_t size, const char *format, ...) RG_PRINTF(3, 4);
+int rg_str_vprint(char *buffer, size_t size, const char *format, va_list args) RG_PRINTF(3, 0);
 
 /* A bump arena: everything in it dies together, there is no free. Memory comes zeroed and 16-aligned.
  * Past the limit, or when the system has none, allocations answer NULL and `failed` stays set. */

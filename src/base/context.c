@@ -57,7 +57,7 @@ rg_err rg_fail(rg_ctx *cx, rg_err err, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(cx->text, sizeof cx->text, format, args);
+    rg_str_vprint(cx->text, sizeof cx->text, format, args);
     va_end(args);
     cx->err = err;
     return err;
@@ -69,7 +69,7 @@ rg_err rg_note(rg_ctx *cx, rg_err err, const char *format, ...)
     va_list args;
     memcpy(old, cx->text, sizeof old);
     va_start(args, format);
-    int size = vsnprintf(cx->text, sizeof cx->text, format, args);
+    int size = rg_str_vprint(cx->text, sizeof cx->text, format, args);
     va_end(args);
     if (size < 0 || (size_t)size >= sizeof cx->text) size = (int)sizeof cx->text - 1;
     int left = (int)sizeof cx->text - size;

@@ -15,7 +15,7 @@ enum {
     RG_NAME_MAX       = 65536,    /* bytes of one name */
     RG_KNOWN_MAX      = 4096,     /* elements of an integer tensor followed through shape inference */
     RG_DIM_EXPR_MAX   = 1000000,  /* distinct symbolic expressions of a graph */
-    RG_PROFILE_MAX    = 4194304,  /* bytes of a device or runtime profile */
+    RG_PROFILE_MAX    = 1048576,  /* bytes of a device or runtime profile */
     RG_PATH_LIMIT     = 4096,
 };
 

@@ -1,7 +1,13 @@
-/* str.c - borrowed strings, number parsing that takes the whole text or nothing, and growing text. */
+/* str.c - borrowed strings, numbers as text, and growing text.
+ *
+ * strtod and the printf family follow LC_NUMERIC of the program that we are linked into: a comma for a point would make
+ * "1.5" unreadable and JSON wrong. So every number goes through here, in the C locale: it is the calling thread's
+ * for just that call, so that no other thread and no caller can see the change.
+ */
 #include "base/base.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +40,27 @@ bool rg_str_cut(rg_str *rest, char sep, rg_str *part)
     return true;
 }
 
+/* The C locale becomes the thread's; the answer is what to give back to uselocale. Asking for "C" allocates nothing in
+ * glibc and musl, so there is nothing to free; should it fail, uselocale(0) changes nothing. */
+static locale_t enter_c_locale(void) { return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0)); }
+
+int rg_str_vprint(char *buffer, size_t size, const char *format, va_list args)
+{
+    locale_t old = enter_c_locale();
+    int need = vsnprintf(buffer, size, format, args);
+    uselocale(old);
+    return need;
+}
+
+int rg_str_print(char *buffer, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int need = rg_str_vprint(buffer, size, format, args);
+    va_end(args);
+    return need;
+}
+
 bool rg_str_int(rg_str text, int64_t *out)
 {
     char buffer[32], *end;
@@ -53,7 +80,9 @@ bool rg_str_real(rg_str text, double *out)
     if (!text.size || text.size >= sizeof buffer || text.data[0] == ' ') return false;
     memcpy(buffer, text.data, text.size);
     buffer[text.size] = 0;
+    locale_t old = enter_c_locale();
     double x = strtod(buffer, &end);
+    uselocale(old);
     if (end != buffer + text.size) return false;
     *out = x;
     return true;
@@ -94,10 +123,10 @@ void rg_text_printf(rg_text *text, const char *format, ...)
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int size = vsnprintf(NULL, 0, format, args);
+    int size = rg_str_vprint(NULL, 0, format, args);
     va_end(args);
     if (size > 0 && reserve(text, (size_t)size)) {
-        vsnprintf(text->data + text->size, (size_t)size + 1, format, again);
+        rg_str_vprint(text->data + text->size, (size_t)size + 1, format, again);
         text->size += (size_t)size;
     }
     va_end(again);

@@ -19,9 +19,9 @@ static const struct { double scale; const char *prefix; } prefixes[] = {
 static int print_3(char *buffer, size_t size, double x)
 {
     double a = fabs(x);
-    if (a != 0 && (a >= 1e6 || a < 1e-4)) return snprintf(buffer, size, "%.3g", x);
+    if (a != 0 && (a >= 1e6 || a < 1e-4)) return rg_str_print(buffer, size, "%.3g", x);
     int decimals = a >= 99.95 || a == 0 ? 0 : a >= 9.995 ? 1 : a >= 0.9995 ? 2 : a >= 0.09995 ? 3 : 4;
-    return snprintf(buffer, size, "%.*f", decimals, x);
+    return rg_str_print(buffer, size, "%.*f", decimals, x);
 }
 
 const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit)

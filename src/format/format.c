@@ -32,18 +32,18 @@ typedef struct format {
 } format;
 
 static const format formats[] = {
-    {".onnx",        NULL,         0, 0, "an ONNX model", rg_onnx_load},
-    {".rg",          NULL,         0, 0, "a graph as text", read_text},
-    {".pt",          "PK\3\4",     0, 4, "a PyTorch or other zip archive", NULL},
-    {".pth",         "\x80\2",     0, 2, "a Python pickle", NULL},
-    {".tflite",      "TFL3",       4, 4, "a TensorFlow Lite model", NULL},
-    {".gguf",        "GGUF",       0, 4, "a GGUF model", NULL},
-    {".safetensors", "{\"",        8, 2, "safetensors weights", NULL},
-    {".h5",          "\x89HDF",    0, 4, "a Keras or other HDF5 file", NULL},
-    {".json",        "{",          0, 1, "a JSON file", NULL},
-    {".pb",          NULL,         0, 0, "a TensorFlow graph", NULL},
+    {".onnx",        NULL,          0, 0,  "an ONNX model", rg_onnx_load},
+    {".rg",          NULL,          0, 0,  "a graph as text", read_text},
+    {".pt",          "PK\3\4",      0, 4,  "a PyTorch or other zip archive", NULL},
+    {".pth",         "\x80\2",      0, 2,  "a Python pickle", NULL},
+    {".tflite",      "TFL3",        4, 4,  "a TensorFlow Lite model", NULL},
+    {".gguf",        "GGUF",        0, 4,  "a GGUF model", NULL},
+    {".safetensors", "{\"",         8, 2,  "safetensors weights", NULL},
+    {".h5",          "\x89HDF",     0, 4,  "a Keras or other HDF5 file", NULL},
+    {".json",        "{",           0, 1,  "a JSON file", NULL},
+    {".pb",          NULL,          0, 0,  "a TensorFlow graph", NULL},
     {NULL,           "ridge.graph", 0, 11, "a graph as text", read_text},
-    {NULL,           "\x08",       0, 1, "an ONNX model", rg_onnx_load}, /* a message whose first field is ir_version */
+    {NULL,           "\x08",        0, 1,  "an ONNX model", rg_onnx_load}, /* whose first field is ir_version */
 };
 
 static const format *by_name(const char *path)
@@ -70,9 +70,11 @@ static rg_err by_content(rg_ctx *cx, const char *path, const format **out)
 static rg_err read_file(rg_ctx *cx, const char *path, rg_graph **out)
 {
     const format *found = by_name(path);
-    if (!found || !found->read) RG_TRY(by_content(cx, path, &found)); /* a name may lie; it must exist in any case */
+    if (!found || !found->read)
+        RG_TRY(by_content(cx, path, &found)); /* a name may lie; it must exist in any case */
     if (found && found->read) return found->read(cx, path, out);
-    return rg_fail(cx, RG_UNSUPPORTED, "%s: %s; what can be read: .onnx, .rg, a folder with model.onnx, zoo:NAME", path,
+    return rg_fail(cx, RG_UNSUPPORTED,
+                   "%s: %s; what can be read: .onnx, .rg, a folder with model.onnx, zoo:NAME", path,
                    found ? found->words : "no known format");
 }
 

@@ -1,7 +1,8 @@
 /* onnx_attr.c - attributes of nodes, and Constant nodes, which are nothing but an attribute.
  *
- * Inside of a function an attribute may name one of the calling node instead of a value. It is looked up when it is
- * read, in the call's own scope, so that calls within calls and graphs given as attributes need no special care.
+ * Inside of a function an attribute may name one of the calling node instead of a value. It is looked up when
+ * it is read, in the call's own scope, so that calls within calls and graphs given as attributes need no
+ * special care.
  */
 #include "format/onnx_in.h"
 
@@ -25,11 +26,15 @@ static rg_err kind_of(rg_ctx *cx, const rg_onnx_attribute *msg, rg_attr_kind *ou
     return rg_fail(cx, RG_UNSUPPORTED, "its type %lld is not supported", (long long)msg->type);
 }
 
-static rg_err read_graph(rg_onnx_in *in, const rg_onnx_scope *outer, rg_node_id owner, rg_str bytes, rg_region_id *out)
+static rg_err read_graph(rg_onnx_in *in, const rg_onnx_scope *outer, rg_node_id owner, rg_str bytes,
+                         rg_region_id *out)
 {
-    rg_onnx_scope scope = {.outer = outer, .call = outer->call, .prefix = outer->prefix, .depth = outer->depth + 1};
+    rg_onnx_scope scope = {
+        .outer = outer, .call = outer->call, .prefix = outer->prefix, .depth = outer->depth + 1,
+    };
     if (!owner) return rg_fail(in->cx, RG_FORMAT, "a graph cannot stand here");
-    if (scope.depth > RG_NEST_MAX) return rg_fail(in->cx, RG_LIMIT, "graphs and calls nest deeper than %d", RG_NEST_MAX);
+    if (scope.depth > RG_NEST_MAX)
+        return rg_fail(in->cx, RG_LIMIT, "graphs and calls nest deeper than %d", RG_NEST_MAX);
     RG_TRY(rg_graph_add_region(in->cx, in->g, owner, &scope.region));
     rg_map_init(&scope.names, &in->scratch);
     rg_map_init(&scope.bound, &in->scratch);
@@ -55,10 +60,13 @@ static rg_err read_type(rg_onnx_in *in, rg_str bytes, const rg_type **out)
 }
 
 /* The plural kinds whose elements are messages or strings. */
-static rg_err read_list(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, rg_wire_list list, rg_attr *out)
+static rg_err read_list(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, rg_wire_list list,
+                        rg_attr *out)
 {
     static const size_t sizes[] = {
-        [RG_ATTR_STRINGS] = sizeof(rg_str), [RG_ATTR_TENSORS] = sizeof(rg_tensor *), [RG_ATTR_GRAPHS] = sizeof(rg_region_id),
+        [RG_ATTR_STRINGS] = sizeof(rg_str),
+        [RG_ATTR_TENSORS] = sizeof(rg_tensor *),
+        [RG_ATTR_GRAPHS] = sizeof(rg_region_id),
     };
     void *items = rg_arena_array(&in->g->arena, list.count, sizes[out->kind]);
     rg_str bytes;
@@ -66,8 +74,8 @@ static rg_err read_list(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id o
     out->count = list.count;
     for (size_t i = 0; rg_wire_next(&list, &bytes); i++) {
         if (out->kind == RG_ATTR_STRINGS) ((rg_str *)items)[i] = bytes;
-        else if (out->kind == RG_ATTR_TENSORS) RG_TRY(read_tensor(in, bytes, &((const rg_tensor **)items)[i]));
-        else RG_TRY(read_graph(in, scope, owner, bytes, &((rg_region_id *)items)[i]));
+        else if (out->kind == RG_ATTR_TENSORS) RG_TRY(read_tensor(in, bytes, (const rg_tensor **)items + i));
+        else RG_TRY(read_graph(in, scope, owner, bytes, (rg_region_id *)items + i));
     }
     if (out->kind == RG_ATTR_STRINGS) out->strings = items;
     else if (out->kind == RG_ATTR_TENSORS) out->tensors = items;
@@ -80,12 +88,14 @@ static rg_err read_numbers(rg_onnx_in *in, const rg_onnx_attribute *msg, rg_attr
     size_t count;
     if (out->kind == RG_ATTR_INTS) RG_TRY(rg_wire_ints(in->cx, &in->g->arena, msg->ints, &out->ints, &count));
     else RG_TRY(rg_wire_floats(in->cx, &in->g->arena, msg->floats, &out->floats, &count));
-    if (count > UINT32_MAX) return rg_fail(in->cx, RG_LIMIT, "it has %zu elements, the limit is %u", count, UINT32_MAX);
+    if (count > UINT32_MAX)
+        return rg_fail(in->cx, RG_LIMIT, "it has %zu elements, the limit is %u", count, UINT32_MAX);
     out->count = (uint32_t)count;
     return RG_OK;
 }
 
-static rg_err read_value(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, const rg_onnx_attribute *msg, rg_attr *out)
+static rg_err read_value(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner,
+                         const rg_onnx_attribute *msg, rg_attr *out)
 {
     RG_TRY(kind_of(in->cx, msg, &out->kind));
     switch (out->kind) {
@@ -104,7 +114,7 @@ static rg_err read_value(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id 
 
 /* ---- references to attributes of the caller ---- */
 
-/* What is found is made once more for every reference to it, so it is charged to what functions may unfold to. */
+/* What is found is made anew for every reference to it, which counts as unfolding. */
 static rg_err find_named(rg_onnx_in *in, rg_wire_list list, rg_str name, rg_onnx_attribute *msg, bool *found)
 {
     rg_str bytes;
@@ -117,15 +127,17 @@ static rg_err find_named(rg_onnx_in *in, rg_wire_list list, rg_str name, rg_onnx
     return RG_OK;
 }
 
-/* Follows a reference, through as many calls as it takes: to the call's attribute, else to the function's default.
- * `*scope` becomes the one that what is found belongs to; *found false: nobody gives the attribute a value. */
+/* Follows a reference, through as many calls as it takes, to the call's attribute, else to the function's
+ * default. *scope becomes the one that it belongs to; *found false: nobody gives the attribute a value. */
 static rg_err follow(rg_onnx_in *in, const rg_onnx_scope **scope, rg_onnx_attribute *msg, bool *found)
 {
     for (*found = true; *found && msg->ref_attr_name.size;) {
         const rg_onnx_call *call = (*scope)->call;
         rg_str wanted = msg->ref_attr_name;
         if (!call)
-            return rg_fail(in->cx, RG_FORMAT, "it refers to '%.*s' of a calling node, but stands in no function", RG_STR(wanted));
+            return rg_fail(in->cx, RG_FORMAT,
+                           "it refers to '%.*s' of a calling node, but stands in no function",
+                           RG_STR(wanted));
         RG_TRY(find_named(in, call->node->attribute, wanted, msg, found));
         if (*found) {
             *scope = call->caller;
@@ -133,12 +145,14 @@ static rg_err follow(rg_onnx_in *in, const rg_onnx_scope **scope, rg_onnx_attrib
         }
         RG_TRY(find_named(in, call->def->msg.attribute_proto, wanted, msg, found));
         if (*found && msg->ref_attr_name.size)
-            return rg_fail(in->cx, RG_FORMAT, "the default of attribute '%.*s' is a reference, not a value", RG_STR(wanted));
+            return rg_fail(in->cx, RG_FORMAT, "the default of attribute '%.*s' is a reference, not a value",
+                           RG_STR(wanted));
     }
     return RG_OK;
 }
 
-rg_err rg_onnx_read_attr(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, rg_str bytes, rg_attr *out)
+rg_err rg_onnx_read_attr(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, rg_str bytes,
+                         rg_attr *out)
 {
     rg_onnx_attribute msg;
     bool found;
@@ -156,8 +170,6 @@ rg_err rg_onnx_read_attrs(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id
     rg_str bytes;
     uint32_t count = 0;
     if (!list.count) return RG_OK;
-    if (list.count > RG_ATTR_MAX)
-        return rg_fail(in->cx, RG_LIMIT, "%u attributes, the limit is %d", list.count, RG_ATTR_MAX);
     rg_attr *attrs = RG_NEW(&in->g->arena, rg_attr, list.count);
     if (!attrs) return rg_nomem(in->cx);
     while (rg_wire_next(&list, &bytes)) {
@@ -194,27 +206,36 @@ static rg_err spread(rg_onnx_in *in, const rg_attr *attr, rg_dtype dtype, int ra
     if (!data || !dim) return rg_nomem(in->cx);
     *dim = count;
     const void *from = !rank ? (const void *)&attr->i : attr->ints; /* members of one union */
-    for (int64_t i = 0; dtype == RG_F32 && i < count; i++) ((float *)(void *)data)[i] = (float)((const double *)from)[i];
+    for (int64_t i = 0; dtype == RG_F32 && i < count; i++)
+        ((float *)(void *)data)[i] = (float)((const double *)from)[i];
     if (dtype != RG_F32 && count) memcpy(data, from, (size_t)count * element);
     *out = (rg_tensor){
-        .dtype = dtype, .rank = rank, .dim = dim, .count = count, .encoding = dtype == RG_STR ? RG_DATA_STRING : RG_DATA_RAW,
-        .data = data, .size = (size_t)count * element,
+        .dtype = dtype,
+        .rank = rank,
+        .dim = dim,
+        .count = count,
+        .encoding = dtype == RG_STR ? RG_DATA_STRING : RG_DATA_RAW,
+        .data = data,
+        .size = (size_t)count * element,
     };
     return RG_OK;
 }
 
-rg_err rg_onnx_read_constant(rg_onnx_in *in, const rg_onnx_scope *scope, const rg_onnx_node *node, rg_tensor *out)
+rg_err rg_onnx_read_constant(rg_onnx_in *in, const rg_onnx_scope *scope, const rg_onnx_node *node,
+                             rg_tensor *out)
 {
     rg_attr attr = {.kind = RG_ATTR_NONE};
     rg_wire_list list = node->attribute;
     rg_str bytes;
     size_t form = 0;
-    if (list.count != 1) return rg_fail(in->cx, RG_FORMAT, "it has %u attributes, needs one value", list.count);
+    if (list.count != 1)
+        return rg_fail(in->cx, RG_FORMAT, "it has %u attributes, needs one value", list.count);
     (void)rg_wire_next(&list, &bytes);
     RG_TRY(rg_onnx_read_attr(in, scope, 0, bytes, &attr));
     while (form < RG_COUNT(forms) && !rg_str_is(attr.name, forms[form].name)) form++;
     if (form == RG_COUNT(forms))
-        return rg_fail(in->cx, RG_UNSUPPORTED, "attribute '%.*s' is not supported; value and value_* are", RG_STR(attr.name));
+        return rg_fail(in->cx, RG_UNSUPPORTED, "attribute '%.*s' is not supported; value and value_* are",
+                       RG_STR(attr.name));
     if (attr.kind != forms[form].kind)
         return rg_fail(in->cx, RG_FORMAT, "attribute '%.*s' has a value of another kind", RG_STR(attr.name));
     if (attr.kind != RG_ATTR_TENSOR) return spread(in, &attr, forms[form].dtype, forms[form].rank, out);

@@ -1,7 +1,7 @@
 /* onnx_external.c - constants that lie in files beside the model.
  *
- * The location is a path that a stranger wrote: it must stay within the model's folder, by its text and after all links
- * are followed, and what it points to must be as long as the model says.
+ * The location is a path that a stranger wrote: it must stay within the model's folder, by its text and after
+ * all links are followed, and what it points to must be as long as the model says.
  */
 #include "format/onnx_in.h"
 
@@ -19,11 +19,13 @@ static rg_err read_place(rg_onnx_in *in, rg_wire_list entries, place *out)
     *out = (place){.length = -1};
     while (rg_wire_next(&entries, &bytes)) {
         RG_TRY(rg_wire_read(in->cx, bytes, &rg_onnx_entry_message, &entry));
-        int64_t *number = rg_str_is(entry.key, "offset") ? &out->offset : rg_str_is(entry.key, "length") ? &out->length : NULL;
+        int64_t *number = rg_str_is(entry.key, "offset")   ? &out->offset
+                          : rg_str_is(entry.key, "length") ? &out->length
+                                                           : NULL;
         if (rg_str_is(entry.key, "location")) out->location = entry.value;
         if (number && (!rg_str_int(entry.value, number) || *number < 0))
-            return rg_fail(in->cx, RG_FORMAT, "external data: %.*s '%.*s' is not a number of bytes", RG_STR(entry.key),
-                           RG_STR(entry.value));
+            return rg_fail(in->cx, RG_FORMAT, "external data: %.*s '%.*s' is not a number of bytes",
+                           RG_STR(entry.key), RG_STR(entry.value));
     }
     if (!out->location.size) return rg_fail(in->cx, RG_FORMAT, "external data without a location");
     return rg_onnx_check_name(in->cx, out->location, "a file of external data");
@@ -31,7 +33,8 @@ static rg_err read_place(rg_onnx_in *in, rg_wire_list entries, place *out)
 
 static rg_err fail_outside(rg_onnx_in *in, rg_str location)
 {
-    return rg_fail(in->cx, RG_FORMAT, "external data '%.*s' lies outside of the model's folder", RG_STR(location));
+    return rg_fail(in->cx, RG_FORMAT, "external data '%.*s' lies outside of the model's folder",
+                   RG_STR(location));
 }
 
 static bool climbs(rg_str path)
@@ -52,7 +55,8 @@ static rg_err contain(rg_onnx_in *in, rg_str location, char real[PATH_MAX])
     if (!path) return rg_nomem(in->cx);
     if (climbs(location)) return fail_outside(in, location);
     if (!realpath(dir, folder)) return rg_fail(in->cx, RG_INPUT, "%s: %s", dir, strerror(errno));
-    if (!realpath(path, real)) return rg_fail(in->cx, RG_INPUT, "external data '%.*s': %s", RG_STR(location), strerror(errno));
+    if (!realpath(path, real))
+        return rg_fail(in->cx, RG_INPUT, "external data '%.*s': %s", RG_STR(location), strerror(errno));
     size_t size = strcmp(folder, "/") ? strlen(folder) : 0;
     if (strncmp(real, folder, size) || real[size] != '/') return fail_outside(in, location);
     return RG_OK;
@@ -65,7 +69,8 @@ static rg_err open_file(rg_onnx_in *in, rg_str location, const rg_file **out)
     char real[PATH_MAX];
     uint32_t known = rg_map_get(&in->files, location);
     if (!known) {
-        if (!in->source) return rg_fail(in->cx, RG_UNSUPPORTED, "external data needs a model that was read from a file");
+        if (!in->source)
+            return rg_fail(in->cx, RG_UNSUPPORTED, "external data needs a model that was read from a file");
         RG_TRY(contain(in, location, real));
         rg_file *mapped;
         RG_TRY(rg_file_map(in->cx, real, &mapped));
@@ -86,9 +91,11 @@ rg_err rg_onnx_read_external(rg_onnx_in *in, rg_wire_list entries, size_t need, 
     rg_str bytes = rg_file_bytes(file);
     size_t offset = (size_t)at.offset, size = at.length < 0 ? need : (size_t)at.length;
     if (size != need)
-        return rg_fail(in->cx, RG_FORMAT, "external data has %zu bytes, the tensor's type needs %zu", size, need);
+        return rg_fail(in->cx, RG_FORMAT, "external data has %zu bytes, the tensor's type needs %zu", size,
+                       need);
     if (offset > bytes.size || size > bytes.size - offset)
-        return rg_fail(in->cx, RG_FORMAT, "external data '%.*s' has %zu bytes, the tensor lies at %zu and has %zu",
+        return rg_fail(in->cx, RG_FORMAT,
+                       "external data '%.*s' has %zu bytes, the tensor lies at %zu and has %zu",
                        RG_STR(at.location), bytes.size, offset, size);
     out->encoding = RG_DATA_RAW;
     out->data = bytes.data + offset;

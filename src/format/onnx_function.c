@@ -1,20 +1,21 @@
 /* onnx_function.c - model-local functions, expanded where they are called.
  *
- * A call leaves no trace but the prefix of the names that its body makes. The outputs of the call are values already
- * (rg_onnx_read_nodes makes them first), so the body's nodes write straight into them; an Identity stands in where the
- * body hands on an input or a constant.
+ * A call leaves no trace but the prefix of the names that its body makes. The outputs of the call are values
+ * already (rg_onnx_read_nodes makes them first), so the body's nodes write straight into them; an Identity
+ * stands in where the body hands on an input or a constant.
  */
 #include "format/onnx_in.h"
 
 enum { PREFIX_MAX = 200 }; /* bytes of a name's prefix; deeper calls are numbered instead */
 
+/* NUL stands in no name, so that no two triples share a key. */
 static rg_err key_of(rg_onnx_in *in, rg_str domain, rg_str name, rg_str overload, rg_str *out)
 {
     in->key.size = 0;
     rg_text_put(&in->key, rg_onnx_is_main_domain(domain) ? RG_LIT("") : domain);
-    rg_text_char(&in->key, ':');
+    rg_text_char(&in->key, 0);
     rg_text_put(&in->key, name);
-    rg_text_char(&in->key, ':');
+    rg_text_char(&in->key, 0);
     rg_text_put(&in->key, overload);
     *out = (rg_str){in->key.data, in->key.size};
     return in->key.failed ? rg_nomem(in->cx) : RG_OK;
@@ -22,16 +23,22 @@ static rg_err key_of(rg_onnx_in *in, rg_str domain, rg_str name, rg_str overload
 
 static rg_err read_function(rg_onnx_in *in, rg_str bytes, rg_onnx_def *def)
 {
-    rg_str names[3], key;
+    rg_str key;
     RG_TRY(rg_wire_read(in->cx, bytes, &rg_onnx_function_message, &def->msg));
-    names[0] = def->msg.domain, names[1] = def->msg.name, names[2] = def->msg.overload;
-    for (size_t i = 0; i < RG_COUNT(names); i++) RG_TRY(rg_onnx_check_name(in->cx, names[i], "a function"));
-    RG_TRY_NOTE(in->cx, rg_onnx_read_imports(in, def->msg.opset_import, &def->imports), "function '%.*s'", RG_STR(def->msg.name));
+    RG_TRY(rg_onnx_check_name(in->cx, def->msg.domain, "a domain"));
+    RG_TRY(rg_onnx_check_name(in->cx, def->msg.name, "a function"));
+    RG_TRY(rg_onnx_check_name(in->cx, def->msg.overload, "an overload"));
+    RG_TRY_NOTE(in->cx, rg_onnx_read_imports(in, def->msg.opset_import, &def->imports), "function '%.*s'",
+                RG_STR(def->msg.name));
+    if (def->msg.attribute_proto.count > RG_ATTR_MAX)
+        return rg_fail(in->cx, RG_LIMIT, "function '%.*s' has %u attributes, the limit is %d",
+                       RG_STR(def->msg.name), def->msg.attribute_proto.count, RG_ATTR_MAX);
     RG_TRY(key_of(in, def->msg.domain, def->msg.name, def->msg.overload, &key));
     if (rg_map_get(&in->functions, key))
         return rg_fail(in->cx, RG_FORMAT, "function '%.*s' is defined twice", RG_STR(def->msg.name));
     key = rg_arena_str(&in->scratch, key);
-    if (!key.data || !rg_map_put(&in->functions, key, (uint32_t)(def - in->defs) + 1)) return rg_nomem(in->cx);
+    if (!key.data || !rg_map_put(&in->functions, key, (uint32_t)(def - in->defs) + 1))
+        return rg_nomem(in->cx);
     return RG_OK;
 }
 
@@ -40,7 +47,8 @@ rg_err rg_onnx_read_functions(rg_onnx_in *in, rg_wire_list list)
     rg_str bytes;
     in->defs = RG_NEW(&in->scratch, rg_onnx_def, list.count);
     if (!in->defs) return rg_nomem(in->cx);
-    for (rg_onnx_def *def = in->defs; rg_wire_next(&list, &bytes); def++) RG_TRY(read_function(in, bytes, def));
+    for (rg_onnx_def *def = in->defs; rg_wire_next(&list, &bytes); def++)
+        RG_TRY(read_function(in, bytes, def));
     return RG_OK;
 }
 
@@ -61,11 +69,13 @@ static rg_err check_call(rg_onnx_in *in, const rg_onnx_scope *scope, const rg_on
 {
     const rg_onnx_function *f = &call->def->msg;
     for (const rg_onnx_call *c = call->caller->call; c; c = c->caller->call)
-        if (c->def == call->def) return rg_fail(in->cx, RG_FORMAT, "function '%.*s' calls itself", RG_STR(f->name));
-    if (scope->depth > RG_NEST_MAX) return rg_fail(in->cx, RG_LIMIT, "graphs and calls nest deeper than %d", RG_NEST_MAX);
+        if (c->def == call->def)
+            return rg_fail(in->cx, RG_FORMAT, "function '%.*s' calls itself", RG_STR(f->name));
+    if (scope->depth > RG_NEST_MAX)
+        return rg_fail(in->cx, RG_LIMIT, "graphs and calls nest deeper than %d", RG_NEST_MAX);
     if (call->node->input.count > f->input.count || call->node->output.count > f->output.count)
-        return rg_fail(in->cx, RG_FORMAT, "it has %u inputs and %u outputs, the function has %u and %u", call->node->input.count,
-                       call->node->output.count, f->input.count, f->output.count);
+        return rg_fail(in->cx, RG_FORMAT, "it has %u inputs and %u outputs, the function has %u and %u",
+                       call->node->input.count, call->node->output.count, f->input.count, f->output.count);
     return RG_OK;
 }
 
@@ -119,14 +129,17 @@ static rg_err close_outputs(rg_onnx_in *in, const rg_onnx_scope *scope, const rg
         RG_TRY(rg_onnx_find_value(in, call->caller, given, &want));
         if (!want) continue;
         RG_TRY_NOTE(in->cx, rg_onnx_find_value(in, scope, name, &have), "output '%.*s'", RG_STR(name));
-        if (!have) return rg_fail(in->cx, RG_FORMAT, "output '%.*s' hands on an input that the call omits", RG_STR(name));
+        if (!have)
+            return rg_fail(in->cx, RG_FORMAT, "output '%.*s' hands on an input that the call omits",
+                           RG_STR(name));
         if (have == want) continue;
         RG_TRY(rg_graph_add_node(in->cx, in->g, scope->region, &identity, &have, 1, &want, 1, &node));
     }
     return RG_OK;
 }
 
-rg_err rg_onnx_expand(rg_onnx_in *in, const rg_onnx_scope *caller, const rg_onnx_node *node, const rg_onnx_def *def)
+rg_err rg_onnx_expand(rg_onnx_in *in, const rg_onnx_scope *caller, const rg_onnx_node *node,
+                      const rg_onnx_def *def)
 {
     rg_onnx_call call = {def, node, caller};
     rg_onnx_scope scope = {.call = &call, .region = caller->region, .depth = caller->depth + 1};

@@ -14,7 +14,8 @@
 
 typedef struct rg_onnx_imports { rg_import *items; uint32_t count; } rg_onnx_imports;
 
-typedef struct rg_onnx_def { rg_onnx_function msg; rg_onnx_imports imports; } rg_onnx_def; /* a model-local function */
+/* A model-local function. */
+typedef struct rg_onnx_def { rg_onnx_function msg; rg_onnx_imports imports; } rg_onnx_def;
 
 typedef struct rg_onnx_scope rg_onnx_scope;
 
@@ -31,7 +32,7 @@ struct rg_onnx_scope {
     rg_str prefix;                 /* of the names that the expansion makes: "layer1/attn/" */
     int depth;
     rg_map names;                  /* value id + 1: an omitted input of a function is known, too */
-    rg_map bound;                  /* outputs of a function: the caller's value + 1 */
+    rg_map bound;                  /* outputs of a function: the caller's value */
 };
 
 typedef struct rg_onnx_in {
@@ -41,9 +42,9 @@ typedef struct rg_onnx_in {
     rg_str bytes;
     const char *source;            /* or NULL */
     const rg_map *top;             /* the model's own names */
-    rg_map names;                  /* names given out in all other scopes: the next number to tell equal ones apart */
+    rg_map names;                  /* given out in other scopes: the next number to tell equal ones apart */
     rg_map files;                  /* location of external data: index in g->files + 1 */
-    rg_map functions;              /* "domain:name:overload": index in defs + 1 */
+    rg_map functions;              /* domain, name and overload: index in defs + 1 */
     rg_onnx_def *defs;
     rg_text key;                   /* where such a key is put together */
     rg_value_id *ids;              /* inputs and outputs of the node being made */
@@ -54,7 +55,7 @@ typedef struct rg_onnx_in {
 
 /* ---- onnx_read.c ---- */
 
-/* Nodes of a graph or function: first everything that they define, so that their order is free; then themselves. */
+/* Nodes of a graph or function, in any order. */
 rg_err rg_onnx_read_nodes(rg_onnx_in *in, rg_onnx_scope *scope, rg_wire_list nodes) RG_CHECKED;
 /* What references and calls unfold to is bounded: functions that call each other twice grow exponentially. */
 rg_err rg_onnx_charge(rg_onnx_in *in, size_t byte, size_t node_count) RG_CHECKED;
@@ -66,7 +67,8 @@ rg_err rg_onnx_check_name(rg_ctx *cx, rg_str name, const char *what) RG_CHECKED;
 /* The graph takes the reference over, in any case. */
 rg_err rg_onnx_keep_file(rg_onnx_in *in, rg_file *file) RG_CHECKED;
 rg_err rg_onnx_note_node(rg_ctx *cx, rg_err err, const rg_onnx_node *node);
-rg_err rg_onnx_find_value(rg_onnx_in *in, const rg_onnx_scope *scope, rg_str name, rg_value_id *out) RG_CHECKED;
+rg_err rg_onnx_find_value(rg_onnx_in *in, const rg_onnx_scope *scope, rg_str name,
+                          rg_value_id *out) RG_CHECKED;
 
 /* ---- onnx_type.c ---- */
 
@@ -75,10 +77,13 @@ rg_err rg_onnx_read_type(rg_onnx_in *in, rg_str bytes, bool input, rg_type *out)
 
 /* ---- onnx_attr.c ---- */
 
-/* One attribute; kind NONE: it refers to one of the calling node that is not given. `owner` gets the graphs. */
-rg_err rg_onnx_read_attr(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, rg_str bytes, rg_attr *out) RG_CHECKED;
-rg_err rg_onnx_read_attrs(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, rg_wire_list list) RG_CHECKED;
-rg_err rg_onnx_read_constant(rg_onnx_in *in, const rg_onnx_scope *scope, const rg_onnx_node *node, rg_tensor *out) RG_CHECKED;
+/* One attribute, its graphs owned by `owner`; kind NONE: it refers to one that the calling node lacks. */
+rg_err rg_onnx_read_attr(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner, rg_str bytes,
+                         rg_attr *out) RG_CHECKED;
+rg_err rg_onnx_read_attrs(rg_onnx_in *in, const rg_onnx_scope *scope, rg_node_id owner,
+                          rg_wire_list list) RG_CHECKED;
+rg_err rg_onnx_read_constant(rg_onnx_in *in, const rg_onnx_scope *scope, const rg_onnx_node *node,
+                             rg_tensor *out) RG_CHECKED;
 
 /* ---- onnx_tensor.c ---- */
 
@@ -94,6 +99,7 @@ rg_err rg_onnx_read_external(rg_onnx_in *in, rg_wire_list entries, size_t need, 
 rg_err rg_onnx_read_functions(rg_onnx_in *in, rg_wire_list list) RG_CHECKED;
 /* NULL: the node calls none. Fails without memory only. */
 rg_err rg_onnx_find_function(rg_onnx_in *in, const rg_onnx_node *node, const rg_onnx_def **out) RG_CHECKED;
-rg_err rg_onnx_expand(rg_onnx_in *in, const rg_onnx_scope *caller, const rg_onnx_node *node, const rg_onnx_def *def) RG_CHECKED;
+rg_err rg_onnx_expand(rg_onnx_in *in, const rg_onnx_scope *caller, const rg_onnx_node *node,
+                      const rg_onnx_def *def) RG_CHECKED;
 
 #endif

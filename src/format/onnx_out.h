@@ -1,8 +1,8 @@
-/* onnx_out.h - what the two parts of the ONNX writer share: messages (onnx_write.c) and the bytes of constants
- * (onnx_weight.c).
+/* onnx_out.h - what the two parts of the ONNX writer share: messages (onnx_write.c) and the bytes of
+ * constants (onnx_weight.c).
  *
- * A message is preceded by its size, so every body is run twice: into a stream that only counts, then for good. Constants
- * know their size without being looked at, which keeps counting cheap.
+ * A message is preceded by its size, so every body is run twice: into a stream that only counts, then for
+ * good. Constants know their size without being looked at, which keeps counting cheap.
  */
 #ifndef RG_ONNX_OUT_H
 #define RG_ONNX_OUT_H

@@ -1,14 +1,15 @@
 /* onnx_tensor.c - constants of an ONNX file, as views of it.
  *
- * Elements lie in raw_data, in a typed field or in another file. What is little-endian there (raw, float, double) is
- * used as it lies; integers are protobuf varints, which the IR reads in place, too. Only what cannot be addressed is
- * copied: strings, elements of less than a byte in typed fields, and typed fields that are not one packed run.
+ * Elements lie in raw_data, in a typed field or in another file. What is little-endian there (raw, float,
+ * double) is used as it lies; integers are protobuf varints, which the IR reads in place, too. Only what
+ * cannot be addressed is copied: strings, elements of less than a byte in typed fields, and typed fields that
+ * are not one packed run.
  */
 #include "format/onnx_in.h"
 
 #include <string.h>
 
-typedef struct typed { size_t field; size_t element_byte; } typed; /* a wire_list in the message; 0 bytes: varints */
+typedef struct typed { size_t field, element_byte; } typed; /* a list of the message; 0 bytes: varints */
 
 static const typed typed_data[RG_DTYPE_END] = {
 #define X(id, name, byte) [RG_##id] = {offsetof(rg_onnx_tensor, name), byte},
@@ -22,7 +23,8 @@ static rg_err fail_size(rg_onnx_in *in, const rg_tensor *t, size_t size, size_t 
     rg_text_init(&text, &in->scratch);
     rg_text_printf(&text, "%s[", rg_dtype_name(t->dtype));
     for (int i = 0; i < t->rank; i++) rg_text_printf(&text, "%s%lld", i ? "," : "", (long long)t->dim[i]);
-    return rg_fail(in->cx, RG_FORMAT, "tensor has %zu bytes, %.*s] needs %zu", size, RG_STR(((rg_str){text.data, text.size})), need);
+    return rg_fail(in->cx, RG_FORMAT, "tensor has %zu bytes, %.*s] needs %zu", size,
+                   RG_STR(((rg_str){text.data, text.size})), need);
 }
 
 static rg_err fail_count(rg_onnx_in *in, size_t have, int64_t need)
@@ -34,11 +36,13 @@ static rg_err read_shape(rg_onnx_in *in, const rg_onnx_tensor *msg, rg_tensor *o
 {
     size_t rank;
     RG_TRY(rg_wire_ints(in->cx, &in->g->arena, msg->dims, &out->dim, &rank));
-    if (rank > RG_RANK_MAX) return rg_fail(in->cx, RG_LIMIT, "tensor has rank %zu, the limit is %d", rank, RG_RANK_MAX);
+    if (rank > RG_RANK_MAX)
+        return rg_fail(in->cx, RG_LIMIT, "tensor has rank %zu, the limit is %d", rank, RG_RANK_MAX);
     out->rank = (int)rank;
     out->count = 1;
     for (size_t i = 0; i < rank; i++) {
-        if (out->dim[i] < 0) return rg_fail(in->cx, RG_FORMAT, "tensor has size %lld at axis %zu", (long long)out->dim[i], i);
+        if (out->dim[i] < 0)
+            return rg_fail(in->cx, RG_FORMAT, "tensor has size %lld at axis %zu", (long long)out->dim[i], i);
         if (!rg_mul_size(out->count, out->dim[i], &out->count))
             return rg_fail(in->cx, RG_FORMAT, "tensor has more elements than 63 bits can count");
     }
@@ -93,7 +97,8 @@ static rg_err read_typed(rg_onnx_in *in, const rg_onnx_tensor *msg, size_t need,
     const typed *type = &typed_data[out->dtype];
     rg_str run;
     size_t count;
-    RG_TRY(rg_wire_pack(in->cx, &in->g->arena, *(const rg_wire_list *)((const char *)msg + type->field), &run));
+    const rg_wire_list *list = (const void *)((const char *)msg + type->field);
+    RG_TRY(rg_wire_pack(in->cx, &in->g->arena, *list, &run));
     out->data = run.data;
     out->size = run.size;
     locate(in, out);
@@ -103,7 +108,8 @@ static rg_err read_typed(rg_onnx_in *in, const rg_onnx_tensor *msg, size_t need,
     }
     bool packed = rg_dtype_bits(out->dtype) < 8;
     int64_t expected = packed ? (int64_t)need : out->count;
-    if (!rg_wire_count(run, &count)) return rg_fail(in->cx, RG_FORMAT, "tensor ends in the middle of an element");
+    if (!rg_wire_count(run, &count))
+        return rg_fail(in->cx, RG_FORMAT, "tensor ends in the middle of an element");
     if ((int64_t)count != expected) return fail_count(in, count, expected);
     out->encoding = RG_DATA_VARINT;
     return packed ? read_bytes(in, run, need, out) : RG_OK;
@@ -118,14 +124,16 @@ rg_err rg_onnx_read_tensor(rg_onnx_in *in, rg_str bytes, rg_tensor *out, rg_str 
     RG_TRY(rg_wire_read(in->cx, bytes, &rg_onnx_tensor_message, &msg));
     *name = msg.name;
     if (msg.data_type <= RG_DTYPE_NONE || msg.data_type >= RG_DTYPE_END)
-        return rg_fail(in->cx, RG_UNSUPPORTED, "element type %lld is not known; the last one is %d", (long long)msg.data_type,
-                       RG_DTYPE_END - 1);
-    if (RG_ONNX_HAS(&msg, tensor, segment)) return rg_fail(in->cx, RG_UNSUPPORTED, "a tensor in segments is not supported");
+        return rg_fail(in->cx, RG_UNSUPPORTED, "element type %lld is not known; the last one is %d",
+                       (long long)msg.data_type, RG_DTYPE_END - 1);
+    if (RG_ONNX_HAS(&msg, tensor, segment))
+        return rg_fail(in->cx, RG_UNSUPPORTED, "a tensor in segments is not supported");
     out->dtype = (rg_dtype)msg.data_type;
     RG_TRY(read_shape(in, &msg, out));
     if (out->dtype == RG_STR) return read_strings(in, msg.string_data, out);
     RG_TRY(size_of(in, out, &need));
-    if (msg.data_location == RG_ONNX_LOCATION_EXTERNAL) return rg_onnx_read_external(in, msg.external_data, need, out);
+    if (msg.data_location == RG_ONNX_LOCATION_EXTERNAL)
+        return rg_onnx_read_external(in, msg.external_data, need, out);
     if (!RG_ONNX_HAS(&msg, tensor, raw_data)) return read_typed(in, &msg, need, out);
     out->encoding = RG_DATA_RAW;
     out->data = msg.raw_data.data;

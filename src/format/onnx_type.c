@@ -1,8 +1,8 @@
 /* onnx_type.c - what the file says about the types of its values.
  *
- * A dimension is a number, a named symbol or nothing. Inputs of the model without a name get one, d0, d1, ...: they are
- * what the user binds. Elsewhere a dimension that the file is silent about is for inference to find: such a shape counts
- * as not stated.
+ * A dimension is a number, a named symbol or nothing. Inputs of the model without a name get one, d0, d1,
+ * ...: they are what the user binds. Elsewhere a dimension that the file is silent about is for inference to
+ * find: such a shape counts as not stated.
  */
 #include "format/onnx_in.h"
 
@@ -11,7 +11,7 @@
 
 static bool names_nothing(rg_str name) { return !name.size || rg_str_is(name, "?"); }
 
-/* Exporters write sums of other dimensions: "past_sequence_length + 1". Anything else is a name as it stands. */
+/* Exporters write sums of other dimensions: "past_sequence_length + 1". All else is a name as it stands. */
 static bool read_sum(rg_dims *dims, rg_str text, rg_dim *out)
 {
     rg_str part;
@@ -65,8 +65,8 @@ static rg_err read_tensor_type(rg_onnx_in *in, rg_str bytes, rg_kind kind, bool 
     bool known = true;
     RG_TRY(rg_wire_read(in->cx, bytes, &rg_onnx_tensor_type_message, &msg));
     if (msg.elem_type < RG_DTYPE_NONE || msg.elem_type >= RG_DTYPE_END)
-        return rg_fail(in->cx, RG_UNSUPPORTED, "element type %lld is not known; the last one is %d", (long long)msg.elem_type,
-                       RG_DTYPE_END - 1);
+        return rg_fail(in->cx, RG_UNSUPPORTED, "element type %lld is not known; the last one is %d",
+                       (long long)msg.elem_type, RG_DTYPE_END - 1);
     *out = (rg_type){.kind = kind, .dtype = (rg_dtype)msg.elem_type, .rank = -1};
     if (!RG_ONNX_HAS(&msg, tensor_type, shape)) return RG_OK;
     RG_TRY(rg_wire_read(in->cx, msg.shape, &rg_onnx_shape_message, &shape));

@@ -1,5 +1,5 @@
-/* onnx_weight.c - the bytes of constants, streamed: a mapped file is copied through, a repeated element is repeated, and
- * parameters that nobody has values for are made up where the user asks for it.
+/* onnx_weight.c - the bytes of constants, streamed: a mapped file is copied through, a repeated element is
+ * repeated, and parameters that nobody has values for are made up where the user asks for it.
  */
 #include "format/onnx_out.h"
 
@@ -8,7 +8,7 @@
 
 enum {
     CHUNK_BYTE = 16384,
-    AWAY_MIN_BYTE = 1024, /* smaller constants stay in the model: shapes must be there for whoever infers them */
+    AWAY_MIN_BYTE = 1024, /* smaller ones stay in the model: shapes must be there for whoever infers them */
 };
 
 static const uint32_t typed_fields[RG_DTYPE_END] = {
@@ -25,15 +25,16 @@ static size_t size_of(const rg_tensor *t)
 
 /* ---- made-up values ---- */
 
-/* Weights are uniform in (-a, a) with a = sqrt(3 / fan_in), which keeps the variance of what flows through a layer at 1
- * (He et al. 2015, without the factor for rectifiers). Vectors are scales, shifts and variances: [0.5, 1.5) is valid for
- * each. Integers of up to 8 bits are quantized weights; wider ones are indices, of which 0 is always valid. */
+/* Weights are uniform in (-a, a) with a = sqrt(3 / fan_in), which keeps the variance of what flows through a
+ * layer at 1 (He et al. 2015, without the factor for rectifiers). Vectors are scales, shifts and variances:
+ * [0.5, 1.5) is valid for each. Integers of up to 8 bits are quantized weights; wider ones are indices, of
+ * which 0 is always valid. */
 typedef struct recipe { double low, span; uint64_t state; } recipe;
 
 static recipe recipe_of(const rg_onnx_out *w, const rg_onnx_weight *weight)
 {
     const rg_tensor *t = weight->tensor;
-    recipe r = {.low = 0.5, .span = 1, .state = rg_hash_str(rg_hash_u64(RG_HASH_SEED, w->seed), weight->name)};
+    recipe r = {0.5, 1, rg_hash_str(rg_hash_u64(RG_HASH_SEED, w->seed), weight->name)};
     if (!rg_dtype_is_float(t->dtype)) {
         int bits = rg_dtype_bits(t->dtype);
         r.low = 0;
@@ -55,8 +56,12 @@ static bool put_random(rg_onnx_out *w, pb_ostream_t *out, const rg_onnx_weight *
     for (int64_t left = t->count, count; left > 0; left -= count) {
         count = left < room ? left : room;
         memset(chunk, 0, sizeof chunk);
-        for (int64_t i = 0; i < count; i++)
-            rg_dtype_set_real(t->dtype, chunk, i, r.low + r.span * rg_random_unit(&r.state));
+        for (int64_t i = 0; i < count; i++) {
+            double x = r.low + r.span * rg_random_unit(&r.state);
+            float narrow = (float)x; /* nearly all weights are: worth a short way */
+            if (t->dtype == RG_F32) memcpy(chunk + (size_t)i * sizeof narrow, &narrow, sizeof narrow);
+            else rg_dtype_set_real(t->dtype, chunk, i, x);
+        }
         size_t size = (size_t)(count * rg_dtype_bits(t->dtype) + 7) / 8;
         if (!pb_write(out, chunk, size)) return false;
     }
@@ -71,7 +76,7 @@ static bool put_splat(pb_ostream_t *out, const rg_tensor *t)
     size_t element = (size_t)(rg_dtype_bits(t->dtype) + 7) / 8;
     uint8_t first[16];
     memcpy(first, t->data, element);
-    for (int bits = rg_dtype_bits(t->dtype); bits < 8; bits *= 2) { /* fill the byte with copies of its low bits */
+    for (int bits = rg_dtype_bits(t->dtype); bits < 8; bits *= 2) { /* fill the byte with its low bits */
         unsigned low = first[0] & ((1u << bits) - 1);
         first[0] = (uint8_t)(low | low << bits);
     }
@@ -106,7 +111,8 @@ static bool put_entry(rg_onnx_out *w, pb_ostream_t *out, const void *what)
 {
     const entry *e = what;
     (void)w;
-    return rg_onnx_put_str(out, RG_ONNX_entry_key, rg_str_of(e->key)) && rg_onnx_put_str(out, RG_ONNX_entry_value, e->value);
+    return rg_onnx_put_str(out, RG_ONNX_entry_key, rg_str_of(e->key))
+           && rg_onnx_put_str(out, RG_ONNX_entry_value, e->value);
 }
 
 static bool put_away(rg_onnx_out *w, pb_ostream_t *out, const rg_onnx_weight *weight)
@@ -114,7 +120,8 @@ static bool put_away(rg_onnx_out *w, pb_ostream_t *out, const rg_onnx_weight *we
     char offset[24], length[24];
     snprintf(offset, sizeof offset, "%lld", (long long)weight->place);
     snprintf(length, sizeof length, "%zu", size_of(weight->tensor));
-    const entry entries[] = {{"location", rg_str_of(w->away)}, {"offset", rg_str_of(offset)}, {"length", rg_str_of(length)}};
+    const entry entries[] = {
+        {"location", rg_str_of(w->away)}, {"offset", rg_str_of(offset)}, {"length", rg_str_of(length)}};
     for (size_t i = 0; i < RG_COUNT(entries); i++)
         if (!rg_onnx_put_message(w, out, RG_ONNX_tensor_external_data, put_entry, &entries[i])) return false;
     return rg_onnx_put_int(out, RG_ONNX_tensor_data_location, RG_ONNX_LOCATION_EXTERNAL);
@@ -144,10 +151,11 @@ bool rg_onnx_put_weight(rg_onnx_out *w, pb_ostream_t *out, const void *what)
         w->err = rg_fail(w->cx, RG_UNSUPPORTED, "constant '%.*s': its values lie in %s, which was not opened",
                          RG_STR(weight->name), t->file ? t->file : "a file");
     if (t->encoding == RG_DATA_NONE && !w->random)
-        w->err = rg_fail(w->cx, RG_INPUT, "parameter '%.*s' has no values; random weights can be asked for", RG_STR(weight->name));
+        w->err = rg_fail(w->cx, RG_INPUT, "parameter '%.*s' has no values; random weights can be asked for",
+                         RG_STR(weight->name));
     if (w->err) return false;
     for (int i = 0; i < t->rank; i++)
         if (!rg_onnx_put_int(out, RG_ONNX_tensor_dims, t->dim[i])) return false;
-    return rg_onnx_put_int(out, RG_ONNX_tensor_data_type, t->dtype) && rg_onnx_put_str(out, RG_ONNX_tensor_name, weight->name)
-           && put_data(w, out, weight);
+    return rg_onnx_put_int(out, RG_ONNX_tensor_data_type, t->dtype)
+           && rg_onnx_put_str(out, RG_ONNX_tensor_name, weight->name) && put_data(w, out, weight);
 }

@@ -1,8 +1,8 @@
 /* onnx_write.c - a graph becomes an ONNX file that other runtimes load.
  *
- * Nodes have the meaning of the operator table, whatever the model was read from, and the opset imports are the oldest
- * that know these meanings. Constants all go into the model's own initializers, where bodies see them. The file
- * is written beside its final name and moved there when it is whole.
+ * Nodes have the meaning of the operator table, whatever the model was read from, and the opset imports are
+ * the oldest that know these meanings. Constants all go into the model's own initializers, where bodies see
+ * them. The file is written beside its final name and moved there when it is whole.
  */
 #include "format/onnx_out.h"
 
@@ -17,7 +17,9 @@ enum {
 };
 
 /* The IR version that came with an opset; readers refuse newer ones than they know. */
-static const struct { int opset_max, ir_version; } ir_versions[] = {{22, 10}, {23, 11}, {24, 12}, {RG_OPSET_MAX, RG_ONNX_IR_MAX}};
+static const struct { int opset_max, ir_version; } ir_versions[] = {
+    {22, 10}, {23, 11}, {24, 12}, {RG_OPSET_MAX, RG_ONNX_IR_MAX},
+};
 
 /* ---- pieces ---- */
 
@@ -28,7 +30,8 @@ bool rg_onnx_put_int(pb_ostream_t *out, uint32_t number, int64_t x)
 
 bool rg_onnx_put_str(pb_ostream_t *out, uint32_t number, rg_str s)
 {
-    return pb_encode_tag(out, PB_WT_STRING, number) && pb_encode_string(out, (const pb_byte_t *)s.data, s.size);
+    return pb_encode_tag(out, PB_WT_STRING, number)
+           && pb_encode_string(out, (const pb_byte_t *)s.data, s.size);
 }
 
 static bool put_float(pb_ostream_t *out, uint32_t number, double x)
@@ -42,7 +45,8 @@ bool rg_onnx_put_message(rg_onnx_out *w, pb_ostream_t *out, uint32_t number,
 {
     pb_ostream_t count = PB_OSTREAM_SIZING;
     if (!body(w, &count, what)) return false;
-    if (!pb_encode_tag(out, PB_WT_STRING, number) || !pb_encode_varint(out, count.bytes_written)) return false;
+    if (!pb_encode_tag(out, PB_WT_STRING, number) || !pb_encode_varint(out, count.bytes_written))
+        return false;
     return out->callback ? body(w, out, what) : pb_write(out, NULL, count.bytes_written);
 }
 
@@ -73,7 +77,8 @@ static rg_err collect_names(rg_onnx_out *w)
         while (size < name.size && size < sizeof start - 1 && name.data[size] == start[size]) size++;
         if (size > longest) longest = size;
     }
-    if (longest == sizeof start - 1) return rg_fail(w->cx, RG_LIMIT, "a value's name starts with '%s'", start);
+    if (longest == sizeof start - 1)
+        return rg_fail(w->cx, RG_LIMIT, "a value's name starts with '%s'", start);
     w->start = (rg_str){start, longest + 1};
     for (rg_value_id id = 1; id < g->value_count; id++) {
         if (w->names[id].size) continue;
@@ -159,7 +164,8 @@ static bool put_item(rg_onnx_out *w, pb_ostream_t *out, const rg_attr *a, uint32
     case RG_ATTR_FLOATS: return put_float(out, RG_ONNX_attribute_floats, a->floats[i]);
     case RG_ATTR_STRINGS: return rg_onnx_put_str(out, RG_ONNX_attribute_strings, a->strings[i]);
     case RG_ATTR_TENSORS: return put_tensor(w, out, RG_ONNX_attribute_tensors, a->tensors[i]);
-    case RG_ATTR_GRAPHS: return rg_onnx_put_message(w, out, RG_ONNX_attribute_graphs, put_graph, &a->regions[i]);
+    case RG_ATTR_GRAPHS:
+        return rg_onnx_put_message(w, out, RG_ONNX_attribute_graphs, put_graph, &a->regions[i]);
     case RG_ATTR_INT: return rg_onnx_put_int(out, RG_ONNX_attribute_i, a->i);
     case RG_ATTR_FLOAT: return put_float(out, RG_ONNX_attribute_f, a->f);
     case RG_ATTR_STRING: return rg_onnx_put_str(out, RG_ONNX_attribute_s, a->s);
@@ -197,18 +203,23 @@ static bool put_node(rg_onnx_out *w, pb_ostream_t *out, const void *what)
     bool ok = true;
     for (uint32_t i = 0; ok && i < n->in_count; i++) ok = put_name(w, out, RG_ONNX_node_input, n->in[i]);
     for (uint32_t i = 0; ok && i < n->out_count; i++) ok = put_name(w, out, RG_ONNX_node_output, n->out[i]);
-    ok = ok && rg_onnx_put_str(out, RG_ONNX_node_name, n->name) && rg_onnx_put_str(out, RG_ONNX_node_op_type, n->type);
+    ok = ok && rg_onnx_put_str(out, RG_ONNX_node_name, n->name)
+         && rg_onnx_put_str(out, RG_ONNX_node_op_type, n->type);
     if (n->domain.size) ok = ok && rg_onnx_put_str(out, RG_ONNX_node_domain, n->domain);
     for (uint32_t i = 0; ok && i < n->attr_count; i++)
-        if (is_listed(n, n->attrs[i].name)) ok = rg_onnx_put_message(w, out, RG_ONNX_node_attribute, put_attr, &n->attrs[i]);
+        if (is_listed(n, n->attrs[i].name))
+            ok = rg_onnx_put_message(w, out, RG_ONNX_node_attribute, put_attr, &n->attrs[i]);
     return ok;
 }
 
-/* Output `i` of a region, under the name that it has in the file. A body may not hand out a value from outside, and
- * nothing may be an output twice: such outputs are copies with a name of their own. */
+/* Output `i` of a region, under the name that it has in the file. A body may not hand out a value from
+ * outside, and nothing may be an output twice: such outputs are copies with a name of their own. */
 typedef struct result { rg_region_id region; uint32_t i; } result;
 
-static rg_value_id value_of(const rg_onnx_out *w, const result *r) { return w->g->regions[r->region].outputs[r->i]; }
+static rg_value_id value_of(const rg_onnx_out *w, const result *r)
+{
+    return w->g->regions[r->region].outputs[r->i];
+}
 
 static bool is_copy(const rg_onnx_out *w, const result *r)
 {
@@ -229,7 +240,8 @@ static bool put_result_name(rg_onnx_out *w, pb_ostream_t *out, uint32_t number, 
 static bool put_copy(rg_onnx_out *w, pb_ostream_t *out, const void *what)
 {
     const result *r = what;
-    return put_name(w, out, RG_ONNX_node_input, value_of(w, r)) && put_result_name(w, out, RG_ONNX_node_output, r)
+    return put_name(w, out, RG_ONNX_node_input, value_of(w, r))
+           && put_result_name(w, out, RG_ONNX_node_output, r)
            && rg_onnx_put_str(out, RG_ONNX_node_op_type, RG_LIT("Identity"));
 }
 
@@ -253,7 +265,8 @@ static bool put_input(rg_onnx_out *w, pb_ostream_t *out, const void *what)
 
 static rg_onnx_weight weight_of(const rg_onnx_out *w, uint32_t i)
 {
-    return (rg_onnx_weight){.tensor = w->g->values[w->consts[i]].data, .name = w->names[w->consts[i]], .place = -1};
+    rg_value_id id = w->consts[i];
+    return (rg_onnx_weight){.tensor = w->g->values[id].data, .name = w->names[id], .place = -1};
 }
 
 static bool put_consts(rg_onnx_out *w, pb_ostream_t *out)
@@ -277,10 +290,12 @@ static bool put_graph(rg_onnx_out *w, pb_ostream_t *out, const void *what)
     result o = {.region = id};
     bool ok = true;
     for (uint32_t i = 0; ok && i < r->order_count; i++)
-        ok = w->g->nodes[r->order[i]].dead || rg_onnx_put_message(w, out, RG_ONNX_graph_node, put_node, &w->g->nodes[r->order[i]]);
+        ok = w->g->nodes[r->order[i]].dead
+             || rg_onnx_put_message(w, out, RG_ONNX_graph_node, put_node, &w->g->nodes[r->order[i]]);
     for (o.i = 0; ok && o.i < r->output_count; o.i++)
         ok = !is_copy(w, &o) || rg_onnx_put_message(w, out, RG_ONNX_graph_node, put_copy, &o);
-    ok = ok && rg_onnx_put_str(out, RG_ONNX_graph_name, r->name.size ? r->name : RG_LIT("graph"));
+    rg_str name = id == RG_MAIN && w->g->name.size ? w->g->name : r->name;
+    ok = ok && rg_onnx_put_str(out, RG_ONNX_graph_name, name.size ? name : RG_LIT("graph"));
     if (id == RG_MAIN) ok = ok && put_consts(w, out);
     for (uint32_t i = 0; ok && i < r->input_count; i++)
         ok = rg_onnx_put_message(w, out, RG_ONNX_graph_input, put_input, &r->inputs[i]);
@@ -313,20 +328,23 @@ static bool put_model(rg_onnx_out *w, pb_ostream_t *out)
     return ok;
 }
 
-/* Opset imports, ai.onnx first: what the newest node of each domain needs. A graph that was a file (only those have an IR
- * version) keeps its opset where that is newer: its nodes may use what was added to their meaning since. */
+/* Opset imports, ai.onnx first: what the newest node of each domain needs. A graph that was a file (only
+ * those have an IR version) keeps its opset where that is newer: its nodes may use what was added to their
+ * meaning since. */
 static rg_err collect_imports(rg_onnx_out *w)
 {
     rg_map rows; /* domain: index in imports + 1 */
+    int base = w->g->ir_version && w->g->opset > OPSET_MIN ? w->g->opset : OPSET_MIN;
     rg_map_init(&rows, &w->scratch);
     for (rg_node_id id = 0; id < w->g->node_count; id++) {
         const rg_node *n = &w->g->nodes[id];
         int64_t version = n->op ? n->op->since : n->version;
-        if (!id) version = w->g->ir_version && w->g->opset > OPSET_MIN ? w->g->opset : OPSET_MIN; /* stands for ai.onnx */
         if (n->dead) continue;
+        if (!id) version = base; /* node 0 stands for ai.onnx itself */
         uint32_t row = rg_map_get(&rows, n->domain);
         if (!row) {
-            if (!RG_GROW(&w->scratch, w->imports, w->import_count, w->import_capacity)) return rg_nomem(w->cx);
+            if (!RG_GROW(&w->scratch, w->imports, w->import_count, w->import_capacity))
+                return rg_nomem(w->cx);
             row = ++w->import_count;
             w->imports[row - 1] = (rg_import){n->domain, 1};
             if (!rg_map_put(&rows, n->domain, row)) return rg_nomem(w->cx);
@@ -343,7 +361,8 @@ static rg_err collect_consts(rg_onnx_out *w)
     w->consts = RG_NEW(&w->scratch, rg_value_id, w->g->value_count);
     if (!w->consts) return rg_nomem(w->cx);
     for (rg_value_id id = 1; id < w->g->value_count; id++)
-        if (w->g->values[id].role == RG_ROLE_CONST && (uses.first[id + 1] > uses.first[id] || uses.out_uses[id]))
+        if (w->g->values[id].role == RG_ROLE_CONST
+            && (uses.first[id + 1] > uses.first[id] || uses.out_uses[id]))
             w->consts[w->const_count++] = id;
     return RG_OK;
 }
@@ -399,7 +418,8 @@ static rg_err save(rg_onnx_out *w, const char *path)
     RG_TRY(collect_imports(w));
     RG_TRY(collect_consts(w));
     RG_TRY(collect_names(w));
-    if (!put_model(w, &count)) return w->err;
+    if (!put_model(w, &count))
+        return w->err ? w->err : rg_fail(w->cx, RG_INTERNAL, "the size of the model is not known");
     if (count.bytes_written > INT32_MAX) {
         const char *data = rg_arena_printf(&w->scratch, "%s.data", path);
         if (!data) return rg_nomem(w->cx);
@@ -413,7 +433,8 @@ rg_err rg_graph_export(rg_ctx *cx, const rg_graph *graph, const char *path, cons
 {
     rg_onnx_out w = {.cx = cx, .g = graph};
     if (opt && opt->weights) {
-        if (strcmp(opt->weights, "random")) return rg_fail(cx, RG_INPUT, "weights '%s': only random can be asked for", opt->weights);
+        if (strcmp(opt->weights, "random"))
+            return rg_fail(cx, RG_INPUT, "weights '%s': only random can be asked for", opt->weights);
         w.random = true;
         w.seed = opt->seed;
     }

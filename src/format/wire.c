@@ -1,8 +1,8 @@
 /* wire.c - protobuf messages, read where they lie.
  *
- * The wire format itself (tags, varints, lengths) is nanopb's. Its stream over a buffer keeps the address of the next
- * byte in `state`, and reading into NULL skips: that is how content is located without being touched, which keeps the
- * pages of a gigabyte of weights on disk.
+ * The wire format itself (tags, varints, lengths) is nanopb's. Its stream over a buffer keeps the address of
+ * the next byte in `state`, and reading into NULL skips: that is how content is located without being
+ * touched, which keeps the pages of a gigabyte of weights on disk.
  */
 #include "format/wire.h"
 
@@ -42,17 +42,19 @@ static bool skip(pb_istream_t *in, pb_wire_type_t type, rg_str *content)
     return pb_read(in, NULL, size);
 }
 
-/* The next field; false at the end of the message and on malformed bytes, which then are left over in `in`. */
+/* The next field; false at the end of the message and on malformed bytes. */
 static bool next(pb_istream_t *in, item *out)
 {
     bool end;
     if (!pb_decode_tag(in, &out->type, &out->number, &end)) return false;
-    bool known = out->type == PB_WT_VARINT || out->type == PB_WT_64BIT || out->type == PB_WT_STRING || out->type == PB_WT_32BIT;
-    if (!out->number || !known) {
-        in->errmsg = "no such kind of field";
-        return false;
+    switch (out->type) {
+    case PB_WT_VARINT: case PB_WT_64BIT: case PB_WT_STRING: case PB_WT_32BIT:
+        if (out->number) return skip(in, out->type, &out->content);
+        break;
+    default: break;
     }
-    return skip(in, out->type, &out->content);
+    in->errmsg = "no such kind of field";
+    return false;
 }
 
 static int64_t varint_of(rg_str content)
@@ -62,7 +64,8 @@ static int64_t varint_of(rg_str content)
     return pb_decode_varint(&in, &x) ? (int64_t)x : 0;
 }
 
-static void store(const rg_wire_field *field, const item *it, const char *start, const char *message_end, void *out)
+static void store(const rg_wire_field *field, const item *it, const char *start, const char *message_end,
+                  void *out)
 {
     void *member = (char *)out + field->offset;
     switch (field->kind) {
@@ -71,7 +74,8 @@ static void store(const rg_wire_field *field, const item *it, const char *start,
     case RG_WIRE_BYTES: *(rg_str *)member = it->content; break;
     default: {
         rg_wire_list *list = member;
-        if (!list->count) *list = (rg_wire_list){.rest = {start, (size_t)(message_end - start)}, .number = field->number};
+        if (!list->count)
+            *list = (rg_wire_list){.rest = {start, (size_t)(message_end - start)}, .number = field->number};
         list->size += it->content.size;
         list->count++;
     }
@@ -90,8 +94,9 @@ rg_err rg_wire_read(rg_ctx *cx, rg_str bytes, const rg_wire_message *message, vo
         if (field == last) continue;
         bool packed = field->kind >= RG_WIRE_VARINTS && it.type == PB_WT_STRING;
         if (it.type != wire_types[field->kind] && !packed)
-            return rg_fail(cx, RG_FORMAT, "%s.%s has wire type %d, expected %d (byte %zu of the message)", message->name,
-                           field->name, (int)it.type, (int)wire_types[field->kind], (size_t)(start - begin));
+            return rg_fail(cx, RG_FORMAT, "%s.%s has wire type %d, expected %d (byte %zu of the message)",
+                           message->name, field->name, (int)it.type, (int)wire_types[field->kind],
+                           (size_t)(start - begin));
         *(uint64_t *)out |= UINT64_C(1) << field->number;
         store(field, &it, start, end, out);
     }

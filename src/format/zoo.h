@@ -1,7 +1,8 @@
-/* zoo.h - the built-in models: well-known architectures without weights, so that nobody needs a file to begin.
+/* zoo.h - the built-in models: well-known architectures without weights, so that nobody needs a file to
+ * begin.
  *
- * tools/tables.sh collects every RG_ZOO(id) in src/format/ into the build's zoo_table.c. Inputs have a symbolic batch
- * of 1; parameters have shapes and no data.
+ * tools/tables.sh collects every RG_ZOO(id) in src/format/ into the build's zoo_table.c. Inputs have a
+ * symbolic batch of 1; parameters have shapes and no data.
  */
 #ifndef RG_ZOO_H
 #define RG_ZOO_H
@@ -22,7 +23,7 @@ typedef struct rg_zoo {
 extern const rg_zoo *const rg_zoo_table[];
 extern const int rg_zoo_count;
 
-/* ---- what the builders share (zoo.c) ---- */
+/* ---- what the builders share (zoo_find.c) ---- */
 
 /* Names of what comes next begin with this: "layer1.0.conv1". */
 void rg_zoo_scope(rg_build *b, const char *format, ...) RG_PRINTF(2, 3);

@@ -1,5 +1,6 @@
-/* zoo_cnn.c - convolutional networks as torchvision has them: ResNet (version 1.5, the stride in the 3x3 convolution)
- * and MobileNetV2. Layers are rows of tables; a convolution, its BatchNormalization and its activation are one call.
+/* zoo_cnn.c - convolutional networks as torchvision has them: ResNet (version 1.5, the stride in the 3x3
+ * convolution) and MobileNetV2. Layers are rows of tables; a convolution, its BatchNormalization and its
+ * activation are one call.
  */
 #include "format/zoo.h"
 
@@ -23,8 +24,9 @@ static void conv(net *n, int64_t channels, int64_t kernel, int64_t stride, int64
 {
     char attrs[128];
     long long pad = (kernel - 1) / 2, step = stride;
-    snprintf(attrs, sizeof attrs, "group=%lld kernel_shape=%lld,%lld pads=%lld,%lld,%lld,%lld strides=%lld,%lld",
-             (long long)group, (long long)kernel, (long long)kernel, pad, pad, pad, pad, step, step);
+    snprintf(attrs, sizeof attrs,
+             "group=%lld kernel_shape=%lld,%lld pads=%lld,%lld,%lld,%lld strides=%lld,%lld", (long long)group,
+             (long long)kernel, (long long)kernel, pad, pad, pad, pad, step, step);
     int64_t shape[] = {channels, n->channels / group, kernel, kernel};
     rg_value_id weight = rg_build_param(&n->b, "weight", RG_F32, 4, shape);
     n->x = rg_build_node(&n->b, "Conv", attrs, n->x, weight, -1);
@@ -57,11 +59,12 @@ static rg_err begin(net *n, rg_ctx *cx, const rg_zoo *self)
 
 /* ---- ResNet ---- */
 
-/* Blocks of the four stages, of width 64, 128, 256, 512; a bottleneck's last convolution has four times the width. */
+/* Blocks of the four stages, of width 64, 128, 256, 512; a bottleneck ends in four times its width. */
 typedef struct resnet { int blocks[4]; bool bottleneck; } resnet;
 
 /* conv{index} and bn{index} of a block; the last one's activation comes behind the sum. */
-static void resnet_conv(net *n, const char *block, int index, int64_t channels, int64_t kernel, int64_t stride)
+static void resnet_conv(net *n, const char *block, int index, int64_t channels, int64_t kernel,
+                        int64_t stride)
 {
     rg_zoo_scope(&n->b, "%s.conv%d", block, index);
     conv(n, channels, kernel, stride, 1);
@@ -148,7 +151,8 @@ static const struct { int expand, channels, repeats, stride; } mobilenet_v2_stag
     {1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
 };
 
-static void conv_bn_relu6(net *n, const char *name, int64_t channels, int64_t kernel, int64_t stride, int64_t group)
+static void conv_bn_relu6(net *n, const char *name, int64_t channels, int64_t kernel, int64_t stride,
+                          int64_t group)
 {
     rg_zoo_scope(&n->b, "%s.0", name);
     conv(n, channels, kernel, stride, group);

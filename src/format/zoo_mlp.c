@@ -1,4 +1,6 @@
-/* zoo_mlp.c - a perceptron for handwritten digits, 784-512-256-10: the smallest model that is still a network. */
+/* zoo_mlp.c - a perceptron for handwritten digits, 784-512-256-10: the smallest model that is still a
+ * network.
+ */
 #include "format/zoo.h"
 
 static const int64_t sizes[] = {28 * 28, 512, 256, 10};

@@ -1,5 +1,6 @@
-/* zoo_transformer.c - BERT-base with its pooler, in the pieces that exporters write: products with an Add for the
- * bias, attention as MatMul, Div, Add of the mask, Softmax, MatMul. Finding the larger blocks is the passes' work.
+/* zoo_transformer.c - BERT-base with its pooler, in the pieces that exporters write: products with an Add
+ * for the bias, attention as MatMul, Div, Add of the mask, Softmax, MatMul. Finding the larger blocks is the
+ * passes' work.
  */
 #include "format/zoo.h"
 
@@ -30,7 +31,8 @@ static rg_value_id linear(rg_build *b, rg_value_id x, int64_t in, int64_t out)
 static rg_value_id layer_norm(rg_build *b, rg_value_id x)
 {
     const int64_t size = HIDDEN;
-    rg_value_id scale = rg_build_param(b, "weight", RG_F32, 1, &size), bias = rg_build_param(b, "bias", RG_F32, 1, &size);
+    rg_value_id scale = rg_build_param(b, "weight", RG_F32, 1, &size);
+    rg_value_id bias = rg_build_param(b, "bias", RG_F32, 1, &size);
     return rg_build_node(b, "LayerNormalization", "axis=-1 epsilon=1e-12f", x, scale, bias, -1);
 }
 
@@ -43,18 +45,20 @@ static rg_value_id embedding(rg_build *b, const char *name, int64_t rows, rg_val
 
 /* ---- the model ---- */
 
-/* ids, types: [batch, seq] -> [batch, seq, hidden]; the positions are those of one sequence, [seq, hidden]. */
+/* ids, types: [batch, seq] -> [batch, seq, hidden]; positions are those of one sequence, [seq, hidden]. */
 static rg_value_id embed(rg_build *b, rg_value_id ids, rg_value_id types)
 {
     rg_zoo_scope(b, "embeddings");
-    rg_value_id seq = rg_build_node(b, "Squeeze", NULL, rg_build_node(b, "Shape", "end=2 start=1", ids, -1), -1);
+    rg_value_id seq = rg_build_node(b, "Shape", "end=2 start=1", ids, -1);
+    seq = rg_build_node(b, "Squeeze", NULL, seq, -1);
     rg_value_id zero = int_scalar(b, 0), one = int_scalar(b, 1);
     rg_value_id positions = rg_build_node(b, "Range", NULL, zero, seq, one, -1);
     rg_value_id words = embedding(b, "word_embeddings", WORDS, ids);
     rg_value_id kinds = embedding(b, "token_type_embeddings", TYPES, types);
     rg_value_id places = embedding(b, "position_embeddings", POSITIONS, positions);
     rg_zoo_scope(b, "embeddings");
-    rg_value_id sum = rg_build_node(b, "Add", NULL, rg_build_node(b, "Add", NULL, words, kinds, -1), places, -1);
+    rg_value_id sum = rg_build_node(b, "Add", NULL, words, kinds, -1);
+    sum = rg_build_node(b, "Add", NULL, sum, places, -1);
     rg_zoo_scope(b, "embeddings.LayerNorm");
     return layer_norm(b, sum);
 }
@@ -74,8 +78,8 @@ static rg_value_id mask_of(rg_build *b, rg_value_id attention_mask)
 static rg_value_id heads_of(rg_build *b, const char *layer, const char *name, rg_value_id x, bool keys)
 {
     rg_zoo_scope(b, "%s.attention.self.%s", layer, name);
-    rg_value_id y = linear(b, x, HIDDEN, HIDDEN), shape = rg_build_ints(b, 4, (const int64_t[]){0, 0, HEADS, HEAD});
-    y = rg_build_node(b, "Reshape", NULL, y, shape, -1);
+    rg_value_id y = linear(b, x, HIDDEN, HIDDEN);
+    y = rg_build_node(b, "Reshape", NULL, y, rg_build_ints(b, 4, (const int64_t[]){0, 0, HEADS, HEAD}), -1);
     return rg_build_node(b, "Transpose", keys ? "perm=0,2,3,1" : "perm=0,2,1,3", y, -1);
 }
 
@@ -85,14 +89,15 @@ static rg_value_id attend(rg_build *b, const char *layer, rg_value_id x, rg_valu
     rg_value_id v = heads_of(b, layer, "value", x, false);
     rg_zoo_scope(b, "%s.attention.self", layer);
     rg_value_id scores = rg_build_node(b, "MatMul", NULL, q, k, -1); /* [batch, heads, seq, seq] */
-    scores = rg_build_node(b, "Div", NULL, scores, rg_build_scalar(b, 8), -1); /* sqrt(64), the size of a head */
-    scores = rg_build_node(b, "Softmax", "axis=-1", rg_build_node(b, "Add", NULL, scores, mask, -1), -1);
+    scores = rg_build_node(b, "Div", NULL, scores, rg_build_scalar(b, 8), -1); /* sqrt(64), a head's size */
+    scores = rg_build_node(b, "Add", NULL, scores, mask, -1);
+    scores = rg_build_node(b, "Softmax", "axis=-1", scores, -1);
     rg_value_id y = rg_build_node(b, "MatMul", NULL, scores, v, -1);
     y = rg_build_node(b, "Transpose", "perm=0,2,1,3", y, -1);
     return rg_build_node(b, "Reshape", NULL, y, rg_build_ints(b, 3, (const int64_t[]){0, 0, HIDDEN}), -1);
 }
 
-/* A linear layer whose result is added to `rest` and normalized: how attention and the inner layers both end. */
+/* A linear layer whose result is added to `rest` and normalized: so end attention and the inner layers. */
 static rg_value_id close_block(rg_build *b, const char *name, rg_value_id x, int64_t size, rg_value_id rest)
 {
     rg_zoo_scope(b, "%s.dense", name);
@@ -136,7 +141,7 @@ static rg_err build_bert(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 RG_ZOO(bert_base) = {
     .name = "bert-base", .family = "transformer",
-    .source = "Devlin et al. 2018, arXiv:1810.04805; parameters: bert-base-uncased with pooler; MACs of 128 tokens by "
-              "the layer table",
+    .source = "Devlin et al. 2018, arXiv:1810.04805; parameters: bert-base-uncased with pooler; MACs of 128 "
+              "tokens by the layer table",
     .parameters = 109482240, .macs = 11174215680, .build = build_bert,
 };

@@ -97,11 +97,18 @@ static rg_err read_loaded(rg_ctx *cx, hwloc_topology_t topology, rg_topology *ou
     return out->kind_count ? RG_OK : rg_fail(cx, RG_FAILED, "hwloc shows no processor that this process may run on");
 }
 
+/* Without /sys, as in a bare chroot, hwloc's Linux part prints a complaint and gives up; its others do without. */
+static bool linux_shows_cores(void)
+{
+    return rg_path_is_dir("/sys/devices/system/cpu/cpu0/topology") || rg_path_is_dir("/sys/bus/cpu/devices/cpu0/topology");
+}
+
 rg_err rg_topology_read(rg_ctx *cx, rg_topology *out)
 {
     hwloc_topology_t topology;
     *out = (rg_topology){0};
     if (hwloc_topology_init(&topology)) return rg_nomem(cx);
+    if (!linux_shows_cores()) hwloc_topology_set_components(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
     rg_err err = hwloc_topology_load(topology) ? rg_fail(cx, RG_FAILED, "hwloc could not read this machine's topology")
                                                : read_loaded(cx, topology, out);
     hwloc_topology_destroy(topology);

@@ -23,7 +23,7 @@ static rg_err say(rg_ctx *cx, rg_probe *out, bool present, const char *format, .
     char text[RG_PATH_LIMIT];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    rg_str_vprint(text, sizeof text, format, args);
     va_end(args);
     out->present = present;
     out->text = rg_arena_cstr(&cx->arena, rg_str_of(text));
@@ -170,7 +170,7 @@ static rg_err probe_limits(rg_ctx *cx, rg_probe *out)
 {
     rg_limit limit = rg_limit_read("");
     char cpus[32] = "all", memory[32] = "all";
-    if (limit.cpus > 0) snprintf(cpus, sizeof cpus, "%.3g", limit.cpus);
+    if (limit.cpus > 0) rg_str_print(cpus, sizeof cpus, "%.3g", limit.cpus);
     if (limit.memory_byte > 0) rg_unit_print(memory, sizeof memory, limit.memory_byte, RG_UNIT_BYTE);
     bool limited = limit.cpus > 0 || limit.memory_byte > 0;
     return say(cx, out, true, "%s; processors: %s, memory: %s", limited ? "limited" : "no limit", cpus, memory);

@@ -28,7 +28,7 @@ rg_err rg_lex_fail(const rg_lex *lex, rg_err err, const char *format, ...)
     char text[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    rg_str_vprint(text, sizeof text, format, args);
     va_end(args);
     return rg_fail(lex->cx, err, "line %zu, column %zu: %s", line, next.at - start + 1, text);
 }
@@ -172,6 +172,21 @@ rg_err rg_lex_string(rg_lex *lex, rg_str *out)
     return RG_OK;
 }
 
+rg_err rg_lex_hex(rg_lex *lex, rg_str *out)
+{
+    rg_str digits = {"", 0};
+    rg_lex_word(lex, &digits);
+    char *bytes = rg_arena_alloc(lex->arena, digits.size / 2);
+    if (!bytes) return rg_nomem(lex->cx);
+    for (size_t i = 0; i < digits.size; i += 2) {
+        int high = hex_value(digits.data[i]), low = i + 1 < digits.size ? hex_value(digits.data[i + 1]) : -1;
+        if (high < 0 || low < 0) return rg_lex_fail(lex, RG_FORMAT, "expected pairs of hex digits");
+        bytes[i / 2] = (char)(high * 16 + low);
+    }
+    *out = (rg_str){bytes, digits.size / 2};
+    return RG_OK;
+}
+
 rg_err rg_lex_name(rg_lex *lex, rg_str *out)
 {
     if (rg_lex_peek(lex) == '"') RG_TRY(rg_lex_string(lex, out));
@@ -269,7 +284,7 @@ void rg_lex_put_real(rg_text *text, double x)
     for (size_t i = 0; i < RG_COUNT(renderings); i++) {
         char buffer[40];
         double back;
-        int size = snprintf(buffer, sizeof buffer, renderings[i].format, x);
+        int size = rg_str_print(buffer, sizeof buffer, renderings[i].format, x);
         rg_str digits = {buffer, (size_t)size - renderings[i].as_float};
         bool same = rg_str_real(digits, &back) && (renderings[i].as_float ? as_float32(back) : back) == x;
         if (!same && i + 1 < RG_COUNT(renderings)) continue;

@@ -34,6 +34,9 @@ bool rg_lex_keyword(rg_lex *lex, const char *word); /* takes the next word if it
 rg_err rg_lex_string(rg_lex *lex, rg_str *out) RG_CHECKED;
 rg_err rg_lex_name(rg_lex *lex, rg_str *out) RG_CHECKED; /* a word, or a string; at most RG_NAME_MAX bytes */
 
+/* Pairs of hex digits, maybe none, as bytes in the arena. */
+rg_err rg_lex_hex(rg_lex *lex, rg_str *out) RG_CHECKED;
+
 /* A number as the text has it: 12, -3, 0.5, 1e-5, 0.1f, inf, -nan. */
 typedef struct rg_lex_number {
     bool is_int;   /* no point, no exponent, no suffix: i counts */

@@ -18,26 +18,12 @@ static bool packed_size(rg_dtype dtype, int64_t count, int64_t *out)
     return true;
 }
 
-static int hex_digit(char c)
+static rg_err read_bytes(rg_lex *lex, rg_tensor *t)
 {
-    if (c >= '0' && c <= '9') return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* A run of lower-case hex digits, two a byte. */
-static rg_err read_hex(rg_lex *lex, rg_tensor *t)
-{
-    rg_str digits = {"", 0};
-    rg_lex_word(lex, &digits);
-    unsigned char *bytes = RG_NEW(lex->arena, unsigned char, digits.size / 2);
-    if (!bytes) return rg_nomem(lex->cx);
-    for (size_t i = 0; i + 1 < digits.size + digits.size % 2; i += 2) {
-        int high = hex_digit(digits.data[i]), low = i + 1 < digits.size ? hex_digit(digits.data[i + 1]) : -1;
-        if (high < 0 || low < 0) return rg_lex_fail(lex, RG_FORMAT, "expected pairs of hex digits");
-        bytes[i / 2] = (unsigned char)(high * 16 + low);
-    }
-    t->data = bytes;
-    t->size = digits.size / 2;
+    rg_str bytes;
+    RG_TRY(rg_lex_hex(lex, &bytes));
+    t->data = bytes.data;
+    t->size = bytes.size;
     return RG_OK;
 }
 
@@ -87,7 +73,7 @@ static rg_err need_bytes(rg_lex *lex, const rg_tensor *t, int64_t count)
 static rg_err read_raw(rg_lex *lex, rg_tensor *t)
 {
     t->encoding = RG_DATA_RAW;
-    RG_TRY(read_hex(lex, t));
+    RG_TRY(read_bytes(lex, t));
     return need_bytes(lex, t, t->count);
 }
 
@@ -95,7 +81,7 @@ static rg_err read_splat(rg_lex *lex, rg_tensor *t)
 {
     t->encoding = RG_DATA_SPLAT;
     if (rg_lex_keyword(lex, "hex")) {
-        RG_TRY(read_hex(lex, t));
+        RG_TRY(read_bytes(lex, t));
         return need_bytes(lex, t, 1);
     }
     int64_t size;
@@ -109,7 +95,7 @@ static rg_err read_splat(rg_lex *lex, rg_tensor *t)
 static rg_err read_varint(rg_lex *lex, rg_tensor *t)
 {
     t->encoding = RG_DATA_VARINT;
-    RG_TRY(read_hex(lex, t));
+    RG_TRY(read_bytes(lex, t));
     /* Elements end at the bytes without a continuation bit, of which none may have more than ten. */
     const unsigned char *bytes = t->data;
     int64_t count = 0;
@@ -208,7 +194,7 @@ static void put_element(rg_text *text, rg_dtype dtype, const void *data, int64_t
     double x = rg_dtype_get_real(dtype, data, i), back = 0;
     char buffer[32] = "";
     for (size_t k = 0; k < RG_COUNT(digits); k++) {
-        snprintf(buffer, sizeof buffer, "%.*g", digits[k], x);
+        rg_str_print(buffer, sizeof buffer, "%.*g", digits[k], x);
         if (!rg_str_real(rg_str_of(buffer), &back)) back = 0;
         rg_dtype_set_real(dtype, packed, i, back);
         if (rg_dtype_get_real(dtype, packed, i) == x) break;

@@ -45,8 +45,8 @@ static rg_err read_packed(const rg_site *s, heads *h)
     const rg_dim *q = rg_in_type(s, Q)->dim, *k = rg_in_type(s, K)->dim, *v = rg_in_type(s, V)->dim;
     int64_t q_heads = rg_op_int(s, "q_num_heads"), kv_heads = rg_op_int(s, "kv_num_heads");
     if (q_heads < 1 || kv_heads < 1)
-        return rg_site_fail(s, RG_SHAPE, "inputs of rank 3 need q_num_heads and kv_num_heads, which are %lld and "
-                            "%lld", (long long)q_heads, (long long)kv_heads);
+        return rg_site_fail(s, RG_SHAPE, "rank 3 needs heads: q_num_heads is %lld, kv_num_heads %lld",
+                            (long long)q_heads, (long long)kv_heads);
     if ((rg_dim_is_number(q[2]) && q[2] % q_heads) || (rg_dim_is_number(k[2]) && k[2] % kv_heads))
         return rg_site_fail(s, RG_SHAPE, "%lld and %lld columns do not divide into %lld and %lld heads",
                             (long long)q[2], (long long)k[2], (long long)q_heads, (long long)kv_heads);
@@ -154,7 +154,7 @@ static void work(const rg_site *s, rg_work *w)
 }
 
 RG_OP(attention) = {
-    .name = "Attention", .brief = "scaled dot-product attention, grouped heads, past keys and values", .since = 23,
+    .name = "Attention", .brief = "scaled dot-product attention, with grouped heads and a past", .since = 23,
     .in_min = 3, .in_max = 7, .out_min = 1, .out_max = 4,
     RG_SPEC(attrs) RG_CASES(cases)
     .infer = infer, .work = work,

@@ -1,5 +1,5 @@
-/* batch_norm.c - BatchNormalization. With fixed statistics it is y = x * a + b, a and b one number each a channel:
- * two flops an element. In training mode the statistics come from the batch, four more.
+/* batch_norm.c - BatchNormalization. With fixed statistics it is y = x * a + b, a and b one number each a
+ * channel: two flops an element. In training mode the statistics come from the batch, four more.
  */
 #include "op/share.h"
 
@@ -73,7 +73,7 @@ static rg_err upgrade(const rg_site *s)
 }
 
 RG_OP(batch_normalization) = {
-    .name = "BatchNormalization", .brief = "normalizes each channel by fixed or batch statistics", .since = 14,
+    .name = "BatchNormalization", .brief = "normalizes channels by fixed or batch statistics", .since = 14,
     .in_min = 5, .in_max = 5, .out_min = 1, .out_max = 3,
     RG_SPEC(attrs) RG_CASES(cases)
     .infer = infer, .work = work, .upgrade = upgrade,

@@ -90,8 +90,8 @@ static rg_dim join_dim(const rg_site *s, rg_dim a, rg_dim b, bool open)
     return rg_dim_fresh(dims, bounded ? low : 0, bounded ? high : INT32_MAX, high);
 }
 
-rg_err rg_body_join(const rg_site *s, const char *what, uint32_t i, const rg_type *a, const rg_type *b, bool open,
-                    rg_type *out)
+rg_err rg_body_join(const rg_site *s, const char *what, uint32_t i, const rg_type *a, const rg_type *b,
+                    bool open, rg_type *out)
 {
     *out = a->kind == RG_KIND_UNKNOWN ? *b : *a;
     if (a->kind == RG_KIND_UNKNOWN || b->kind == RG_KIND_UNKNOWN)

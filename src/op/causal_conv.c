@@ -1,5 +1,6 @@
-/* causal_conv.c - CausalConvWithState: a depthwise convolution over time that sees only the past. The last k - 1
- * inputs are handed from call to call as its state, so that a token at a time gives what the whole sequence gives.
+/* causal_conv.c - CausalConvWithState: a depthwise convolution over time that sees only the past. The
+ * last k - 1 inputs are handed from call to call as its state, so that a token at a time gives what the whole
+ * sequence gives.
  */
 #include "op/convolve.h"
 #include "op/share.h"

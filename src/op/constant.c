@@ -171,8 +171,7 @@ static bool range_count(const rg_site *s, rg_dim start, rg_dim limit, rg_dim del
         return false;
     rg_dim span = delta > 0 ? rg_dim_sub(dims, limit, start) : rg_dim_sub(dims, start, limit);
     *out = rg_dim_ceil(dims, span, delta > 0 ? delta : rg_dim_sub(dims, 0, delta));
-    if (rg_dim_low(dims, *out) < 0)
-        *out = rg_dim_max(dims, *out, 0);
+    *out = rg_dim_max(dims, *out, 0); /* folds away where it can */
     return true;
 }
 

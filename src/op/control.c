@@ -1,11 +1,12 @@
-/* control.c - If and Loop: their bodies are inferred in place, and priced node by node by whoever walks the graph.
+/* control.c - If and Loop: their bodies are inferred in place, and priced by whoever walks the graph.
  *
- * If: a condition that inference knows decides which branch exists at all; the other is left as it is, since what
- * never runs need not even be consistent. Otherwise an output has one type that stands for both branches.
+ * If: a condition that inference knows decides which branch exists at all; the other is left as it is, since
+ * what never runs need not even be consistent. Of two branches whose condition only the run knows, one that
+ * contradicts the shapes cannot be meant: the other is taken. Otherwise an output has one type for both.
  *
- * Loop: the body is inferred as its first trip sees it. Where a carried value comes out with other sizes than it
- * went in, those sizes are of the run, and the body is inferred again that way. Scanned outputs gain a leading
- * axis, the number of trips.
+ * Loop: the body is inferred as its first trip sees it. Where a carried value comes out with other sizes
+ * than it went in, those sizes are of the run, and the body is inferred again that way. Scanned outputs gain
+ * a leading axis, the number of trips.
  */
 #include "op/body.h"
 #include "op/share.h"
@@ -34,16 +35,34 @@ static const rg_attr_spec if_attrs[] = {
     {"else_branch", RG_ATTR_GRAPH, NULL, true, "runs when the condition is false"},
 };
 
-static rg_err if_known(const rg_site *s, const char *branch)
+/* The outputs of an inferred branch are those of the node. */
+static void take(const rg_site *s, rg_region_id branch)
 {
-    rg_region_id body;
-    uint32_t count = s->node->out_count;
-    RG_TRY(rg_body_of(s, branch, 0, count, &body));
-    RG_TRY(rg_region_infer(s->cx, s->g, body));
-    for (uint32_t i = 0; i < count; i++) {
-        const rg_value *v = &s->g->values[s->g->regions[body].outputs[i]];
+    for (uint32_t i = 0; i < s->node->out_count; i++) {
+        const rg_value *v = &s->g->values[s->g->regions[branch].outputs[i]];
         rg_set_out(s, i, v->type);
         rg_set_known(s, i, v->known, v->known_count);
+    }
+}
+
+static rg_err infer_both(const rg_site *s, rg_region_id then, rg_region_id other)
+{
+    rg_err then_err = rg_region_infer(s->cx, s->g, then);
+    if (then_err && then_err != RG_SHAPE)
+        return then_err;
+    rg_err other_err = rg_region_infer(s->cx, s->g, other);
+    if (other_err && (other_err != RG_SHAPE || then_err))
+        return other_err;
+    if (then_err || other_err) {
+        rg_body_forget(s, then_err ? then : other);
+        take(s, then_err ? other : then);
+        return RG_OK;
+    }
+    for (uint32_t i = 0; i < s->node->out_count; i++) {
+        rg_type type;
+        RG_TRY(rg_body_join(s, "output", i, rg_body_out(s, then, i), rg_body_out(s, other, i), false,
+                            &type));
+        rg_set_out(s, i, type);
     }
     return RG_OK;
 }
@@ -52,19 +71,12 @@ static rg_err if_infer(const rg_site *s)
 {
     rg_region_id then, other;
     rg_dim known;
-    uint32_t count = s->node->out_count;
-    if (known_scalar(s, 0, &known) && rg_dim_is_number(known))
-        return if_known(s, known ? "then_branch" : "else_branch");
-    RG_TRY(rg_body_of(s, "then_branch", 0, count, &then));
-    RG_TRY(rg_body_of(s, "else_branch", 0, count, &other));
-    RG_TRY(rg_region_infer(s->cx, s->g, then));
-    RG_TRY(rg_region_infer(s->cx, s->g, other));
-    for (uint32_t i = 0; i < count; i++) {
-        rg_type type;
-        RG_TRY(rg_body_join(s, "output", i, rg_body_out(s, then, i), rg_body_out(s, other, i), false,
-                            &type));
-        rg_set_out(s, i, type);
-    }
+    RG_TRY(rg_body_of(s, "then_branch", 0, s->node->out_count, &then));
+    RG_TRY(rg_body_of(s, "else_branch", 0, s->node->out_count, &other));
+    if (!known_scalar(s, 0, &known) || !rg_dim_is_number(known))
+        return infer_both(s, then, other);
+    RG_TRY(rg_region_infer(s->cx, s->g, known ? then : other));
+    take(s, known ? then : other);
     return RG_OK;
 }
 
@@ -95,16 +107,16 @@ RG_OP(if) = {
 /* ---- Loop ---- */
 
 enum {
-    TRIPS, CONDITION, CARRIED,      /* inputs of the node; of the body: trip number, condition, carried values */
-    AGAIN_DEPTH = 3,                /* deeper bodies keep the types of their first trip: each level doubles the work */
+    TRIPS, CONDITION, CARRIED, /* inputs of the node; of the body: trip number, condition, carried values */
+    AGAIN_DEPTH = 3,           /* deeper bodies keep the types of a first trip: each level doubles the work */
 };
 
 static const rg_attr_spec loop_attrs[] = {
     {"body", RG_ATTR_GRAPH, NULL, true, "runs once a trip"},
 };
 
-/* The body's inputs: the trip number, the condition, and `types` for the carried values. A condition that is true
- * from outside is handed in as known: if the body returns it as it is, it is true for good. */
+/* The body's inputs: the trip number, the condition, and `types` for the carried values. A condition that
+ * is true from outside is handed in as known: if the body returns it as it is, it is true for good. */
 static rg_err give(const rg_site *s, rg_region_id body, const rg_type *types, uint32_t carried, bool is_true)
 {
     static const rg_dim truth = 1;
@@ -122,7 +134,8 @@ static rg_err give(const rg_site *s, rg_region_id body, const rg_type *types, ui
 }
 
 /* Joins what goes in with what comes out of a trip; true when a type has changed by it. */
-static rg_err join_carried(const rg_site *s, rg_region_id body, rg_type *types, uint32_t carried, bool *changed)
+static rg_err join_carried(const rg_site *s, rg_region_id body, rg_type *types, uint32_t carried,
+                           bool *changed)
 {
     *changed = false;
     for (uint32_t i = 0; i < carried; i++) {

@@ -2,9 +2,9 @@
  *
  *     y[n, m, o] = b[m] + sum over c, k of w[m, c, k] * x[n, g * C/G + c, o * stride + k * dilation - pad]
  *
- * As a matrix product it is G products of (N * outputs) x (M / G) x (C / G * kernel). One input channel a group
- * leaves nothing to sum over but the kernel: that is the depthwise family, which machines run at a fraction of
- * the dense rate.
+ * As a matrix product it is G products of (N * outputs) x (M / G) x (C / G * kernel). One input channel a
+ * group leaves nothing to sum over but the kernel: that is the depthwise family, which machines run at a
+ * fraction of the dense rate.
  */
 #include "op/convolve.h"
 

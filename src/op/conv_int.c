@@ -1,5 +1,6 @@
-/* conv_int.c - convolutions of integers: ConvInteger leaves 32-bit sums, QLinearConv scales and rounds them back
- * to 8 bits. Zero points are subtracted on the way in, which kernels fold into one correction for each output.
+/* conv_int.c - convolutions of integers: ConvInteger leaves 32-bit sums, QLinearConv scales and rounds them
+ * back to 8 bits. Zero points are subtracted on the way in, which kernels fold into one correction for each
+ * output.
  */
 #include "op/convolve.h"
 #include "op/share.h"

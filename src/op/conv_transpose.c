@@ -1,5 +1,5 @@
-/* conv_transpose.c - ConvTranspose, the gradient of a convolution: every input position adds a whole kernel to
- * the output.
+/* conv_transpose.c - ConvTranspose, the gradient of a convolution: every input position adds a whole kernel
+ * to the output.
  *
  *     output = stride * (input - 1) + output_padding + reach - pads
  *

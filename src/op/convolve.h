@@ -14,7 +14,8 @@
 /* Sets output 0 to `dtype` [N, M, spatial...], from input x [N, C, spatial...] and weights w
  * [M, C/group, kernel...]. */
 rg_err rg_conv_infer(const rg_site *s, uint32_t x, uint32_t w, rg_dtype dtype) RG_CHECKED;
-/* The products: every output sums C/group * kernel of them. Fills family, mac, flop = 2 * mac, the loop nest. */
+/* The products: every output sums C/group * kernel of them. Fills family, mac, flop = 2 * mac,
+ * the loop nest. */
 void rg_conv_work(const rg_site *s, uint32_t x, uint32_t w, rg_work *work);
 /* bias: 1-D, one element an output channel; nothing to check when it is omitted. */
 rg_err rg_conv_need_bias(const rg_site *s, uint32_t bias, rg_dim channels) RG_CHECKED;

@@ -1,5 +1,5 @@
-/* deform_conv.c - DeformConv: a convolution whose taps are moved by learned offsets, so that each reads the input
- * between pixels, by bilinear interpolation.
+/* deform_conv.c - DeformConv: a convolution whose taps are moved by learned offsets, so that each reads the
+ * input between pixels, by bilinear interpolation.
  */
 #include "op/convolve.h"
 #include "op/share.h"

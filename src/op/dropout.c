@@ -1,5 +1,5 @@
-/* dropout.c - Dropout. Outside of training it hands its input on; the mask, where somebody asks for it, is all
- * true. Only a node that is told to train draws random numbers.
+/* dropout.c - Dropout. Outside of training it hands its input on; the mask, where somebody asks for it, is
+ * all true. Only a node that is told to train draws random numbers.
  */
 #include "op/share.h"
 

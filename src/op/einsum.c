@@ -1,11 +1,12 @@
-/* einsum.c - Einsum: "bhid,bhjd->bhij" names the axes of each operand; letters that the output lacks are summed.
+/* einsum.c - Einsum: "bhid,bhjd->bhij" names the axes of each operand; letters not in the output are
+ * summed.
  *
  * Work: operands are taken from left to right, two at a time, as the usual implementations do. A step whose
- * operands share a letter that is not needed later is a contraction: as many multiply-accumulates as the product
- * of all its letters' sizes. Any other step is a broadcast product.
+ * operands share a letter that is not needed later is a contraction: as many multiply-accumulates as the
+ * product of all its letters' sizes. Any other step is a broadcast product.
  *
- * "..." stands for any number of broadcast axes; they get labels of their own, counted from the last, so that the
- * rest of this file sees labels only.
+ * "..." stands for any number of broadcast axes; they get labels of their own, counted from the last, so
+ * that the rest of this file sees labels only.
  */
 #include "op/share.h"
 
@@ -61,7 +62,8 @@ static rg_err parse_term(const rg_site *s, rg_str text, int dots, term *out)
         if (count < 0 || (!is_dots && letter(text.data[i]) < 0))
             return rg_site_fail(s, RG_FORMAT, "equation: '%.*s' is not a list of axes", RG_STR(text));
         if (out->rank + count > RG_RANK_MAX)
-            return rg_site_fail(s, RG_LIMIT, "equation: '%.*s' has more than %d axes", RG_STR(text), RG_RANK_MAX);
+            return rg_site_fail(s, RG_LIMIT, "equation: '%.*s' has more than %d axes", RG_STR(text),
+                                RG_RANK_MAX);
         for (int k = count - 1; k >= 0; k--)
             out->label[out->rank++] = (unsigned char)(is_dots ? LETTERS + k : letter(text.data[i]));
         if (is_dots) {
@@ -98,7 +100,8 @@ static rg_err parse_operand(const rg_site *s, rg_str text, uint32_t i, equation 
         if (e->uses[label] == 0 || e->size[label] == 1)
             e->size[label] = x->dim[k];
         else if (x->dim[k] != 1)
-            RG_TRY(rg_need_equal(s, "equation: sizes of one letter", e->size[label], x->dim[k], &e->size[label]));
+            RG_TRY(rg_need_equal(s, "equation: sizes of one letter", e->size[label], x->dim[k],
+                                 &e->size[label]));
         e->uses[label] += e->uses[label] < 2;
     }
     return RG_OK;
@@ -201,7 +204,8 @@ static double size_of(const rg_site *s, const equation *e, label_set set)
 }
 
 /* One step: labels of its operands, and those still needed afterwards. */
-static void add_step(const rg_site *s, const equation *e, label_set a, label_set b, label_set keep, rg_work *w)
+static void add_step(const rg_site *s, const equation *e, label_set a, label_set b, label_set keep,
+                     rg_work *w)
 {
     label_set both = a & b, summed = both & ~keep;
     double product = size_of(s, e, a | b);

@@ -1,4 +1,4 @@
-/* grid_sample.c - GridSample reads an image at the points of a grid, by interpolation; AffineGrid makes grids. */
+/* grid_sample.c - GridSample reads an image at points of a grid, interpolating; AffineGrid makes grids. */
 #include "op/share.h"
 
 #include <math.h>
@@ -39,8 +39,9 @@ static rg_err sample_infer(const rg_site *s)
     return RG_OK;
 }
 
-/* Each output weighs 2 (linear) or 4 (cubic) neighbors along each axis: a product and a sum for every neighbor.
- * Each point is moved to pixels (3 an axis), and its weights cost about one product for every neighbor. */
+/* Each output weighs 2 (linear) or 4 (cubic) neighbors along each axis: a product and a sum for every
+ * neighbor. Each point is moved to pixels (3 an axis), and its weights cost about one product for every
+ * neighbor. */
 static void sample_work(const rg_site *s, rg_work *w)
 {
     int axes = rg_in_rank(s, 0) - 2;

@@ -5,8 +5,9 @@
  *     delta         S += beta k (v - S^T k)^T
  *     gated_delta   both
  *
- * Each token costs one product of key size x value size to write the state, one to read it for each query head,
- * and with delta one more to ask what the state holds for k. The length costs linearly, not as its square.
+ * Each token costs one product of key size x value size to write the state, one to read it for each query
+ * head, and with delta one more to ask what the state holds for k. The length costs linearly, not as its
+ * square.
  */
 #include "op/share.h"
 
@@ -52,7 +53,8 @@ static void work(const rg_site *s, rg_work *w)
     double batch = (double)rg_in_dim(s, Q, 0), tokens = (double)rg_in_dim(s, Q, 1);
     double key = (double)rg_in_dim(s, Q, 2) / q_heads, value = (double)rg_in_dim(s, V, 2) / kv_heads;
     rg_str rule = rg_op_str(s, "update_rule");
-    bool delta = rg_str_is(rule, "delta") || rg_str_is(rule, "gated_delta"), gated = rg_str_starts(rule, "gated");
+    bool delta = rg_str_is(rule, "delta") || rg_str_is(rule, "gated_delta");
+    bool gated = rg_str_starts(rule, "gated");
     double states = batch * tokens * kv_heads * key * value;
     w->family = RG_FAMILY_ATTENTION;
     w->batch = batch * q_heads;

@@ -1,6 +1,7 @@
 /* loss.c - losses of classifiers: SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss.
  *
- * Input [N, C, d...] and labels [N, d...]; reduced to a scalar, or one loss for each label with reduction "none".
+ * Input [N, C, d...] and labels [N, d...]; reduced to a scalar, or one loss for each label with reduction
+ * "none".
  */
 #include "op/share.h"
 

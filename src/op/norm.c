@@ -8,8 +8,8 @@
  *     MeanVarianceNormalization                stated axes; no scale, no shift
  *     LpNormalization                          one axis; divides by its p-norm
  *
- * Flops for each element: mean 1, centering 1, square and sum 2, times 1/deviation 1, scale and shift 2. Special
- * for each group: a root and a division.
+ * Flops for each element: mean 1, centering 1, square and sum 2, times 1/deviation 1, scale and shift 2.
+ * Special for each group: a root and a division.
  */
 #include "op/share.h"
 
@@ -107,11 +107,14 @@ static double layer_groups(const rg_site *s)
     return in_dims(s, 0, (int)(axis < 0 ? axis + rank : axis));
 }
 
-static void layer_work(const rg_site *s, rg_work *w) { fill(s, w, layer_groups(s), rg_has_in(s, 2) ? 7 : 6, 2); }
+static void layer_work(const rg_site *s, rg_work *w)
+{
+    fill(s, w, layer_groups(s), rg_has_in(s, 2) ? 7 : 6, 2);
+}
 static void rms_work(const rg_site *s, rg_work *w) { fill(s, w, layer_groups(s), 4, 2); }
 
 RG_OP(layer_normalization) = {
-    .name = "LayerNormalization", .brief = "normalizes over the last axes, then scales and shifts", .since = 17,
+    .name = "LayerNormalization", .brief = "normalizes the last axes, then scales and shifts", .since = 17,
     .in_min = 2, .in_max = 3, .out_min = 1, .out_max = 3,
     RG_SPEC(layer_attrs) RG_CASES(layer_cases) .infer = layer_infer, .work = layer_work,
 };
@@ -175,7 +178,7 @@ RG_OP(instance_normalization) = {
 };
 
 RG_OP(group_normalization) = {
-    .name = "GroupNormalization", .brief = "normalizes groups of channels with their spatial axes", .since = 21,
+    .name = "GroupNormalization", .brief = "normalizes channel groups with their spatial axes", .since = 21,
     .in_min = 3, .in_max = 3, .out_min = 1, .out_max = 1,
     RG_SPEC(group_attrs) RG_CASES(group_cases) .infer = group_infer, .work = group_work,
 };

@@ -1,7 +1,7 @@
 /* optimizer.c - steps of training: Adagrad, Adam, Momentum.
  *
- * Inputs are the learning rate, the step number, then k tensors X, k gradients G, and k of each kind of state.
- * Outputs are the new X and the new states, in the same order.
+ * Inputs are the learning rate, the step number, then k tensors X, k gradients G, and k of each kind of
+ * state. Outputs are the new X and the new states, in the same order.
  */
 #include "op/share.h"
 

@@ -1,7 +1,7 @@
 /* pool.c - windows without weights: MaxPool, AveragePool, LpPool, their global forms, and MaxUnpool.
  *
- * Work per output, k elements in its window: a maximum compares k - 1 times; a mean adds k - 1 times and divides
- * once; a p-norm raises each element to p, adds, and takes one root.
+ * Work per output, k elements in its window: a maximum compares k - 1 times; a mean adds k - 1 times and
+ * divides once; a p-norm raises each element to p, adds, and takes one root.
  */
 #include "op/share.h"
 #include "op/window.h"
@@ -19,7 +19,8 @@ static const rg_attr_spec average_attrs[] = {
     {"count_include_pad", RG_ATTR_INT, "0", false, "1: padding counts as zeros in the mean"},
 };
 static const rg_attr_spec lp_attrs[] = {
-    RG_WINDOW_AUTO_PAD, CEIL_MODE, RG_WINDOW_DILATIONS, KERNEL_SHAPE, POWER, RG_WINDOW_PADS, RG_WINDOW_STRIDES,
+    RG_WINDOW_AUTO_PAD, CEIL_MODE, RG_WINDOW_DILATIONS, KERNEL_SHAPE, POWER, RG_WINDOW_PADS,
+    RG_WINDOW_STRIDES,
 };
 static const rg_attr_spec global_lp_attrs[] = {POWER};
 static const rg_attr_spec unpool_attrs[] = {KERNEL_SHAPE, RG_WINDOW_PADS, RG_WINDOW_STRIDES};
@@ -80,7 +81,8 @@ static rg_err global_infer(const rg_site *s)
 static void fill(const rg_site *s, rg_work *w)
 {
     uint32_t count = 0;
-    const int64_t *kernel = rg_node_attr(s->node, "kernel_shape") ? rg_op_ints(s, "kernel_shape", &count) : NULL;
+    bool has = rg_node_attr(s->node, "kernel_shape") != NULL; /* the global forms do not list it */
+    const int64_t *kernel = has ? rg_op_ints(s, "kernel_shape", &count) : NULL;
     w->family = RG_FAMILY_POOL;
     w->m = rg_out_count(s, 0);
     w->channels = (double)rg_out_dim(s, 0, 1);

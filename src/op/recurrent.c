@@ -2,8 +2,9 @@
  *
  *     mac = directions * length * batch * gates * hidden * (input + hidden)        gates: 1, 3, 4
  *
- * The steps follow one another; only the weighted inputs of all of them can be had in one product. The nest says
- * so: `length` times in sequence a product of batch x (gates * hidden) x (input + hidden), for each direction.
+ * The steps follow one another; only the weighted inputs of all of them can be had in one product. The nest
+ * says so: `length` times in sequence a product of batch x (gates * hidden) x (input + hidden), for each
+ * direction.
  */
 #include "op/share.h"
 
@@ -37,7 +38,8 @@ static const rg_case gru_cases[] = {
     {"f32[3,7,2] f32[1,15,2] f32[1,15,5]", "hidden_size=5 layout=1", "f32[3,7,1,5] f32[3,1,5]"},
 };
 static const rg_case lstm_cases[] = {
-    {"f32[t,n,64] f32[1,512,64] f32[1,512,128] f32[1,1024]", NULL, "f32[t,1,n,128] f32[1,n,128] f32[1,n,128]"},
+    {"f32[t,n,64] f32[1,512,64] f32[1,512,128] f32[1,1024]", NULL,
+     "f32[t,1,n,128] f32[1,n,128] f32[1,n,128]"},
     {"f32[3,7,2] f32[2,20,2] f32[2,20,5]", "hidden_size=5 layout=1 direction=\"bidirectional\"",
      "f32[3,7,2,5] f32[3,2,5] f32[3,2,5]"},
 };
@@ -72,9 +74,10 @@ static rg_err read_sizes(const rg_site *s, int gates, sizes *z)
     RG_TRY(rg_need_equal(s, "directions of W", w[0], z->directions, &same));
     RG_TRY(rg_need_equal(s, "directions of R", r[0], z->directions, &same));
     RG_TRY(rg_need_equal(s, "rows of W and R", w[1], r[1], &same));
-    RG_TRY(rg_need_equal(s, "rows of R, and gates * hidden size", r[1], rg_dim_mul(dims, r[2], gates), &same));
+    rg_dim rows = rg_dim_mul(dims, r[2], gates);
+    RG_TRY(rg_need_equal(s, "rows of R, and gates * hidden size", r[1], rows, &same));
     if (rg_op_has(s, "hidden_size"))
-        RG_TRY(rg_need_equal(s, "hidden_size and the weights", rg_op_int(s, "hidden_size"), r[2], &z->hidden));
+        RG_TRY(rg_need_equal(s, "hidden_size and R", rg_op_int(s, "hidden_size"), r[2], &z->hidden));
     return RG_OK;
 }
 

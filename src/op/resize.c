@@ -17,7 +17,8 @@ static const rg_attr_spec attrs[] = {
     {"cubic_coeff_a", RG_ATTR_FLOAT, "-0.75", false, "shape of the cubic"},
     {"exclude_outside", RG_ATTR_INT, "0", false, "1: samples outside weigh nothing"},
     {"extrapolation_value", RG_ATTR_FLOAT, "0.0", false, "what lies outside of a cropping region's input"},
-    {"keep_aspect_ratio_policy", RG_ATTR_STRING, "stretch", false, "of sizes: stretch, not_larger, not_smaller"},
+    {"keep_aspect_ratio_policy", RG_ATTR_STRING, "stretch", false,
+     "of sizes: stretch, not_larger, not_smaller"},
     {"mode", RG_ATTR_STRING, "nearest", false, "nearest, linear, cubic"},
     {"nearest_mode", RG_ATTR_STRING, "round_prefer_floor", false,
      "round_prefer_floor, round_prefer_ceil, floor, ceil"},
@@ -48,8 +49,8 @@ static rg_err read_axes(const rg_site *s, int rank, int axes[RG_RANK_MAX], uint3
     return RG_OK;
 }
 
-/* d * scale, rounded down. Of an open size only ratios of small numbers can be taken: the continued fraction is not
- * worth its code where every model says 2, 0.5 or 1.5. */
+/* d * scale, rounded down. Of an open size only ratios of small numbers can be taken: the continued
+ * fraction is not worth its code where every model says 2, 0.5 or 1.5. */
 static rg_dim scaled(const rg_site *s, rg_dim d, float scale)
 {
     enum { DENOMINATOR_MAX = 16 };
@@ -98,7 +99,8 @@ static rg_err by_scales(const rg_site *s, uint32_t input, const int *axes, uint3
 }
 
 /* The factor that all axes share when the ratio is kept; 0 when a size is open or nothing is kept. */
-static double kept_ratio(const rg_site *s, const rg_dim *sizes, const int *axes, uint32_t count, const rg_type *x)
+static double kept_ratio(const rg_site *s, const rg_dim *sizes, const int *axes, uint32_t count,
+                         const rg_type *x)
 {
     rg_str policy = rg_op_str(s, "keep_aspect_ratio_policy");
     bool larger = rg_str_is(policy, "not_smaller");
@@ -160,8 +162,8 @@ static rg_err infer(const rg_site *s)
     return RG_OK;
 }
 
-/* Samples along each resized axis are 2 (linear) or 4 (cubic): a product and a sum each for every output element.
- * Axes are resized one after another, so that the costs add and do not multiply. */
+/* Samples along each resized axis are 2 (linear) or 4 (cubic): a product and a sum each for every output
+ * element. Axes are resized one after another, so that the costs add and do not multiply. */
 static void work(const rg_site *s, rg_work *w)
 {
     rg_str mode = rg_op_str(s, "mode");
@@ -224,7 +226,8 @@ static rg_err upsample_infer(const rg_site *s)
 /* Opset 1 scaled height and width, by two attributes; opset 7 all axes, by a list; opset 9 by an input. */
 static rg_err upsample_upgrade(const rg_site *s)
 {
-    const rg_attr *height = rg_node_attr(s->node, "height_scale"), *width = rg_node_attr(s->node, "width_scale");
+    const rg_attr *height = rg_node_attr(s->node, "height_scale");
+    const rg_attr *width = rg_node_attr(s->node, "width_scale");
     if (height && width && height->kind == RG_ATTR_FLOAT && width->kind == RG_ATTR_FLOAT) {
         double *scales = RG_NEW(&s->g->arena, double, 4);
         if (!scales)

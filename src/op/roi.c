@@ -1,8 +1,8 @@
 /* roi.c - pooling regions of interest to one size: MaxRoiPool, RoiAlign.
  *
- * How large the regions are only the data know. MaxRoiPool is priced as if each covered the whole map; RoiAlign
- * reads a stated number of samples for each output, or one that follows the region's size: then 2 x 2 is assumed,
- * what the published detectors use.
+ * How large the regions are only the data know. MaxRoiPool is priced as if each covered the whole map;
+ * RoiAlign reads a stated number of samples for each output, or one that follows the region's size: then
+ * 2 x 2 is assumed, what the published detectors use.
  */
 #include "op/share.h"
 
@@ -12,11 +12,13 @@ static const rg_attr_spec max_attrs[] = {
 };
 
 static const rg_attr_spec align_attrs[] = {
-    {"coordinate_transformation_mode", RG_ATTR_STRING, "half_pixel", false, "half_pixel or output_half_pixel"},
+    {"coordinate_transformation_mode", RG_ATTR_STRING, "half_pixel", false,
+     "half_pixel or output_half_pixel"},
     {"mode", RG_ATTR_STRING, "avg", false, "of the samples of one output: avg or max"},
     {"output_height", RG_ATTR_INT, "1", false, "height of the output"},
     {"output_width", RG_ATTR_INT, "1", false, "width of the output"},
-    {"sampling_ratio", RG_ATTR_INT, "0", false, "samples along each side of an output; 0: as the region needs"},
+    {"sampling_ratio", RG_ATTR_INT, "0", false,
+     "samples along each side of an output; 0: as the region needs"},
     {"spatial_scale", RG_ATTR_FLOAT, "1.0", false, "from the regions' coordinates to those of the input"},
 };
 
@@ -93,7 +95,8 @@ static void align_work(const rg_site *s, rg_work *w)
 static rg_err align_upgrade(const rg_site *s)
 {
     rg_attr mode = {
-        .name = RG_LIT("coordinate_transformation_mode"), .kind = RG_ATTR_STRING, .s = RG_LIT("output_half_pixel"),
+        .name = RG_LIT("coordinate_transformation_mode"), .kind = RG_ATTR_STRING,
+        .s = RG_LIT("output_half_pixel"),
     };
     return rg_node_set_attr(s->cx, s->g, s->id, &mode);
 }

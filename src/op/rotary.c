@@ -1,6 +1,8 @@
-/* rotary.c - RotaryEmbedding: pairs of elements of each head are turned by an angle that grows with the position.
+/* rotary.c - RotaryEmbedding: pairs of elements of each head are turned by an angle that grows with position.
  *
- *     real = cos * x1 - sin * x2        imaginary = sin * x1 + cos * x2        three flops for each element turned
+ *     real = cos * x1 - sin * x2        imaginary = sin * x1 + cos * x2
+ *
+ * Three flops for each element turned.
  */
 #include "op/share.h"
 

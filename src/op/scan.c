@@ -1,14 +1,15 @@
-/* scan.c - Scan: a body run over the slices of its inputs along one axis each, carrying states, stacking outputs.
+/* scan.c - Scan: a body run over slices of its inputs along one axis each, with states and stacked outputs.
  *
- * Opset 8 had a batch axis in front of everything, a first input with the batches' lengths, and scanned axis 1.
- * No rewriting expresses that as today's Scan, so such a node keeps its version and is read here as it is.
+ * Opset 8 had a batch axis in front of everything, a first input with the lengths of the batches, and scanned
+ * the second axis. No rewriting says that with today's Scan: such a node keeps its version and is read here.
  */
 #include "op/body.h"
 #include "op/share.h"
 
 static const rg_attr_spec attrs[] = {
     {"body", RG_ATTR_GRAPH, NULL, true, "runs once for each slice"},
-    {"num_scan_inputs", RG_ATTR_INT, NULL, true, "how many of the last inputs are sliced; those before are states"},
+    {"num_scan_inputs", RG_ATTR_INT, NULL, true,
+     "how many of the last inputs are sliced; those before are states"},
     {"scan_input_axes", RG_ATTR_INTS, NULL, false, "axis that each input is sliced along; preset 0"},
     {"scan_input_directions", RG_ATTR_INTS, NULL, false, "1: slices are taken from the last on"},
     {"scan_output_axes", RG_ATTR_INTS, NULL, false, "axis that each output is stacked along; preset 0"},
@@ -160,7 +161,7 @@ static const rg_case cases[] = {
 
 RG_OP(scan) = {
     .name = "Scan", .brief = "a body run over slices of its inputs", .since = 9,
-    .in_min = 1, .in_max = -1, .out_min = 1, .out_max = -1, .traits = RG_HAS_REGIONS,
+    .in_min = 0, .in_max = -1, .out_min = 1, .out_max = -1, .traits = RG_HAS_REGIONS,
     RG_SPEC(attrs) RG_CASES(cases)
     .infer = infer, .work = work,
 };

@@ -127,6 +127,7 @@ static void tensor_work(const rg_site *s, rg_work *w)
 
     rg_work_copy(s, w);
     w->in_byte = update + rg_type_bytes(s->g, rg_in_type(s, 2));
+    w->weight_byte = 0;
     w->out_byte = update;
     w->m = rg_in_count(s, 1);
 }

@@ -3,9 +3,6 @@
 
 #include <math.h>
 
-/* Deep enough for every expression that exporters write, and 2^8 visits at most where they share parts. */
-enum { LOW_DEPTH = 8 };
-
 /* ---- types ---- */
 
 rg_err rg_need_tensor(const rg_site *s, uint32_t i)
@@ -99,31 +96,11 @@ rg_err rg_type_from_list(const rg_site *s, uint32_t i, rg_dtype dtype, rg_type *
     return RG_OK;
 }
 
-static rg_dim low_of(rg_dims *dims, rg_dim d, int depth)
+int64_t rg_dim_low(const rg_dims *dims, rg_dim d)
 {
-    const rg_dim_expr *found = rg_dim_expr_of(dims, d);
-    if (!found)
-        return d;
-    rg_dim_expr e = *found; /* a copy: the table moves when it grows */
-    if (e.op == RG_DIM_SYMBOL)
-        return e.min;
-    if (depth == 0)
-        return RG_DIM_FIRST;
-
-    rg_dim a = low_of(dims, e.a, depth - 1), b = low_of(dims, e.b, depth - 1);
-    bool monotone = a > RG_DIM_FIRST && b > RG_DIM_FIRST;
-    if (e.op == RG_DIM_MUL)
-        monotone = a >= 0 && b >= 0;
-    else if (e.op == RG_DIM_DIV || e.op == RG_DIM_CEIL)
-        monotone = a > RG_DIM_FIRST && rg_dim_is_number(e.b) && e.b > 0;
-    else if (e.op == RG_DIM_SUB)
-        monotone = a > RG_DIM_FIRST && rg_dim_is_number(e.b);
-    else if (e.op == RG_DIM_MAX)
-        monotone = true; /* one bounded side is enough */
-    return monotone ? rg_dim_make(dims, e.op, a, b) : RG_DIM_FIRST;
+    const rg_dim_expr *e = rg_dim_expr_of(dims, d);
+    return e ? e->min : d;
 }
-
-int64_t rg_dim_low(rg_dims *dims, rg_dim d) { return low_of(dims, d, LOW_DEPTH); }
 
 const rg_type *rg_type_keep(const rg_site *s, rg_type type)
 {

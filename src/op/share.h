@@ -28,8 +28,7 @@ rg_type rg_type_open(const rg_site *s, rg_dtype dtype, int rank); /* every size 
 int rg_list_size(const rg_site *s, uint32_t i);
 /* The shape that the list at input i states; open where the list or its elements are. */
 rg_err rg_type_from_list(const rg_site *s, uint32_t i, rg_dtype dtype, rg_type *out) RG_CHECKED;
-/* A number that `d` provably does not fall below; RG_DIM_FIRST when nothing is known. */
-int64_t rg_dim_low(rg_dims *dims, rg_dim d);
+int64_t rg_dim_low(const rg_dims *dims, rg_dim d); /* what it does not fall below, whatever its symbols are */
 /* A type in the graph's arena, for the element of a sequence or optional; NULL without memory. */
 const rg_type *rg_type_keep(const rg_site *s, rg_type type);
 rg_err rg_infer_same(const rg_site *s) RG_CHECKED; /* output 0 as input 0 */

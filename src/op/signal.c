@@ -1,7 +1,7 @@
 /* signal.c - Fourier transforms, window functions, mel weights.
  *
- * A transform of n points is priced as the fast one: 5 n log2 n flops, half of it where the input is real or only
- * one side is asked for.
+ * A transform of n points is priced as the fast one: 5 n log2 n flops, half of it where the input is real or
+ * only one side is asked for.
  */
 #include "op/share.h"
 
@@ -33,13 +33,18 @@ static const rg_case dft_cases[] = {
     {"f32[1,10,10,1]", "onesided=1", "f32[1,10,6,2]"},
     {"f32[1,6,10,2] _ i64[]=1", "inverse=1 onesided=1", "f32[1,10,10,1]"},
     {"f32[1,10,2] i64[]=16", NULL, "f32[1,16,2]"},
+    {"f32[1,10,2] _ i64[]", NULL, "f32[u0,u1,2]"},
 };
 
+/* The axis; -1 when only the run knows it. */
 static rg_err dft_axis(const rg_site *s, int rank, int *axis)
 {
     uint32_t count;
     const rg_dim *known = rg_in_known(s, DFT_AXIS, &count);
     bool stated = known && count == 1 && rg_dim_is_number(known[0]);
+    *axis = -1;
+    if (rg_has_in(s, DFT_AXIS) && !stated)
+        return RG_OK;
     RG_TRY(rg_need_axis(s, stated ? known[0] : -2, rank, axis));
     if (*axis == rank - 1)
         return rg_site_fail(s, RG_SHAPE, "axis %d holds the real and imaginary parts", *axis);
@@ -54,26 +59,31 @@ static rg_err dft_infer(const rg_site *s)
     RG_TRY(rg_need_rank(s, DFT_X, 2, -1));
     rg_type out = *rg_in_type(s, DFT_X);
     RG_TRY(dft_axis(s, out.rank, &axis));
-    rg_dim n = out.dim[axis];
+    rg_dim n = axis < 0 ? 0 : out.dim[axis];
     if (rg_has_in(s, DFT_LENGTH))
         n = number_of(s, DFT_LENGTH, rg_dim_value(dims, n));
     else if (onesided && inverse)
         n = rg_dim_mul(dims, rg_dim_sub(dims, n, 1), 2);
-    out.dim[axis] = onesided && !inverse ? one_side(dims, n) : n;
+    if (axis >= 0)
+        out.dim[axis] = onesided && !inverse ? one_side(dims, n) : n;
+    for (int i = 0; i < out.rank - 1 && axis < 0; i++)
+        out.dim[i] = rg_dim_open(s, rg_dim_value(dims, out.dim[i]));
     out.dim[out.rank - 1] = onesided && inverse ? 1 : 2;
     rg_set_out(s, 0, out);
     return RG_OK;
 }
 
+/* An axis that is not known is priced as the preset one. */
 static void dft_work(const rg_site *s, rg_work *w)
 {
     int axis, rank = rg_in_rank(s, DFT_X);
     if (dft_axis(s, rank, &axis) != RG_OK) /* inference has read the same */
         return;
+    axis = axis < 0 ? rank - 2 : axis;
     double in = (double)rg_in_dim(s, DFT_X, axis), out = (double)rg_out_dim(s, 0, axis);
-    double points = in > out ? in : out, lines = in > 0 ? rg_in_count(s, DFT_X) : 0;
-    lines /= in > 0 ? in * (double)rg_in_dim(s, DFT_X, -1) : 1;
-    bool half = rg_in_dim(s, DFT_X, -1) == 1 || rg_op_int(s, "onesided");
+    double points = in > out ? in : out, parts = (double)rg_in_dim(s, DFT_X, -1);
+    double lines = in * parts > 0 ? rg_in_count(s, DFT_X) / (in * parts) : 0;
+    bool half = parts == 1 || rg_op_int(s, "onesided");
     w->m = lines;
     w->k = points;
     w->flop = lines * fft_flop(points) / (half ? 2 : 1);
@@ -137,7 +147,8 @@ static rg_err stft_infer(const rg_site *s)
 static void stft_work(const rg_site *s, rg_work *w)
 {
     bool onesided = rg_op_int(s, "onesided") != 0;
-    double frames = (double)rg_out_dim(s, 0, 0) * (double)rg_out_dim(s, 0, 1), bins = (double)rg_out_dim(s, 0, 2);
+    double frames = (double)rg_out_dim(s, 0, 0) * (double)rg_out_dim(s, 0, 1);
+    double bins = (double)rg_out_dim(s, 0, 2);
     double points = onesided ? 2 * (bins - 1) : bins;
     w->m = frames;
     w->k = points;

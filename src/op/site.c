@@ -21,7 +21,7 @@ rg_err rg_site_fail(const rg_site *s, rg_err err, const char *format, ...)
     char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    rg_str_vprint(text, sizeof(text), format, args);
     va_end(args);
     return rg_fail(s->cx, err, "%s: %s", rg_node_label(s->cx, s->g, s->id), text);
 }

@@ -5,8 +5,8 @@
  *     step > 0   start, end in 0..d        length max(0, ceil((end - start) / step))
  *     step < 0   start in 0..d-1, end in -1..d-1
  *
- * For a symbolic size d the same is built as an expression, with min and max only where the range of d does
- * not tell which side wins. A bound that is itself symbolic, as in x[:seq], is taken to lie inside.
+ * For a symbolic size d the same is built as an expression; min and max fold away where the range of d tells
+ * which side wins. A bound that is itself symbolic, as in x[:seq], is taken to lie inside.
  */
 #include "op/share.h"
 
@@ -44,44 +44,44 @@ static int64_t count_numbers(int64_t size, cut c, int64_t *first)
     return start > end ? (start - end - 1) / -c.step + 1 : 0;
 }
 
-/* The bound as a position within 0..size, or `floor`..size for the end of a backward slice. */
+/* The bound as a position within 0..size, or -1..size for the end of a backward slice (`floor`). */
 static rg_dim position(rg_dims *dims, rg_dim size, rg_dim bound, int64_t floor)
 {
-    int64_t low = rg_dim_low(dims, size);
-
     if (!rg_dim_is_number(bound))
         return rg_dim_value(dims, bound) < 0 ? rg_dim_add(dims, size, bound) : bound;
     if (bound >= ENDLESS)
         return size;
     if (bound <= -ENDLESS)
         return floor;
-    if (bound >= 0)
-        return bound <= (low > 0 ? low : 0) ? bound : rg_dim_min(dims, bound, size);
-    rg_dim at = rg_dim_add(dims, size, bound);
-    return rg_dim_low(dims, at) >= floor ? at : rg_dim_max(dims, at, floor);
+    if (bound == 0) /* a size is never less, even where its expression could be */
+        return 0;
+    return bound > 0 ? rg_dim_min(dims, bound, size) : rg_dim_max(dims, rg_dim_add(dims, size, bound), floor);
+}
+
+static rg_dim span_forward(rg_dims *dims, rg_dim size, cut c)
+{
+    bool from_end = rg_dim_is_number(c.start) && c.start < 0 && c.start > -ENDLESS;
+
+    if (from_end && c.end >= ENDLESS) /* x[-4:]: min(n, 4) reads better than n - max(n - 4, 0) */
+        return rg_dim_min(dims, size, -c.start);
+    return rg_dim_sub(dims, position(dims, size, c.end, 0), position(dims, size, c.start, 0));
+}
+
+static rg_dim span_backward(rg_dims *dims, rg_dim size, cut c)
+{
+    rg_dim last = rg_dim_sub(dims, size, 1);
+    bool from_end = rg_dim_is_number(c.start) && c.start < 0;
+    rg_dim start = from_end ? position(dims, size, c.start, 0) : position(dims, last, c.start, 0);
+
+    return rg_dim_sub(dims, start, position(dims, size, c.end, -1));
 }
 
 static rg_dim count_symbols(rg_dims *dims, rg_dim size, cut c)
 {
-    rg_dim span;
-
-    if (c.step > 0) {
-        /* x[-4:] of an axis that may be shorter: min(4, size) reads better than size - max(size - 4, 0) */
-        if (rg_dim_is_number(c.start) && c.start < 0 && c.start > -ENDLESS && c.end >= ENDLESS)
-            span = -c.start <= rg_dim_low(dims, size) ? -c.start : rg_dim_min(dims, -c.start, size);
-        else
-            span = rg_dim_sub(dims, position(dims, size, c.end, 0), position(dims, size, c.start, 0));
-    } else {
-        rg_dim last = rg_dim_sub(dims, size, 1);
-        rg_dim start = c.start == -1 || c.start >= ENDLESS ? last : position(dims, last, c.start, 0);
-        if (rg_dim_is_number(c.start) && c.start < -1)
-            start = position(dims, size, c.start, 0);
-        span = rg_dim_sub(dims, start, position(dims, size, c.end, -1));
-    }
+    rg_dim span = c.step > 0 ? span_forward(dims, size, c) : span_backward(dims, size, c);
     rg_dim count = rg_dim_ceil(dims, span, c.step > 0 ? c.step : -c.step);
-    bool sure = count == size || rg_dim_low(dims, count) >= 0 ||
-                (!rg_dim_is_number(count) && rg_dim_value(dims, count) > 0);
-    return sure ? count : rg_dim_max(dims, count, 0);
+
+    return count == size ? count : rg_dim_max(dims, count, 0);
 }
 
 typedef struct plan {

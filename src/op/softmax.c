@@ -4,7 +4,7 @@
  *     log-softmax:  y = x - max x - log sum exp(x - max x)
  *
  * Before opset 13 they flattened the input to two dimensions at the axis and normalized whole rows; for the
- * last axis that is the same. Otherwise such a node becomes Flatten, the operator, Reshape to the shape of old.
+ * last axis that is the same. Otherwise such a node becomes Flatten, the operator, Reshape back.
  */
 #include "op/share.h"
 

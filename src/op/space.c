@@ -102,7 +102,8 @@ static rg_err col2im_infer(const rg_site *s)
         return rg_site_fail(s, RG_SHAPE, "image_shape has %lld axes, outside 1..%d", (long long)stated,
                             RG_RANK_MAX - 2);
     if (sides && (rg_dim)block_axes != stated)
-        return rg_site_fail(s, RG_SHAPE, "image_shape has %lld axes, block_shape %u", (long long)stated, block_axes);
+        return rg_site_fail(s, RG_SHAPE, "image_shape has %lld axes, block_shape %u", (long long)stated,
+                            block_axes);
     out[0] = x->dim[0];
     for (int i = 0; i < (int)stated; i++) {
         out[2 + i] = image ? image[i] : rg_dim_open(s, 1);

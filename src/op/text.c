@@ -146,9 +146,13 @@ static rg_err tfidf_infer(const rg_site *s)
     uint32_t count;
     const int64_t *index = rg_op_ints(s, "ngram_indexes", &count);
     rg_type type = rg_type_like(s, 0, RG_F32);
-    int64_t most = -1;
+    int64_t shortest = rg_op_int(s, "min_gram_length"), longest = rg_op_int(s, "max_gram_length");
+    int64_t skips = rg_op_int(s, "max_skip_count"), most = -1;
 
     RG_TRY(rg_need_rank(s, 0, 1, 2));
+    if (shortest > longest || skips < 0)
+        return rg_site_fail(s, RG_FORMAT, "n-grams of length %lld to %lld with up to %lld skips",
+                            (long long)shortest, (long long)longest, (long long)skips);
     for (uint32_t i = 0; i < count; i++)
         most = index[i] > most ? index[i] : most;
     if (most >= INT32_MAX)

@@ -1,6 +1,6 @@
 /* window.c - reading a sliding window from attributes and counting its positions; see window.h.
  *
- * With P = pad_begin + input + pad_end the window starts at 0, stride, 2 * stride, ... while it ends within P:
+ * With P = pad_begin + input + pad_end the window starts at 0, stride, 2 * stride, ... while it ends in P:
  *
  *     count = floor((P - reach) / stride) + 1
  *

@@ -29,11 +29,11 @@ typedef struct rg_window {
 #define RG_WINDOW_DILATIONS \
     {"dilations", RG_ATTR_INTS, NULL, false, "distance of the kernel's elements along each axis; preset 1"}
 
-/* Reads and checks the attributes that the operator lists. `kernel`: the weights' own sizes, or NULL where only
- * kernel_shape tells. Where both are there they must agree. */
+/* Reads and checks the attributes that the operator lists. `kernel`: the weights' own sizes, or NULL
+ * where only kernel_shape tells. Where both are there they must agree. */
 rg_err rg_window_read(const rg_site *s, int rank, const rg_dim *kernel, rg_window *w) RG_CHECKED;
-/* Windows along spatial axis `axis` of an input of size `in`. ceil: a last window may begin inside the input or
- * its first padding and run over the end. */
+/* Windows along spatial axis `axis` of an input of size `in`. ceil: a last window may begin inside the
+ * input or its first padding and run over the end. */
 rg_err rg_window_count(const rg_site *s, const rg_window *w, int axis, rg_dim in, bool ceil,
                        rg_dim *out) RG_CHECKED;
 

@@ -1,29 +1,100 @@
 /* bind.c - gives symbols numbers: what the user said, else a customary size, and a note of what was assumed.
  *
- * Symbols are replaced in the types of the inputs and everything else is inferred anew, so that Reshape, If and
- * friends see the numbers and decide.
+ * Symbols are replaced in the types of the inputs and everything else is inferred anew, so that Reshape, If and friends
+ * see the numbers and decide. A size that nobody stated and whose name says nothing is a guess: when the model cannot be
+ * computed with it (a window larger than the signal, two sizes that must agree), others are tried, and the note says so.
  */
 #include "pass/pass.h"
 
-#include <limits.h>
+#include <math.h>
 #include <string.h>
 
-typedef struct binder {
-    rg_ctx *cx;
-    rg_graph *g;
-    const rg_graph *from;
-    const rg_binding *binding;
-    rg_text notes;
-    rg_map sizes;      /* symbol -> index + 1 into values */
-    int64_t *values; bool *assumed; uint32_t count, capacity, assumed_capacity;
-} binder;
-
-/* Customary sizes by a part of the symbol's name, lower case. The first dimension of an input is a batch unless its
- * name says otherwise: 1. Sequence 128 is MLPerf's short BERT setting, 224 ImageNet's crop. */
+/* Customary sizes by a part of the symbol's name, lower case. Sequence 128 is MLPerf's short BERT setting, 224
+ * ImageNet's crop, 16000 a second of speech. */
 static const struct { const char *part; int64_t size; } customary[] = {
     {"batch", 1}, {"past", 0}, {"seq", 128}, {"length", 128}, {"token", 128}, {"height", 224}, {"width", 224},
     {"sample", 16000}, {"frame", 100}, {"time", 128},
 };
+
+/* ... and by its place, where the name says nothing: tokens, images, features over time, a chunk of a signal. */
+static const struct { int rank; char class; int axis_from; int64_t size; } places[] = {
+    {2, 'i', 1, 128}, {4, 'f', 1, 224}, {4, 'u', 1, 224}, {3, 'f', 1, 128}, {2, 'f', 1, 512},
+};
+
+/* When a guess does not fit: 1, 4, 16, ... */
+enum { TRY_FACTOR = 4, TRY_COUNT = 8 };
+
+typedef enum origin { STATED, NAMED, GUESSED } origin;
+
+/* A symbol of the inputs, where it stands first, and the number that it gets. */
+typedef struct symbol {
+    rg_dim_expr expr;
+    const rg_type *type;
+    int axis;
+    int64_t size, first; /* first: what was tried before all else */
+    origin origin;
+    bool open;       /* it stays a symbol */
+} symbol;
+
+typedef struct binder {
+    rg_ctx *cx;
+    const rg_graph *from;
+    const rg_binding *binding;
+    rg_type *types;            /* of the inputs, as --shape changes them */
+    rg_map by_name;            /* symbol -> index + 1 */
+    symbol *symbols; uint32_t count, capacity;
+    const rg_type *type; int axis; /* where note_symbol is */
+    rg_graph *g;               /* of the attempt */
+    bool sized;                /* not the sizes of the file: what it states inside need not hold */
+    bool contradicted;         /* it does not hold */
+} binder;
+
+static const rg_region *main_of(const binder *b) { return &b->from->regions[RG_MAIN]; }
+
+/* ---- the symbols of the inputs ---- */
+
+static rg_dim note_symbol(void *user, rg_dims *to, const rg_dim_expr *e)
+{
+    binder *b = user;
+    if (!rg_map_get(&b->by_name, e->name)) {
+        if (!RG_GROW(&b->cx->arena, b->symbols, b->count, b->capacity)) return 1; /* the arena remembers */
+        b->symbols[b->count++] = (symbol){.expr = *e, .type = b->type, .axis = b->axis, .origin = GUESSED};
+        if (!rg_map_put(&b->by_name, e->name, b->count)) return 1;
+    }
+    return rg_dim_symbol(to, e->name, e->min, e->max, e->preset);
+}
+
+static rg_err find_symbols(binder *b)
+{
+    const rg_region *r = main_of(b);
+    rg_dims scratch = {.arena = &b->cx->arena};
+    b->types = RG_NEW(&b->cx->arena, rg_type, r->input_count + 1);
+    if (!b->types) return rg_nomem(b->cx);
+    for (uint32_t i = 0; i < r->input_count; i++) {
+        b->type = &b->types[i];
+        b->types[i] = b->from->values[r->inputs[i]].type;
+        for (b->axis = 0; b->axis < b->type->rank; b->axis++)
+            if (!rg_dim_is_number(b->type->dim[b->axis]))
+                rg_dim_rewrite(&scratch, &b->from->dims, b->type->dim[b->axis], note_symbol, b);
+    }
+    return b->cx->arena.failed ? rg_nomem(b->cx) : RG_OK;
+}
+
+static rg_err state_size(binder *b, symbol *s, int64_t size)
+{
+    rg_str name = s->expr.name;
+    if (size < s->expr.min || size > s->expr.max)
+        return rg_fail(b->cx, RG_USAGE, "--shape: %.*s=%lld is outside %lld..%lld", RG_STR(name), (long long)size,
+                       (long long)s->expr.min, (long long)s->expr.max);
+    if (s->origin == STATED && s->size != size)
+        return rg_fail(b->cx, RG_USAGE, "--shape: %.*s is said to be %lld and %lld", RG_STR(name), (long long)s->size,
+                       (long long)size);
+    s->origin = STATED;
+    s->size = size;
+    return RG_OK;
+}
+
+/* ---- customary sizes ---- */
 
 static bool contains(rg_str name, const char *part)
 {
@@ -36,93 +107,177 @@ static bool contains(rg_str name, const char *part)
     return false;
 }
 
-static int64_t customary_size(const rg_dim_expr *symbol, int axis)
+/* A batch unless its name says otherwise: the first axis, or the second of a recurrent state [layers, batch, hidden]. */
+static bool is_batch_place(const symbol *s)
 {
-    int64_t size = symbol->preset;
-    bool known = false;
-    for (size_t i = 0; i < RG_COUNT(customary) && !known; i++)
-        if ((known = contains(symbol->name, customary[i].part))) size = customary[i].size;
-    if (!known && axis == 0) size = 1;
-    return size < symbol->min ? symbol->min : size > symbol->max ? symbol->max : size;
+    bool state = s->type->rank == 3 && rg_dim_is_number(s->type->dim[0]) && s->type->dim[0] > 1
+                 && rg_dim_is_number(s->type->dim[2]);
+    return s->axis == 0 || (s->axis == 1 && state);
 }
 
-static rg_err set_size(binder *b, rg_str name, int64_t size, bool assumed)
+static int64_t by_place(const symbol *s)
 {
-    uint32_t at = rg_map_get(&b->sizes, name);
-    if (at) {
-        b->values[at - 1] = size;
-        b->assumed[at - 1] = assumed;
-        return RG_OK;
-    }
-    if (!RG_GROW(&b->cx->arena, b->values, b->count, b->capacity) ||
-        !RG_GROW(&b->cx->arena, b->assumed, b->count, b->assumed_capacity)) return rg_nomem(b->cx);
-    b->values[b->count] = size;
-    b->assumed[b->count] = assumed;
-    return rg_map_put(&b->sizes, name, ++b->count) ? RG_OK : rg_nomem(b->cx);
+    char class = rg_dtype_class(s->type->dtype);
+    for (size_t i = 0; i < RG_COUNT(places); i++)
+        if (places[i].rank == s->type->rank && places[i].class == class && s->axis >= places[i].axis_from)
+            return places[i].size;
+    return s->expr.preset;
 }
 
-static const rg_dim_expr *find_symbol(const rg_dims *dims, rg_str name)
+/* What the user left open. */
+static void assume(const binder *b, symbol *s)
 {
-    for (uint32_t i = 0; i < dims->count; i++)
-        if (dims->exprs[i].op == RG_DIM_SYMBOL && rg_str_eq(dims->exprs[i].name, name)) return &dims->exprs[i];
-    return NULL;
+    bool preset = s->expr.preset != 1; /* who built the graph has thought of a size */
+    size_t row = 0;
+    if (s->origin == STATED) return;
+    while (row < RG_COUNT(customary) && !contains(s->expr.name, customary[row].part)) row++;
+    bool named = row < RG_COUNT(customary), batch = named ? row == 0 : is_batch_place(s);
+    bool given = batch && b->binding->batch > 0;
+    s->origin = given ? STATED : batch || named || preset ? NAMED : GUESSED;
+    s->size = given ? b->binding->batch : preset ? s->expr.preset : batch ? 1 : named ? customary[row].size : by_place(s);
+    s->open = b->binding->symbolic && !given;
 }
 
-static rg_value_id find_input(const rg_graph *g, rg_str name)
+static bool is_guess(const symbol *s) { return s->origin == GUESSED && !s->open; }
+
+static int64_t clamped(const symbol *s, int64_t size)
+{
+    return size < s->expr.min ? s->expr.min : size > s->expr.max ? s->expr.max : size;
+}
+
+/* ---- options ---- */
+
+static rg_value_id find_input(const rg_graph *g, rg_str name, uint32_t *index)
 {
     const rg_region *r = &g->regions[RG_MAIN];
-    for (uint32_t i = 0; i < r->input_count; i++)
-        if (rg_str_eq(g->values[r->inputs[i]].name, name)) return r->inputs[i];
+    for (*index = 0; *index < r->input_count; ++*index)
+        if (rg_str_eq(g->values[r->inputs[*index]].name, name)) return r->inputs[*index];
     return 0;
 }
 
-static rg_err unknown_name(binder *b, const char *option, rg_str name)
+static rg_err fail_name(binder *b, const char *option, rg_str name)
 {
     rg_text known;
     rg_text_init(&known, &b->cx->arena);
-    for (uint32_t i = 0; i < b->g->dims.count; i++) {
-        const rg_dim_expr *e = &b->g->dims.exprs[i];
-        if (e->op == RG_DIM_SYMBOL && !e->run_time) rg_text_printf(&known, " %.*s", RG_STR(e->name));
-    }
-    rg_text_printf(&known, "; inputs:");
-    const rg_region *r = &b->g->regions[RG_MAIN];
-    for (uint32_t i = 0; i < r->input_count; i++) rg_text_printf(&known, " %.*s", RG_STR(b->g->values[r->inputs[i]].name));
-    return rg_fail(b->cx, RG_USAGE, "--%s: '%.*s' is no dimension or input of this model; dimensions:%s", option, RG_STR(name),
-                   known.data ? known.data : "");
+    for (uint32_t i = 0; i < b->count; i++) rg_text_printf(&known, " %.*s", RG_STR(b->symbols[i].expr.name));
+    rg_text_printf(&known, "%s; inputs:", b->count ? "" : " none");
+    for (uint32_t i = 0; i < main_of(b)->input_count; i++)
+        rg_text_printf(&known, " %.*s", RG_STR(b->from->values[main_of(b)->inputs[i]].name));
+    if (known.failed) return rg_nomem(b->cx);
+    return rg_fail(b->cx, RG_USAGE, "--%s: '%.*s' is no dimension or input of this model; dimensions:%s", option,
+                   RG_STR(name), known.data);
 }
 
-/* "image=1x3x224x224": every symbol of that input's shape; numbers must agree. */
-static rg_err bind_input(binder *b, rg_value_id input, rg_str name, rg_str sizes)
+/* One size of an input: a symbol takes it, a number must be it, an open rank is stated by it. */
+static rg_err state_axis(binder *b, rg_type *type, rg_str name, int axis, int64_t size)
 {
-    rg_type *type = &b->g->values[input].type;
+    const rg_dim_expr *e = rg_dim_expr_of(&b->from->dims, type->dim[axis]);
+    if (e && e->op == RG_DIM_SYMBOL) return state_size(b, &b->symbols[rg_map_get(&b->by_name, e->name) - 1], size);
+    if (!e && type->dim[axis] == size) return RG_OK;
+    rg_text text;
+    rg_text_init(&text, &b->cx->arena);
+    rg_dim_print(&b->from->dims, type->dim[axis], &text);
+    return rg_fail(b->cx, RG_USAGE, "--shape: dimension %d of '%.*s' is %.*s, not %lld", axis, RG_STR(name),
+                   RG_STR(((rg_str){text.data, text.size})), (long long)size);
+}
+
+/* "1x3x224x224" for an input. */
+static rg_err state_input(binder *b, rg_type *type, rg_str name, rg_str sizes)
+{
     rg_str part, rest = sizes;
+    bool open_rank = type->rank < 0;
     int axis = 0;
-    if (type->rank < 0) { /* the file left the rank open: the user states it */
-        for (rg_str r = sizes; rg_str_cut(&r, 'x', &part);) axis++;
-        if (axis > RG_RANK_MAX) return rg_fail(b->cx, RG_LIMIT, "--shape: %d dimensions exceed %d", axis, RG_RANK_MAX);
-        type->rank = axis;
-        for (axis = 0; axis < type->rank; axis++) type->dim[axis] = rg_dim_fresh(&b->g->dims, 0, INT64_MAX, 1);
-    }
-    for (axis = 0; rg_str_cut(&rest, 'x', &part); axis++) {
+    for (; rg_str_cut(&rest, 'x', &part); axis++) {
         int64_t size;
-        if (!rg_str_int(part, &size) || size < 0) return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' is no size", RG_STR(part));
-        if (axis >= type->rank)
-            return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' has rank %d, '%.*s' has more", RG_STR(name), type->rank, RG_STR(sizes));
-        const rg_dim_expr *e = rg_dim_expr_of(&b->g->dims, type->dim[axis]);
-        if (e && e->op == RG_DIM_SYMBOL) RG_TRY(set_size(b, e->name, size, false));
-        else if (!e && type->dim[axis] != size)
-            return rg_fail(b->cx, RG_USAGE, "--shape: dimension %d of '%.*s' is %lld, not %lld", axis, RG_STR(name),
-                           (long long)type->dim[axis], (long long)size);
+        if (!rg_str_int(part, &size) || size < 0)
+            return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' is no size", RG_STR(part));
+        if (axis == RG_RANK_MAX)
+            return rg_fail(b->cx, RG_LIMIT, "--shape: '%.*s' has more than %d dimensions", RG_STR(sizes), RG_RANK_MAX);
+        if (open_rank) type->dim[axis] = size;
+        else if (axis < type->rank) RG_TRY(state_axis(b, type, name, axis, size));
     }
+    if (open_rank) type->rank = axis;
+    b->sized = b->sized || open_rank;
     if (axis != type->rank)
-        return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' has rank %d, '%.*s' has %d", RG_STR(name), type->rank, RG_STR(sizes), axis);
+        return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' has rank %d, '%.*s' has %d", RG_STR(name), type->rank,
+                       RG_STR(sizes), axis);
     return RG_OK;
 }
 
-/* Walks "a=1,b=2". */
-static rg_err each_pair(binder *b, const char *option, const char *text, rg_err (*take)(binder *b, rg_str name, rg_str value))
+static rg_err take_shape(binder *b, rg_str name, rg_str value)
 {
-    rg_str rest = rg_str_of(text), part, name;
+    int64_t size;
+    uint32_t at = rg_map_get(&b->by_name, name), index;
+    if (at && rg_str_int(value, &size)) return state_size(b, &b->symbols[at - 1], size);
+    if (find_input(b->from, name, &index)) return state_input(b, &b->types[index], name, value);
+    if (at) return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' is no size", RG_STR(value));
+    return fail_name(b, "shape", name);
+}
+
+/* The element, in 16 bytes of the graph's arena; false when the text is no such number. */
+static bool read_element(rg_dtype dtype, rg_str text, void *element)
+{
+    double x;
+    int64_t i;
+    if (!rg_dtype_is_float(dtype) && rg_str_int(text, &i)) {
+        rg_dtype_set_int(dtype, element, 0, i);
+        return true;
+    }
+    if (!rg_str_real(text, &x) || (!rg_dtype_is_float(dtype) && (x != floor(x) || fabs(x) > 9e15))) return false;
+    if (rg_dtype_is_float(dtype)) rg_dtype_set_real(dtype, element, 0, x);
+    else rg_dtype_set_int(dtype, element, 0, (int64_t)x);
+    return true;
+}
+
+/* The input becomes a constant of the attempt's graph. */
+static rg_err take_value(binder *b, rg_str name, rg_str value)
+{
+    uint32_t index;
+    rg_graph *g = b->g;
+    rg_value_id input = find_input(g, name, &index), constant;
+    if (!input) return fail_name(b, "value", name);
+    const rg_type *type = &g->values[input].type;
+    if (type->kind != RG_KIND_TENSOR || !rg_dtype_bits(type->dtype) || rg_type_count(g, type) != 1)
+        return rg_fail(b->cx, RG_USAGE, "--value: input '%.*s' is not one number", RG_STR(name));
+    rg_tensor *data = RG_NEW(&g->arena, rg_tensor, 1);
+    int64_t *dim = RG_NEW(&g->arena, int64_t, RG_RANK_MAX);
+    void *element = rg_arena_alloc(&g->arena, 16);
+    if (!data || !dim || !element) return rg_nomem(b->cx);
+    if (!read_element(type->dtype, value, element))
+        return rg_fail(b->cx, RG_USAGE, "--value: '%.*s' is no %s", RG_STR(value), rg_dtype_name(type->dtype));
+    for (int i = 0; i < type->rank; i++) dim[i] = 1;
+    *data = (rg_tensor){.dtype = type->dtype, .rank = type->rank, .dim = dim, .count = 1, .encoding = RG_DATA_RAW,
+                        .data = element, .size = (size_t)((rg_dtype_bits(type->dtype) + 7) / 8)};
+    RG_TRY(rg_graph_add_const(b->cx, g, RG_LIT(""), data, &constant));
+    rg_graph_replace(g, input, constant);
+    rg_region *r = &g->regions[RG_MAIN];
+    memmove(r->inputs + index, r->inputs + index + 1, (--r->input_count - index) * sizeof *r->inputs);
+    g->values[constant].name = g->values[input].name;
+    g->values[input] = (rg_value){.region = RG_MAIN};
+    return RG_OK;
+}
+
+/* The Loop's trip count becomes a constant. */
+static rg_err take_trip(binder *b, rg_str name, rg_str value)
+{
+    rg_graph *g = b->g;
+    rg_node_id id = 1;
+    int64_t trips;
+    rg_value_id constant;
+    while (id < g->node_count && !(rg_node_is(&g->nodes[id], "Loop") && rg_str_eq(g->nodes[id].name, name))) id++;
+    if (id == g->node_count) return rg_fail(b->cx, RG_USAGE, "--trip: no Loop node is named '%.*s'", RG_STR(name));
+    if (!rg_str_int(value, &trips) || trips < 0)
+        return rg_fail(b->cx, RG_USAGE, "--trip: '%.*s' is no count", RG_STR(value));
+    rg_site site = {b->cx, g, id, &g->nodes[id]};
+    RG_TRY(rg_graph_add_ints(b->cx, g, RG_LIT(""), 0, 1, &trips, &constant));
+    return rg_site_set_input(&site, 0, constant);
+}
+
+/* Walks "a=1,b=2". */
+static rg_err each_pair(binder *b, const char *option, const char *text,
+                        rg_err (*take)(binder *b, rg_str name, rg_str value))
+{
+    rg_str rest = rg_str_of(text), part, name = {0};
     while (rg_str_cut(&rest, ',', &part)) {
         if (!rg_str_cut(&part, '=', &name) || !name.size || !part.size)
             return rg_fail(b->cx, RG_USAGE, "--%s: expected NAME=NUMBER, got '%.*s'", option, RG_STR(name));
@@ -131,147 +286,159 @@ static rg_err each_pair(binder *b, const char *option, const char *text, rg_err 
     return RG_OK;
 }
 
-static rg_err take_shape(binder *b, rg_str name, rg_str value)
-{
-    int64_t size;
-    const rg_dim_expr *symbol = find_symbol(&b->g->dims, name);
-    rg_value_id input = find_input(b->g, name);
-    if (symbol && rg_str_int(value, &size)) {
-        if (size < symbol->min || size > symbol->max)
-            return rg_fail(b->cx, RG_USAGE, "--shape: %.*s=%lld is outside %lld..%lld", RG_STR(name), (long long)size,
-                           (long long)symbol->min, (long long)symbol->max);
-        return set_size(b, symbol->name, size, false);
-    }
-    if (input) return bind_input(b, input, name, value);
-    if (symbol) return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' is no size", RG_STR(value));
-    return unknown_name(b, "shape", name);
-}
-
-static rg_err take_value(binder *b, rg_str name, rg_str value)
-{
-    double x;
-    rg_value_id input = find_input(b->g, name), constant;
-    if (!input) return unknown_name(b, "value", name);
-    if (!rg_str_real(value, &x)) return rg_fail(b->cx, RG_USAGE, "--value: '%.*s' is no number", RG_STR(value));
-    const rg_type *type = &b->g->values[input].type;
-    if (type->kind != RG_KIND_TENSOR || !rg_dtype_bits(type->dtype) || rg_type_count(b->g, type) != 1)
-        return rg_fail(b->cx, RG_USAGE, "--value: input '%.*s' is not one number", RG_STR(name));
-    rg_tensor *data = RG_NEW(&b->g->arena, rg_tensor, 1);
-    int64_t *dim = RG_NEW(&b->g->arena, int64_t, RG_RANK_MAX);
-    void *element = rg_arena_alloc(&b->g->arena, 16);
-    if (!data || !dim || !element) return rg_nomem(b->cx);
-    for (int i = 0; i < type->rank; i++) dim[i] = 1;
-    *data = (rg_tensor){.dtype = type->dtype, .rank = type->rank < 0 ? 0 : type->rank, .dim = dim, .count = 1,
-                        .encoding = RG_DATA_RAW, .data = element, .size = (size_t)((rg_dtype_bits(type->dtype) + 7) / 8)};
-    if (rg_dtype_is_float(type->dtype)) rg_dtype_set_real(type->dtype, element, 0, x);
-    else rg_dtype_set_int(type->dtype, element, 0, (int64_t)x);
-    RG_TRY(rg_graph_add_const(b->cx, b->g, RG_LIT(""), data, &constant));
-    rg_graph_replace(b->g, input, constant);
-    rg_region *r = &b->g->regions[RG_MAIN];
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < r->input_count; i++)
-        if (r->inputs[i] != input) r->inputs[kept++] = r->inputs[i];
-    r->input_count = kept;
-    b->g->values[input].role = RG_ROLE_NONE; /* rg_graph_finish drops it */
-    return RG_OK;
-}
-
-/* A Loop's trip count is a symbol named after its node; it comes into being with the first inference. */
-static rg_err take_trip(binder *b, rg_str name, rg_str value)
-{
-    int64_t trips;
-    bool found = false;
-    for (uint32_t i = 1; i < b->g->node_count && !found; i++)
-        found = rg_node_is(&b->g->nodes[i], "Loop") && rg_str_eq(b->g->nodes[i].name, name);
-    if (!found) return rg_fail(b->cx, RG_USAGE, "--trip: no Loop node is named '%.*s'", RG_STR(name));
-    if (!rg_str_int(value, &trips) || trips < 0)
-        return rg_fail(b->cx, RG_USAGE, "--trip: '%.*s' is no count", RG_STR(value));
-    rg_dim symbol = rg_dim_symbol(&b->g->dims, name, trips, trips, trips);
-    return symbol == trips && b->g->dims.failed ? rg_nomem(b->cx) : RG_OK;
-}
+/* ---- an attempt ---- */
 
 static rg_dim replace_symbol(void *user, rg_dims *to, const rg_dim_expr *e)
 {
-    binder *b = user;
-    uint32_t at = rg_map_get(&b->sizes, e->name);
-    return at ? b->values[at - 1] : rg_dim_symbol(to, e->name, e->min, e->max, e->preset);
-}
-
-/* Customary sizes for what the user left open. */
-static rg_err assume_rest(binder *b)
-{
-    const rg_region *r = &b->g->regions[RG_MAIN];
-    for (uint32_t i = 0; i < r->input_count; i++) {
-        const rg_type *type = &b->g->values[r->inputs[i]].type;
-        for (int axis = 0; axis < type->rank; axis++) {
-            const rg_dim_expr *e = rg_dim_expr_of(&b->g->dims, type->dim[axis]);
-            if (!e || e->op != RG_DIM_SYMBOL || rg_map_get(&b->sizes, e->name)) continue;
-            bool batch = b->binding->batch > 0 && (axis == 0 || contains(e->name, "batch"));
-            if (b->binding->symbolic && !batch) continue;
-            RG_TRY(set_size(b, e->name, batch ? b->binding->batch : customary_size(e, axis), !batch));
-            if (!batch)
-                rg_text_printf(&b->notes, "%s%.*s=%lld", b->notes.size ? ", " : "", RG_STR(e->name),
-                               (long long)b->values[b->count - 1]);
-        }
-    }
-    return RG_OK;
+    const binder *b = user;
+    uint32_t at = rg_map_get(&b->by_name, e->name);
+    const symbol *s = at ? &b->symbols[at - 1] : NULL;
+    return s && !s->open ? s->size : rg_dim_symbol(to, e->name, e->min, e->max, e->preset);
 }
 
 /* A batch that the file fixed: --batch replaces the leading 1 of every input that has one. */
-static void force_batch(binder *b)
+static void force_batch(const binder *b, rg_type *type)
 {
-    const rg_region *r = &b->g->regions[RG_MAIN];
-    for (uint32_t i = 0; i < r->input_count && b->binding->batch > 0; i++) {
-        rg_type *type = &b->g->values[r->inputs[i]].type;
-        if (type->kind == RG_KIND_TENSOR && type->rank >= 2 && type->dim[0] == 1) type->dim[0] = b->binding->batch;
+    if (b->binding->batch > 0 && type->kind == RG_KIND_TENSOR && type->rank >= 2 && type->dim[0] == 1)
+        type->dim[0] = b->binding->batch;
+}
+
+static void set_inputs(binder *b)
+{
+    for (uint32_t i = 0; i < main_of(b)->input_count; i++) {
+        rg_type *type = &b->g->values[main_of(b)->inputs[i]].type;
+        *type = b->types[i];
+        force_batch(b, type);
+        for (int axis = 0; axis < type->rank; axis++)
+            if (!rg_dim_is_number(type->dim[axis]))
+                type->dim[axis] = rg_dim_rewrite(&b->g->dims, &b->from->dims, type->dim[axis], replace_symbol, b);
+        b->sized = b->sized || !rg_type_eq(type, &b->from->values[main_of(b)->inputs[i]].type);
     }
 }
 
-static rg_err apply(binder *b)
+/* All but the inputs follows from them. */
+static void forget_types(rg_graph *g)
 {
-    rg_graph *g = b->g;
-    rg_region *r = &g->regions[RG_MAIN];
-    for (uint32_t i = 0; i < r->input_count; i++) {
-        rg_type *type = &g->values[r->inputs[i]].type;
-        for (int axis = 0; axis < type->rank; axis++)
-            if (!rg_dim_is_number(type->dim[axis]))
-                type->dim[axis] = rg_dim_rewrite(&g->dims, &b->from->dims, type->dim[axis], replace_symbol, b);
-    }
-    for (uint32_t v = 1; v < g->value_count; v++) { /* all else follows from the inputs */
+    for (uint32_t v = 1; v < g->value_count; v++) {
         rg_value *value = &g->values[v];
         bool main_input = value->role == RG_ROLE_INPUT && value->region == RG_MAIN;
         if (value->role == RG_ROLE_CONST || main_input) continue;
-        value->type.kind = RG_KIND_UNKNOWN;
-        value->type.rank = -1;
+        value->type = (rg_type){.kind = RG_KIND_UNKNOWN, .rank = -1};
         value->known = NULL;
         value->known_count = 0;
     }
-    RG_TRY(rg_graph_finish(b->cx, g));
-    return rg_graph_infer(b->cx, g);
+}
+
+/* The graph with the sizes that the symbols have now. */
+static rg_err attempt(binder *b)
+{
+    const rg_binding *o = b->binding;
+    RG_TRY(rg_graph_clone(b->cx, b->from, &b->g));
+    set_inputs(b);
+    rg_err err = o->value ? each_pair(b, "value", o->value, take_value) : RG_OK;
+    if (!err && o->trip) err = each_pair(b, "trip", o->trip, take_trip);
+    if (b->sized) forget_types(b->g);
+    if (!err) err = rg_graph_finish(b->cx, b->g);
+    if (!err) err = rg_graph_infer(b->cx, b->g);
+    if (!err) return RG_OK;
+    rg_graph_free(b->g);
+    b->g = NULL;
+    return err;
+}
+
+/* Other sizes for the guesses, until the model can be computed. The first failure is what is told in the end. */
+static rg_err try_guesses(binder *b, rg_err first)
+{
+    bool guesses = false;
+    rg_err err = first;
+    const char *why = rg_arena_printf(&b->cx->arena, "%s", rg_ctx_error(b->cx));
+    if (!why) return rg_nomem(b->cx);
+    for (uint32_t i = 0; i < b->count; i++) guesses = guesses || is_guess(&b->symbols[i]);
+    int64_t size = 1;
+    for (int i = 0; i < TRY_COUNT && guesses && err == RG_SHAPE; i++, size *= TRY_FACTOR) {
+        for (uint32_t k = 0; k < b->count; k++)
+            if (is_guess(&b->symbols[k])) b->symbols[k].size = clamped(&b->symbols[k], size);
+        err = attempt(b);
+    }
+    return err ? rg_fail(b->cx, first, "%s", why) : RG_OK;
+}
+
+static rg_err bind_sizes(binder *b)
+{
+    rg_err err = attempt(b);
+    if (err == RG_SHAPE && !b->sized) { /* the file contradicts itself: its inputs are right, what follows is computed */
+        b->sized = b->contradicted = true;
+        err = attempt(b);
+    }
+    return err == RG_SHAPE ? try_guesses(b, err) : err;
+}
+
+/* ---- notes ---- */
+
+static void print_assumed(const binder *b, bool tried, rg_text *text)
+{
+    bool more = false;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const symbol *s = &b->symbols[i];
+        if (s->origin == STATED || s->open) continue;
+        rg_text_printf(text, "%s%.*s=%lld", more ? ", " : "", RG_STR(s->expr.name), (long long)(tried ? s->size : s->first));
+        if (tried && s->size != s->first) rg_text_printf(text, " (%lld does not fit)", (long long)s->first);
+        more = true;
+    }
+}
+
+/* Loops whose number of trips only the data know: they are counted once. */
+static void print_loops(const rg_graph *g, rg_text *text)
+{
+    for (rg_node_id id = 1; id < g->node_count; id++) {
+        const rg_node *node = &g->nodes[id];
+        if (node->dead || !rg_node_is(node, "Loop")) continue;
+        const rg_value *trips = &g->values[node->in_count ? node->in[0] : 0];
+        bool counted = trips->role == RG_ROLE_CONST && trips->data && rg_tensor_has_data(trips->data) && trips->data->count == 1
+                       && rg_tensor_int(trips->data, 0) < INT32_MAX;
+        if (!counted && !trips->known)
+            rg_text_printf(text, "%strips of %.*s=1", text->size ? ", " : "", RG_STR(node->name));
+    }
+}
+
+static rg_err write_notes(binder *b)
+{
+    rg_text text;
+    rg_text_init(&text, &b->g->arena);
+    if (b->from->notes) rg_text_printf(&text, "%s", b->from->notes);
+    if (b->from->notes && b->count) rg_text_printf(&text, ", ");
+    print_assumed(b, true, &text);
+    print_loops(b->g, &text);
+    if (b->contradicted)
+        rg_text_printf(&text, "%ssizes stated inside do not follow from the inputs and were ignored", text.size ? ", " : "");
+    b->g->notes = text.size ? text.data : NULL;
+    return text.failed ? rg_nomem(b->cx) : RG_OK;
+}
+
+/* What failed, with the sizes that it failed with. */
+static rg_err fail_bound(binder *b, rg_err err)
+{
+    rg_text text;
+    rg_text_init(&text, &b->cx->arena);
+    print_assumed(b, false, &text);
+    if (err == RG_SHAPE && text.size) return rg_note(b->cx, err, "with %s assumed (--shape sets it)", text.data);
+    return err;
 }
 
 rg_err rg_graph_bind(rg_ctx *cx, const rg_graph *in, const rg_binding *binding, rg_graph **out)
 {
     binder b = {.cx = cx, .from = in, .binding = binding};
-    RG_TRY(rg_graph_clone(cx, in, &b.g));
-    rg_map_init(&b.sizes, &cx->arena);
-    rg_text_init(&b.notes, &b.g->arena);
-    if (in->notes) rg_text_printf(&b.notes, "%s", in->notes);
-    rg_err err = RG_OK;
-    if (binding->shape) err = each_pair(&b, "shape", binding->shape, take_shape);
-    if (!err && binding->value) err = each_pair(&b, "value", binding->value, take_value);
-    if (!err && binding->trip) err = each_pair(&b, "trip", binding->trip, take_trip);
-    if (!err) err = assume_rest(&b);
-    if (!err) {
-        force_batch(&b);
-        err = apply(&b);
-        if (err && b.notes.size) err = rg_note(cx, err, "with %s assumed (--shape sets it)", b.notes.data);
+    rg_map_init(&b.by_name, &cx->arena);
+    RG_TRY(find_symbols(&b));
+    if (binding->shape) RG_TRY(each_pair(&b, "shape", binding->shape, take_shape));
+    for (uint32_t i = 0; i < b.count; i++) {
+        assume(&b, &b.symbols[i]);
+        b.symbols[i].first = b.symbols[i].size = clamped(&b.symbols[i], b.symbols[i].size);
     }
-    if (err) {
-        rg_graph_free(b.g);
-        return err;
-    }
-    b.g->notes = b.notes.size ? b.notes.data : NULL;
-    *out = b.g;
-    return RG_OK;
+    rg_err err = bind_sizes(&b);
+    if (err) return fail_bound(&b, err);
+    err = write_notes(&b);
+    if (err) rg_graph_free(b.g);
+    else *out = b.g;
+    return err;
 }

@@ -1,14 +1,12 @@
 /* canonicalize.c - nodes that change nothing go: a row of the table names an operator and the test for its doing nothing.
- * What is left has one form, which recognition relies on.
+ * Pairs of reorderings and of reshapes become one. What is left has one form, which recognition relies on.
  */
 #include "pass/pass.h"
 
-#include <math.h>
-#include <string.h>
-
 static bool same_type(const rg_match *m, const rg_node *n)
 {
-    return rg_type_eq(&m->g->values[n->in[0]].type, &m->g->values[n->out[0]].type);
+    const rg_type *type = &m->g->values[n->in[0]].type;
+    return type->kind == RG_KIND_TENSOR && type->rank >= 0 && rg_type_eq(type, &m->g->values[n->out[0]].type);
 }
 
 static bool always(const rg_match *m, const rg_node *n)
@@ -17,18 +15,20 @@ static bool always(const rg_match *m, const rg_node *n)
     return true;
 }
 
-/* Inference: Dropout passes its input through unless training_mode says otherwise. */
-static bool not_training(const rg_match *m, const rg_node *n)
+/* Inference, or a training that drops nothing: Dropout passes its input through. */
+static bool drops_nothing(const rg_match *m, const rg_node *n)
 {
-    double mode;
+    double ratio, mode;
     if (n->in_count < 3 || !n->in[2]) return true;
-    return rg_const_scalar(m, n->in[2], &mode) && mode == 0;
+    if (rg_const_scalar(m, n->in[2], &mode) && mode == 0) return true;
+    return rg_const_scalar(m, n->in[1], &ratio) && ratio == 0;
 }
 
 static bool keeps_order(const rg_match *m, const rg_node *n)
 {
     const rg_attr *perm = rg_node_attr(n, "perm");
-    if (!perm || perm->kind != RG_ATTR_INTS) return m->g->values[n->in[0]].type.rank >= 0 && m->g->values[n->in[0]].type.rank <= 1;
+    int rank = m->g->values[n->in[0]].type.rank;
+    if (!perm || perm->kind != RG_ATTR_INTS) return rank == 0 || rank == 1; /* reversed */
     for (uint32_t i = 0; i < perm->count; i++)
         if (perm->ints[i] != i) return false;
     return true;
@@ -40,23 +40,22 @@ static bool one_input(const rg_match *m, const rg_node *n)
     return n->in_count == 1;
 }
 
-/* x + 0, x - 0, x * 1, x / 1, x ** 1 with a constant that does not broadcast x. */
+/* x + 0, x - 0, x * 1, x / 1, x ** 1. Only by a single number: a vector of ones is a learned scale, and where a file
+ * stands in for a model its weights are placeholders. */
 static bool neutral(const rg_match *m, const rg_node *n)
 {
-    bool multiplies = rg_node_is(n, "Mul") || rg_node_is(n, "Div") || rg_node_is(n, "Pow");
-    const rg_tensor *t = m->g->values[n->in[1]].data;
-    if (m->g->values[n->in[1]].role != RG_ROLE_CONST || !t || !rg_tensor_has_data(t)) return false;
-    return same_type(m, n) && rg_tensor_is_splat_of(t, multiplies ? 1 : 0);
+    bool multiplies = !rg_node_is(n, "Add") && !rg_node_is(n, "Sub");
+    double x;
+    return rg_const_scalar(m, n->in[1], &x) && x == (multiplies ? 1 : 0) && same_type(m, n);
 }
 
 static bool pads_nothing(const rg_match *m, const rg_node *n)
 {
-    const rg_tensor *t = n->in_count > 1 ? m->g->values[n->in[1]].data : NULL;
-    return t && m->g->values[n->in[1]].role == RG_ROLE_CONST && rg_tensor_has_data(t) && rg_tensor_is_splat_of(t, 0);
+    return n->in_count > 1 && rg_const_is(m, n->in[1], 0);
 }
 
 static const struct { const char *type; bool (*idle)(const rg_match *m, const rg_node *n); } idlers[] = {
-    {"Identity", always}, {"Dropout", not_training}, {"Cast", same_type}, {"CastLike", same_type}, {"Reshape", same_type},
+    {"Identity", always}, {"Dropout", drops_nothing}, {"Cast", same_type}, {"CastLike", same_type}, {"Reshape", same_type},
     {"Flatten", same_type}, {"Expand", same_type}, {"Transpose", keeps_order}, {"Concat", one_input}, {"Sum", one_input},
     {"Max", one_input}, {"Min", one_input}, {"Mean", one_input}, {"Add", neutral}, {"Sub", neutral}, {"Mul", neutral},
     {"Div", neutral}, {"Pow", neutral}, {"Pad", pads_nothing},
@@ -72,26 +71,24 @@ static bool only_first_output(const rg_match *m, const rg_node *n)
     return n->out_count > 0 && n->out[0] && n->in_count > 0 && n->in[0];
 }
 
-/* Two reorderings in a row are one; two reshapes in a row are the second. */
-static rg_err merge_pairs(rg_match *m, rg_node *n, bool *changed)
+/* Of two reshapes in a row the second is enough, unless a 0 in it copies a size of what it reshapes. */
+static void merge_reshapes(const rg_match *m, rg_node *n, const rg_node *first, bool *changed)
 {
-    const rg_node *first = rg_producer_is(m, n->in[0], NULL);
-    if (!first || first == n || first->region != n->region) return RG_OK;
-    bool reshapes = rg_node_is(n, "Reshape") && (rg_node_is(first, "Reshape") || rg_node_is(first, "Flatten") ||
-                                                 rg_node_is(first, "Squeeze") || rg_node_is(first, "Unsqueeze"));
-    if (reshapes) {
-        const rg_tensor *shape = m->g->values[n->in[1]].data;
-        bool copies = !shape || !rg_tensor_has_data(shape); /* a 0 copies a dimension of what is reshaped */
-        for (int64_t i = 0; !copies && i < shape->count; i++) copies = rg_tensor_int(shape, i) == 0;
-        if (copies) return RG_OK;
-        n->in[0] = first->in[0];
-        *changed = true;
-        return RG_OK;
-    }
+    const rg_tensor *shape = m->g->values[n->in[1]].data;
+    if (!shape || !rg_tensor_has_data(shape) || shape->count > RG_RANK_MAX) return;
+    for (int64_t i = 0; i < shape->count; i++)
+        if (rg_tensor_int(shape, i) == 0) return;
+    n->in[0] = first->in[0];
+    *changed = true;
+}
+
+/* out = first[b] and first = in[a], axis by axis: out = in[a[b]]. */
+static rg_err merge_transposes(const rg_match *m, rg_node *n, const rg_node *first, bool *changed)
+{
     const rg_attr *a = rg_node_attr(first, "perm"), *b = rg_node_attr(n, "perm");
-    if (!rg_node_is(n, "Transpose") || !rg_node_is(first, "Transpose") || !a || !b || a->kind != RG_ATTR_INTS ||
-        b->kind != RG_ATTR_INTS || a->count != b->count) return RG_OK;
-    int64_t *both = RG_NEW(&m->g->arena, int64_t, a->count + 1);
+    bool lists = a && b && a->kind == RG_ATTR_INTS && b->kind == RG_ATTR_INTS && a->count == b->count;
+    int64_t *both = lists ? RG_NEW(&m->g->arena, int64_t, a->count + 1) : NULL;
+    if (!lists) return RG_OK;
     if (!both) return rg_nomem(m->cx);
     for (uint32_t i = 0; i < a->count; i++) {
         if (b->ints[i] < 0 || b->ints[i] >= a->count) return RG_OK;
@@ -104,7 +101,41 @@ static rg_err merge_pairs(rg_match *m, rg_node *n, bool *changed)
     return rg_node_set_attr(m->cx, m->g, (rg_node_id)(n - m->g->nodes), &merged);
 }
 
-static rg_err run(rg_ctx *cx, rg_graph *g, bool *changed)
+static bool reshapes(const rg_node *n)
+{
+    return rg_node_is(n, "Reshape") || rg_node_is(n, "Flatten") || rg_node_is(n, "Squeeze") || rg_node_is(n, "Unsqueeze");
+}
+
+static rg_err merge_pairs(const rg_match *m, rg_node *n, bool *changed)
+{
+    bool transpose = rg_node_is(n, "Transpose"), reshape = !transpose && rg_node_is(n, "Reshape");
+    const rg_node *first = transpose || reshape ? rg_producer_is(m, n->in[0], NULL) : NULL;
+    if (!first || first == n || first->region != n->region) return RG_OK;
+    if (transpose && rg_node_is(first, "Transpose")) return merge_transposes(m, n, first, changed);
+    if (reshape && reshapes(first)) merge_reshapes(m, n, first, changed);
+    return RG_OK;
+}
+
+/* An idle node goes: its users read what it read. Where a region hands its result out, whoever makes the input makes
+ * the result instead, under the result's name, if the input has no name to keep. */
+static bool remove_idle(const rg_match *m, rg_node *n, rg_value_id *renamed)
+{
+    rg_value_id in = n->in[0], out = n->out[0];
+    if (!m->uses.out_uses[out]) {
+        renamed[out] = in;
+        return n->dead = true;
+    }
+    rg_node *maker = rg_producer_is(m, in, NULL);
+    if (!maker || maker->region != n->region || m->uses.out_uses[in] || renamed[in]) return false;
+    for (uint32_t i = 0; i < maker->out_count; i++)
+        if (maker->out[i] == in) maker->out[i] = out;
+    m->g->values[out].producer = (rg_node_id)(maker - m->g->nodes);
+    m->g->values[in] = (rg_value){.region = n->region};
+    renamed[in] = out;
+    return n->dead = true;
+}
+
+static rg_err canonicalize(rg_ctx *cx, rg_graph *g, bool *changed)
 {
     rg_match m;
     RG_TRY(rg_match_init(&m, cx, g));
@@ -116,16 +147,14 @@ static rg_err run(rg_ctx *cx, rg_graph *g, bool *changed)
         bool idle = false;
         for (size_t i = 0; i < RG_COUNT(idlers) && !idle; i++)
             idle = rg_node_is(n, idlers[i].type) && idlers[i].idle(&m, n);
-        if (idle && !rg_is_region_output(g, n->region, n->out[0])) {
-            renamed[n->out[0]] = n->in[0];
-            n->dead = true;
-            *changed = true;
-        } else if (!idle) {
-            RG_TRY(merge_pairs(&m, n, changed));
-        }
+        if (!idle) RG_TRY(merge_pairs(&m, n, changed));
+        else if (remove_idle(&m, n, renamed)) *changed = true;
     }
-    rg_graph_rename(g, renamed);
+    if (*changed) rg_graph_rename(g, renamed);
     return RG_OK;
 }
 
-RG_PASS(canonicalize) = {.name = "canonicalize", .brief = "drops nodes that change nothing, merges pairs", .order = 20, .repeat = true, .run = run};
+RG_PASS(canonicalize) = {
+    .name = "canonicalize", .brief = "drops nodes that change nothing, merges pairs",
+    .order = 20, .repeat = true, .run = canonicalize,
+};

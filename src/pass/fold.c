@@ -1,13 +1,32 @@
-/* fold.c - what is known before running becomes constant: shape arithmetic, filled tensors, views of constants; and an If
- * whose condition is known gives way to the branch that will run.
+/* fold.c - what is known before running becomes constant: shape arithmetic, filled tensors, views of constants, sums of
+ * single numbers; and an If whose condition is known gives way to the branch that will run.
  *
  * Nothing is materialized: a filled tensor is a splat, a view of a constant shares its bytes.
  */
 #include "pass/pass.h"
 
-#include <string.h>
+#include <math.h>
 
-typedef struct folding { rg_ctx *cx; rg_graph *g; bool *changed; } folding;
+typedef struct folding {
+    rg_ctx *cx;
+    rg_graph *g;
+    bool *changed;
+    uint32_t *out_uses;     /* by value: how many regions hand it out */
+    rg_value_id *renamed;   /* by value: results of an If that are what its branch made */
+} folding;
+
+/* What exporters compute from a size when they scale by the root of a head: one number from one or two. */
+typedef struct number_op { const char *type; double (*one)(double a); double (*two)(double a, double b); } number_op;
+static double add(double a, double b) { return a + b; }
+static double sub(double a, double b) { return a - b; }
+static double mul(double a, double b) { return a * b; }
+static double divide(double a, double b) { return a / b; }
+static double negate(double a) { return -a; }
+static double reciprocal(double a) { return 1 / a; }
+static const number_op number_ops[] = {
+    {"Add", .two = add}, {"Sub", .two = sub}, {"Mul", .two = mul}, {"Div", .two = divide}, {"Pow", .two = pow},
+    {"Sqrt", .one = sqrt}, {"Neg", .one = negate}, {"Reciprocal", .one = reciprocal},
+};
 
 /* Concrete dims of a type, in the graph's arena; NULL when one is symbolic. *count: their product. */
 static int64_t *concrete_dims(const folding *x, const rg_type *type, int64_t *count)
@@ -27,6 +46,7 @@ static rg_err become_constant(const folding *x, rg_node *node, const rg_tensor *
 {
     rg_value *out = &x->g->values[node->out[0]];
     out->role = RG_ROLE_CONST;
+    out->region = RG_MAIN; /* where all constants are: bodies come and go */
     out->producer = 0;
     out->data = data;
     node->out[0] = 0;
@@ -42,7 +62,7 @@ static rg_err fold_known(const folding *x, rg_node *node)
     if (!dim || count != out->known_count) return RG_OK;
     size_t size = (size_t)rg_dtype_bytes(out->type.dtype, (double)count);
     rg_tensor *t = RG_NEW(&x->g->arena, rg_tensor, 1);
-    void *bytes = rg_arena_alloc(&x->g->arena, size + 1);
+    void *bytes = rg_arena_alloc(&x->g->arena, size + 1); /* an empty tensor has data too */
     if (!t || !bytes) return rg_nomem(x->cx);
     for (uint32_t i = 0; i < out->known_count; i++) {
         if (!rg_dim_is_number(out->known[i])) return RG_OK;
@@ -53,20 +73,30 @@ static rg_err fold_known(const folding *x, rg_node *node)
     return become_constant(x, node, t);
 }
 
-/* One element, repeated over the node's output; `source` holds it at index 0. NULL source: a float zero. */
-static rg_err fold_splat(const folding *x, rg_node *node, const rg_tensor *source)
+/* The node's output is `element` (16 bytes of the graph's arena, of the output's type) everywhere. */
+static rg_err fold_filled(const folding *x, rg_node *node, const void *element)
 {
     const rg_type *type = &x->g->values[node->out[0]].type;
     int64_t count, *dim = concrete_dims(x, type, &count);
-    if (!dim || !rg_dtype_bits(type->dtype)) return RG_OK;
+    if (!dim) return RG_OK;
     rg_tensor *t = RG_NEW(&x->g->arena, rg_tensor, 1);
-    void *element = rg_arena_alloc(&x->g->arena, 16);
     if (!t || !element) return rg_nomem(x->cx);
-    if (source && rg_dtype_is_float(type->dtype)) rg_dtype_set_real(type->dtype, element, 0, rg_tensor_real(source, 0));
-    else if (source) rg_dtype_set_int(type->dtype, element, 0, rg_tensor_int(source, 0));
     *t = (rg_tensor){.dtype = type->dtype, .rank = type->rank, .dim = dim, .count = count, .encoding = RG_DATA_SPLAT,
                      .data = element, .size = (size_t)((rg_dtype_bits(type->dtype) + 7) / 8)};
     return become_constant(x, node, t);
+}
+
+/* The first element of `source` (NULL: zero), repeated over the node's output. */
+static rg_err fold_splat(const folding *x, rg_node *node, const rg_tensor *source)
+{
+    rg_dtype dtype = x->g->values[node->out[0]].type.dtype;
+    if (!rg_dtype_bits(dtype)) return RG_OK;
+    void *element = rg_arena_alloc(&x->g->arena, 16);
+    if (!element) return rg_nomem(x->cx);
+    if (source && rg_dtype_is_float(dtype)) rg_dtype_set_real(dtype, element, 0, rg_tensor_real(source, 0));
+    else if (source && dtype == RG_BOOL) rg_dtype_set_int(dtype, element, 0, rg_tensor_real(source, 0) != 0);
+    else if (source) rg_dtype_set_int(dtype, element, 0, rg_tensor_int(source, 0));
+    return fold_filled(x, node, element);
 }
 
 /* The same bytes in another shape. */
@@ -91,6 +121,30 @@ static bool keeps_splat(const rg_node *node)
     return false;
 }
 
+/* Input i as one float, when it is a constant of one. */
+static bool number_in(const folding *x, const rg_node *node, uint32_t i, double *out)
+{
+    const rg_value *v = &x->g->values[node->in[i]];
+    if (v->role != RG_ROLE_CONST || !v->data || v->data->count != 1) return false;
+    if (!rg_dtype_is_float(v->data->dtype) || !rg_tensor_has_data(v->data)) return false;
+    *out = rg_tensor_real(v->data, 0);
+    return true;
+}
+
+static rg_err fold_number(const folding *x, rg_node *node)
+{
+    const rg_type *type = &x->g->values[node->out[0]].type;
+    double a, b = 0;
+    if (!rg_dtype_is_float(type->dtype) || !node->in_count || !number_in(x, node, 0, &a)) return RG_OK;
+    const number_op *op = number_ops, *end = number_ops + RG_COUNT(number_ops);
+    while (op < end && !rg_node_is(node, op->type)) op++;
+    if (op == end || (op->two && !number_in(x, node, 1, &b))) return RG_OK;
+    void *element = rg_arena_alloc(&x->g->arena, 16);
+    if (!element) return rg_nomem(x->cx);
+    rg_dtype_set_real(type->dtype, element, 0, op->two ? op->two(a, b) : op->one(a));
+    return fold_filled(x, node, element);
+}
+
 static rg_err fold_constant_input(const folding *x, rg_node *node)
 {
     const rg_value *in = node->in_count && node->in[0] ? &x->g->values[node->in[0]] : NULL;
@@ -106,46 +160,45 @@ static rg_err fold_constant_input(const folding *x, rg_node *node)
     if (!keeps_splat(node)) return RG_OK;
     if (rg_tensor_has_data(data) && (data->encoding == RG_DATA_SPLAT || data->count == 1) && rg_dtype_bits(data->dtype))
         return fold_splat(x, node, data);
-    if (data->encoding == RG_DATA_NONE && rg_node_is(node, "Transpose")) return fold_view(x, node, data); /* still no values */
-    return RG_OK;
+    bool unknown = data->encoding == RG_DATA_NONE && rg_node_is(node, "Transpose");
+    return unknown ? fold_view(x, node, data) : RG_OK; /* what nobody knows in another order */
 }
 
-/* The nodes of a body join the region of their owner, whose results they now make. */
-static rg_err inline_branch(const folding *x, rg_node_id owner, rg_region_id body)
+/* ---- If ---- */
+
+/* The nodes of a body join the region of their owner. */
+static rg_err move_body(const folding *x, rg_region_id body, rg_region_id parent)
 {
-    rg_region_id parent = x->g->nodes[owner].region;
-    const rg_region *from = &x->g->regions[body];
-    if (from->output_count < x->g->nodes[owner].out_count) return RG_OK;
-    for (uint32_t i = 0; i < x->g->nodes[owner].out_count; i++) /* the model's outputs keep their names: leave those Ifs */
-        if (x->g->nodes[owner].out[i] && rg_is_region_output(x->g, parent, x->g->nodes[owner].out[i]) &&
-            x->g->values[from->outputs[i]].role != RG_ROLE_NODE) return RG_OK;
-    for (uint32_t v = 1; v < x->g->value_count; v++)
-        if (x->g->values[v].region == body) x->g->values[v].region = parent;
+    rg_region *from = &x->g->regions[body], *to = &x->g->regions[parent];
     for (uint32_t i = 0; i < from->order_count; i++) {
-        rg_region *to = &x->g->regions[parent];
-        x->g->nodes[from->order[i]].region = parent;
+        rg_node *node = &x->g->nodes[from->order[i]];
+        node->region = parent;
+        for (uint32_t k = 0; k < node->out_count; k++)
+            if (node->out[k]) x->g->values[node->out[k]].region = parent;
         if (!RG_GROW(&x->g->arena, to->order, to->order_count, to->order_capacity)) return rg_nomem(x->cx);
         to->order[to->order_count++] = from->order[i];
     }
-    rg_node *node = &x->g->nodes[owner];
-    for (uint32_t i = 0; i < node->out_count; i++) {
-        if (!node->out[i]) continue;
-        rg_value_id inner = from->outputs[i];
-        if (rg_is_region_output(x->g, parent, node->out[i])) { /* swap: the inner producer takes the outer value over */
-            rg_node *maker = &x->g->nodes[x->g->values[inner].producer];
-            for (uint32_t k = 0; k < maker->out_count; k++)
-                if (maker->out[k] == inner) maker->out[k] = node->out[i];
-            x->g->values[node->out[i]].producer = x->g->values[inner].producer;
-            rg_graph_replace(x->g, inner, node->out[i]);
-            x->g->values[inner].role = RG_ROLE_NONE;
-        } else {
-            rg_graph_replace(x->g, node->out[i], inner);
-        }
-        node->out[i] = 0;
+    from->order_count = from->output_count = 0;
+    return RG_OK;
+}
+
+/* The body's results take the place of the node's. Where a region hands one out, an Identity keeps its name. */
+static rg_err inline_branch(const folding *x, rg_node_id owner, rg_region_id body)
+{
+    rg_region_id parent = x->g->nodes[owner].region;
+    const rg_value_id *made = x->g->regions[body].outputs, *out = x->g->nodes[owner].out;
+    uint32_t out_count = x->g->nodes[owner].out_count;
+    if (x->g->regions[body].output_count < out_count) return RG_OK;
+    for (uint32_t i = 0; i < out_count; i++) {
+        rg_node identity = {.name = x->g->nodes[owner].name, .type = RG_LIT("Identity"), .version = RG_OPSET_MAX};
+        rg_node_id id;
+        if (out[i] && x->out_uses[out[i]])
+            RG_TRY(rg_graph_add_node(x->cx, x->g, parent, &identity, &made[i], 1, &out[i], 1, &id));
+        else if (out[i]) x->renamed[out[i]] = made[i];
+        if (x->out_uses[made[i]]) x->out_uses[made[i]]--;
     }
-    x->g->regions[body].order_count = 0;
-    x->g->regions[body].output_count = 0;
-    node->dead = true;
+    RG_TRY(move_body(x, body, parent));
+    x->g->nodes[owner].dead = true;
     *x->changed = true;
     return RG_OK;
 }
@@ -154,32 +207,47 @@ static rg_err fold_if(const folding *x, rg_node_id id)
 {
     const rg_node *node = &x->g->nodes[id];
     const rg_value *condition = &x->g->values[node->in[0]];
+    const rg_tensor *data = condition->role == RG_ROLE_CONST ? condition->data : NULL;
     int64_t decided = -1;
-    if (condition->role == RG_ROLE_CONST && condition->data && rg_tensor_has_data(condition->data) && condition->data->count == 1)
-        decided = rg_tensor_int(condition->data, 0) != 0;
+    if (data && rg_tensor_has_data(data) && data->count == 1) decided = rg_tensor_int(data, 0) != 0;
     else if (condition->known_count == 1 && rg_dim_is_number(condition->known[0])) decided = condition->known[0] != 0;
     if (decided < 0) return RG_OK;
     const rg_attr *body = rg_node_attr(node, decided ? "then_branch" : "else_branch");
     return body && body->kind == RG_ATTR_GRAPH ? inline_branch(x, id, body->region) : RG_OK;
 }
 
+/* ---- the pass ---- */
+
+static bool has_one_output(const rg_node *node)
+{
+    bool one = node->out_count >= 1 && node->out[0];
+    for (uint32_t i = 1; i < node->out_count; i++) one = one && !node->out[i];
+    return one;
+}
+
+static rg_err fold_node(const folding *x, rg_node_id id)
+{
+    rg_node *node = &x->g->nodes[id];
+    if (node->dead || !node->op || (node->op->traits & RG_RANDOM)) return RG_OK;
+    if (rg_node_is(node, "If")) return fold_if(x, id);
+    if (!has_one_output(node) || (node->op->traits & RG_HAS_REGIONS)) return RG_OK;
+    if (x->g->values[node->out[0]].known) RG_TRY(fold_known(x, node));
+    if (!node->dead) RG_TRY(fold_constant_input(x, node));
+    return node->dead ? RG_OK : fold_number(x, node);
+}
+
 static rg_err fold(rg_ctx *cx, rg_graph *g, bool *changed)
 {
-    folding x = {cx, g, changed};
-    for (rg_node_id id = 1; id < g->node_count; id++) {
-        rg_node *node = &g->nodes[id];
-        if (node->dead || !node->op || (node->op->traits & RG_RANDOM)) continue;
-        if (rg_node_is(node, "If")) {
-            RG_TRY(fold_if(&x, id));
-            continue;
-        }
-        bool one_output = node->out_count >= 1 && node->out[0];
-        for (uint32_t i = 1; i < node->out_count; i++) one_output &= !node->out[i];
-        if (!one_output || (node->op->traits & RG_HAS_REGIONS)) continue;
-        if (g->values[node->out[0]].known) RG_TRY(fold_known(&x, node));
-        if (!node->dead) RG_TRY(fold_constant_input(&x, node));
-    }
+    rg_match m;
+    RG_TRY(rg_match_init(&m, cx, g));
+    folding x = {cx, g, changed, m.uses.out_uses, RG_NEW(&cx->arena, rg_value_id, g->value_count)};
+    if (!x.renamed) return rg_nomem(cx);
+    for (rg_node_id id = 1, count = g->node_count; id < count; id++) RG_TRY(fold_node(&x, id));
+    if (*changed) rg_graph_rename(g, x.renamed);
     return RG_OK;
 }
 
-RG_PASS(fold) = {.name = "fold", .brief = "computes shape arithmetic, filled tensors and decided branches", .order = 10, .repeat = true, .run = fold};
+RG_PASS(fold) = {
+    .name = "fold", .brief = "computes shape arithmetic, filled tensors and decided branches",
+    .order = 10, .repeat = true, .run = fold,
+};

@@ -35,15 +35,30 @@ rg_err rg_match_init(rg_match *m, rg_ctx *cx, rg_graph *g) RG_CHECKED;
 rg_node *rg_producer_is(const rg_match *m, rg_value_id value, const char *type);
 /* The only user of a value when it has exactly one use, is no region output and is of `type` (NULL: any). */
 rg_node *rg_single_user(const rg_match *m, rg_value_id value, const char *type);
-bool rg_used_once(const rg_match *m, rg_value_id value);
-/* Is it a constant whose every element is x (within a relative 1e-3: exporters round)? */
+/* Uses by nodes; UINT32_MAX for what a region hands out: it must stay under its name. */
+uint32_t rg_use_count(const rg_match *m, rg_value_id value);
+bool rg_is_about(double a, double b); /* within a relative 1e-3: exporters round */
+/* Is it a constant whose every element is about x? */
 bool rg_const_is(const rg_match *m, rg_value_id value, double x);
 bool rg_const_scalar(const rg_match *m, rg_value_id value, double *out); /* one element, any rank */
 /* The other input of a two-input node; 0 when `value` is neither. */
 rg_value_id rg_other_input(const rg_node *node, rg_value_id value);
+bool rg_int_attr_is(const rg_node *node, const char *name, int64_t x, int64_t preset); /* preset: when it is absent */
 /* Node inputs v become renamed[v] (0: as it is), chains followed; one sweep for any number of renamings. Region outputs
- * stay: they are names that others know. */
+ * stay: whoever renames asks rg_use_count first. */
 void rg_graph_rename(rg_graph *g, rg_value_id *renamed);
-bool rg_is_region_output(const rg_graph *g, rg_region_id region, rg_value_id value);
+
+/* The nodes that a pattern has taken in so far, the one that makes the result first. A pattern that does not fit sets
+ * `count` back. */
+enum { RG_PIECES_MAX = 32 };
+typedef struct rg_pieces { rg_node *nodes[RG_PIECES_MAX]; uint32_t count; } rg_pieces;
+/* Starts with the node that makes the result. */
+rg_pieces rg_pieces_of(rg_node *last);
+/* Takes in the producer of `value`: one of `type`, in the region of the last node, every one of the `uses` of its only
+ * result inside the pattern. NULL when it is not like that. */
+rg_node *rg_piece(const rg_match *m, rg_pieces *p, rg_value_id value, const char *type, uint32_t uses);
+/* The pattern is one node of like->type and ->version with its inputs and (sorted) attributes; it takes the place, name
+ * and result of the last piece, and the others die. */
+rg_err rg_pieces_become(const rg_match *m, const rg_pieces *p, const rg_node *like) RG_CHECKED;
 
 #endif

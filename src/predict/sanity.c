@@ -14,7 +14,7 @@ static bool near(double a, double b) { return fabs(a - b) <= CLOSE * fmax(fabs(a
 typedef struct verdict { bool pass; char text[160]; } verdict;
 typedef void (*check_fn)(const rg_forecast *f, verdict *v);
 
-#define SAY(v, ...) snprintf((v)->text, sizeof (v)->text, __VA_ARGS__)
+#define SAY(v, ...) rg_str_print((v)->text, sizeof (v)->text, __VA_ARGS__)
 
 static void terms_sum(const rg_forecast *f, verdict *v)
 {

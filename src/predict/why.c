@@ -5,7 +5,7 @@
 
 static void percent_of(char *buffer, size_t size, double share)
 {
-    if (share >= 0.005) snprintf(buffer, size, ", %.0f %% of the time", 100 * share);
+    if (share >= 0.005) rg_str_print(buffer, size, ", %.0f %% of the time", 100 * share);
     else *buffer = 0;
 }
 
@@ -16,14 +16,14 @@ static const char *why_compute(const rg_forecast *f, const rg_row *row, const rg
     rg_unit_print(rate, sizeof rate, rg_row_rate(row, f->clock_hz), RG_UNIT_OP_PER_S);
     percent_of(tail, sizeof tail, c->terms_s[RG_TERM_TAIL] / c->latency_s);
     if (f->plan->device->kind == RG_DEVICE_GPU && row->tiling.tile[1] > 0)
-        snprintf(waves, sizeof waves, "; %.0f tiles of %.0fx%.0f in %.0f wave%s", row->tiling.blocks, row->tiling.tile[0],
+        rg_str_print(waves, sizeof waves, "; %.0f tiles of %.0fx%.0f in %.0f wave%s", row->tiling.blocks, row->tiling.tile[0],
                  row->tiling.tile[1], row->tiling.waves, row->tiling.waves > 1 ? "s" : "");
-    snprintf(buffer, size, "compute-bound: %.3g FLOP/B is above the ridge of %.3g; %.0f %% of %s %s %s (%s) used, %.0f of %.0f %ss busy%s%s%s",
+    rg_str_print(buffer, size, "compute-bound: %.3g FLOP/B is above the ridge of %.3g; %.0f %% of %s %s %s (%s) used, %.0f of %.0f %ss busy%s%s%s",
              c->intensity, c->ridge, 100 * c->utilization, rate, rg_hw_dtype_name(row->dtype), rg_unit_kind_name(row->peak->unit),
              row->placed_why, row->tiling.units, engine->count, engine->kind, waves, *tail ? "; padding and uneven waves cost" : "",
              *tail ? tail + 1 : "");
     if (c->intensity <= c->ridge)
-        snprintf(buffer, size, "compute-bound by its shape: only %.0f %% of %s %s %s fits this work, %.0f of %.0f %ss busy%s%s%s",
+        rg_str_print(buffer, size, "compute-bound by its shape: only %.0f %% of %s %s %s fits this work, %.0f of %.0f %ss busy%s%s%s",
                  100 * row->tiling.utilization, rate, rg_hw_dtype_name(row->dtype), rg_unit_kind_name(row->peak->unit),
                  row->tiling.units, engine->count, engine->kind, waves, *tail ? "; padding and uneven waves cost" : "", *tail ? tail + 1 : "");
     return buffer;
@@ -39,7 +39,7 @@ static const char *why_memory(const rg_forecast *f, const rg_row *row, const rg_
     if (moved / f->plan->device->levels[c->binding - 1].latency_s < moved / c->limits[c->binding].time_s * 1.01)
         snprintf(buffer, size, "memory-bound: %s is so little that the latency of %s decides", bytes, c->limits[c->binding].name);
     else
-        snprintf(buffer, size, "memory-bound: moves %s (%s) through %s at %s; %.3g FLOP/B is below the ridge of %.3g", bytes, what,
+        rg_str_print(buffer, size, "memory-bound: moves %s (%s) through %s at %s; %.3g FLOP/B is below the ridge of %.3g", bytes, what,
                  c->limits[c->binding].name, rate, c->intensity, c->ridge);
     return buffer;
 }

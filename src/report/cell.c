@@ -1,35 +1,19 @@
 /* cell.c - one figure as people read it ("1.23 ms (1.02 - 1.60)") and as machines do (the shortest exact
  * decimal).
- *
- * printf and strtod follow the locale of the program that we are linked into; a comma for a point would
- * break JSON, so the separator is put right after printing, whatever it was.
  */
 #include "report/write.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* "1,5 ms" -> "1.5 ms": what stands between the first digits and the digits behind them is the separator. */
-static void use_point(char *number)
-{
-    char *from = number + strcspn(number, "0123456789");
-    from += strspn(from, "0123456789");
-    if (!*from || *from == ' ' || *from == 'e') return;
-    char *to = from + strcspn(from, "0123456789");
-    if (!*to) return;
-    *from = '.';
-    memmove(from + 1, to, strlen(to) + 1);
-}
 
 const char *rg_real_print(char buffer[RG_REAL_SIZE], double x)
 {
+    double back = 0;
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(buffer, RG_REAL_SIZE, "%.*g", digits, x);
-        if (strtod(buffer, NULL) == x) break;
+        rg_str_print(buffer, RG_REAL_SIZE, "%.*g", digits, x);
+        if (rg_str_real(rg_str_of(buffer), &back) && back == x) break;
     }
-    use_point(buffer);
     return buffer;
 }
 
@@ -67,12 +51,6 @@ double rg_cells_max(const rg_item *array, const char *path)
     return max;
 }
 
-static void print_unit(char *buffer, size_t size, double x, rg_unit unit)
-{
-    rg_unit_print(buffer, size, x, unit);
-    use_point(buffer);
-}
-
 /* Where the unit of "1.23 ms" begins, its space included. */
 static size_t unit_at(const char *text) { return strcspn(text, " "); }
 
@@ -81,13 +59,13 @@ static void print_quantity(char *buffer, size_t size, const rg_item *item, rg_un
 {
     double x = number_of(item), low = rg_cell_number(item, "low"), high = rg_cell_number(item, "high");
     char value[64], from[64], to[64];
-    print_unit(value, sizeof value, x, unit);
+    rg_unit_print(value, sizeof value, x, unit);
     if (isnan(low) || isnan(high) || (low == x && high == x)) {
         snprintf(buffer, size, "%s", value);
         return;
     }
-    print_unit(from, sizeof from, low, unit);
-    print_unit(to, sizeof to, high, unit);
+    rg_unit_print(from, sizeof from, low, unit);
+    rg_unit_print(to, sizeof to, high, unit);
     const char *suffix = value + unit_at(value);
     if (strcmp(suffix, from + unit_at(from)) == 0 && strcmp(suffix, to + unit_at(to)) == 0)
         from[unit_at(from)] = to[unit_at(to)] = 0;
@@ -128,7 +106,7 @@ static const char *print_item(char *buffer, size_t size, const rg_item *item, rg
     } else if (kind == RG_ITEM_INT && unit == RG_UNIT_NONE) {
         snprintf(buffer, size, "%" PRId64, item->integer);
     } else if (kind == RG_ITEM_INT || kind == RG_ITEM_REAL) {
-        print_unit(buffer, size, number_of(item), unit);
+        rg_unit_print(buffer, size, number_of(item), unit);
     } else {
         snprintf(buffer, size, "-");
     }

@@ -66,9 +66,9 @@ static const char *vprint(rg_arena *arena, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int size = vsnprintf(NULL, 0, format, args);
+    int size = rg_str_vprint(NULL, 0, format, args);
     char *text = size < 0 ? NULL : rg_arena_alloc(arena, (size_t)size + 1);
-    if (text) vsnprintf(text, (size_t)size + 1, format, again);
+    if (text) rg_str_vprint(text, (size_t)size + 1, format, again);
     va_end(again);
     return text;
 }

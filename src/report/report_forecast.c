@@ -5,6 +5,7 @@
 #include "report/report.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct adding { rg_ctx *cx; rg_doc *doc; const rg_forecast *f; } adding;
 
@@ -309,12 +310,23 @@ static int64_t batch_of(const rg_graph *g)
     return type && type->rank > 0 ? rg_dim_value(&g->dims, type->dim[0]) : 1;
 }
 
+/* What people call the model: the file's name, or its folder's where the file is just "model.onnx". */
+static const char *model_label(rg_arena *arena, const rg_graph *g)
+{
+    if (!g->source || !*g->source) return rg_arena_cstr(arena, g->name);
+    rg_str path = rg_str_of(g->source), part, last = {"", 0}, folder = {"", 0};
+    if (rg_str_starts(path, "zoo:")) return rg_arena_cstr(arena, g->name);
+    while (rg_str_cut(&path, '/', &part)) folder = last, last = part;
+    if (last.size > 5 && memcmp(last.data + last.size - 5, ".onnx", 5) == 0) last.size -= 5;
+    return rg_arena_cstr(arena, rg_str_is(last, "model") && folder.size ? folder : last);
+}
+
 rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecast *f, rg_item **out)
 {
     const rg_plan *plan = f->plan;
     adding a = {cx, doc, f};
     rg_item *r = *out = rg_doc_object(doc, results, NULL);
-    rg_doc_str(doc, r, "model", rg_arena_cstr(&cx->arena, plan->graph->name));
+    rg_doc_str(doc, r, "model", model_label(&cx->arena, plan->graph));
     rg_doc_str(doc, r, "source", plan->graph->source);
     rg_doc_str(doc, r, "device", plan->device->id);
     rg_doc_str(doc, r, "device_name", plan->device->name);

@@ -1,7 +1,10 @@
-/* report_graph.c - "ridge.show/1": what a model is, no machine named: sizes, operators, layers, parallelism, signature. */
+/* report_graph.c - "ridge.show/1": what a model is, no machine named: sizes, operators, layers, parallelism,
+ * signature.
+ */
 #include "report/report.h"
 
-static void add_ports(rg_ctx *cx, rg_doc *doc, rg_item *object, const char *key, const rg_graph *g, const rg_value_id *ids, uint32_t count)
+static void add_ports(rg_ctx *cx, rg_doc *doc, rg_item *object, const char *key, const rg_graph *g,
+                      const rg_value_id *ids, uint32_t count)
 {
     rg_item *array = rg_doc_array(doc, object, key);
     for (uint32_t i = 0; i < count; i++) {
@@ -25,6 +28,9 @@ static void add_ports(rg_ctx *cx, rg_doc *doc, rg_item *object, const char *key,
     }
 }
 
+/* Keys are borrowed by the document; operators' names, which are keys here, live in cx: the document must not
+ * outlive it.
+ */
 rg_err rg_graph_fields(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_facts *facts)
 {
     const rg_graph *g = facts->graph;
@@ -67,8 +73,6 @@ rg_err rg_graph_fields(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_facts 
     return RG_OK;
 }
 
-/* Keys of objects are borrowed by the document, these names by cx: a document of a graph must not outlive its cx. */
-
 static void add_layers(rg_ctx *cx, rg_doc *doc, rg_item *root, const rg_facts *facts)
 {
     rg_item *layers = rg_doc_array(doc, root, "layers_detail");
@@ -79,7 +83,8 @@ static void add_layers(rg_ctx *cx, rg_doc *doc, rg_item *root, const rg_facts *f
         double bytes = w->in_byte + w->weight_byte + w->out_byte;
         rg_text type;
         rg_text_init(&type, &cx->arena);
-        if (node->out_count && node->out[0]) rg_type_print(facts->graph, &facts->graph->values[node->out[0]].type, &type);
+        if (node->out_count && node->out[0])
+            rg_type_print(facts->graph, &facts->graph->values[node->out[0]].type, &type);
         rg_item *layer = rg_doc_object(doc, layers, NULL);
         rg_doc_str(doc, layer, "name", rg_arena_cstr(&cx->arena, node->name));
         rg_doc_str(doc, layer, "operator", rg_arena_cstr(&cx->arena, node->type));
@@ -107,28 +112,51 @@ static rg_err add_signature(rg_ctx *cx, rg_doc *doc, rg_item *root, const rg_fac
     rg_doc_text(doc, s, "hash", "%016llx", (unsigned long long)signature.hash);
     rg_item *shares = rg_doc_object(doc, s, "family_share"), *spectrum = rg_doc_array(doc, s, "spectrum");
     for (int i = 0; i < RG_FAMILY_COUNT; i++)
-        if (signature.family_share[i] > 0) rg_doc_real(doc, shares, rg_family_name((rg_family)i), signature.family_share[i]);
+        if (signature.family_share[i] > 0)
+            rg_doc_real(doc, shares, rg_family_name((rg_family)i), signature.family_share[i]);
     for (int i = 0; i < RG_SPECTRUM; i++) rg_doc_real(doc, spectrum, NULL, signature.spectrum[i]);
     return RG_OK;
 }
 
 static const rg_column overview[] = {
-    {"source", "source", RG_UNIT_NONE, false}, {"family", "family", RG_UNIT_NONE, false}, {"opset", "opset", RG_UNIT_COUNT, false},
-    {"parameters", "parameters", RG_UNIT_COUNT, false}, {"macs", "MACs", RG_UNIT_COUNT, false}, {"flops", "FLOPs", RG_UNIT_COUNT, false},
-    {"weight_byte", "weights", RG_UNIT_BYTE, false}, {"activation_byte", "activations (sum)", RG_UNIT_BYTE, false},
-    {"peak_live_byte", "activations (peak)", RG_UNIT_BYTE, false}, {"layers", "layers with MACs", RG_UNIT_COUNT, false},
-    {"nodes", "nodes", RG_UNIT_COUNT, false}, {"stages", "stages", RG_UNIT_COUNT, false},
-    {"critical_nodes", "nodes on the critical path", RG_UNIT_COUNT, false}, {"notes", "assumed", RG_UNIT_NONE, false},
+    {"source", "source", RG_UNIT_NONE, false},
+    {"family", "family", RG_UNIT_NONE, false},
+    {"opset", "opset", RG_UNIT_COUNT, false},
+    {"parameters", "parameters", RG_UNIT_COUNT, false},
+    {"macs", "MACs", RG_UNIT_COUNT, false},
+    {"flops", "FLOPs", RG_UNIT_COUNT, false},
+    {"special_functions", "special functions", RG_UNIT_COUNT, false},
+    {"weight_byte", "weights", RG_UNIT_BYTE, false},
+    {"activation_byte", "activations (sum)", RG_UNIT_BYTE, false},
+    {"peak_live_byte", "activations (most alive)", RG_UNIT_BYTE, false},
+    {"layers", "layers with MACs", RG_UNIT_COUNT, false},
+    {"nodes", "nodes", RG_UNIT_COUNT, false},
+    {"stages", "stages", RG_UNIT_COUNT, false},
+    {"critical_nodes", "nodes on the critical path", RG_UNIT_COUNT, false},
+    {"notes", "assumed", RG_UNIT_NONE, false},
 };
-static const rg_column ports[] = {{"name", "name", RG_UNIT_NONE, false}, {"type", "type", RG_UNIT_NONE, false}, {"byte", "bytes", RG_UNIT_BYTE, false}};
+static const rg_column ports[] = {
+    {"name", "name", RG_UNIT_NONE, false},
+    {"type", "type", RG_UNIT_NONE, false},
+    {"byte", "bytes", RG_UNIT_BYTE, false},
+};
 static const rg_column mix[] = {
-    {"operator", "operator", RG_UNIT_NONE, false}, {"count", "count", RG_UNIT_COUNT, false}, {"macs", "MACs", RG_UNIT_COUNT, false},
+    {"operator", "operator", RG_UNIT_NONE, false},
+    {"count", "count", RG_UNIT_COUNT, false},
+    {"macs", "MACs", RG_UNIT_COUNT, false},
     {"flops", "FLOPs", RG_UNIT_COUNT, true},
 };
 static const rg_column layer[] = {
-    {"name", "layer", RG_UNIT_NONE, false}, {"operator", "operator", RG_UNIT_NONE, false}, {"output", "output", RG_UNIT_NONE, false},
-    {"macs", "MACs", RG_UNIT_COUNT, false}, {"weight_byte", "weights", RG_UNIT_BYTE, false}, {"intensity", "FLOP/B", RG_UNIT_NONE, false},
+    {"name", "layer", RG_UNIT_NONE, false},
+    {"operator", "operator", RG_UNIT_NONE, false},
+    {"output", "output", RG_UNIT_NONE, false},
+    {"macs", "MACs", RG_UNIT_COUNT, false},
+    {"weight_byte", "weights", RG_UNIT_BYTE, false},
+    {"intensity", "FLOP/B", RG_UNIT_NONE, false},
+    {"threads", "threads", RG_UNIT_COUNT, false},
 };
+
+enum { LAYERS_SHOWN = 40 }; /* as text and Markdown; the other formats have all */
 
 static void lay_out(rg_doc *doc, const rg_item *root)
 {
@@ -142,7 +170,7 @@ static void lay_out(rg_doc *doc, const rg_item *root)
     rg_doc_section(doc, 2, "Operators");
     rg_doc_table(doc, "operators", rg_item_find(root, "operator_mix"), mix, RG_COUNT(mix), 0);
     rg_doc_section(doc, 2, "Layers");
-    rg_doc_table(doc, "layers", rg_item_find(root, "layers_detail"), layer, RG_COUNT(layer), 0);
+    rg_doc_table(doc, "layers", rg_item_find(root, "layers_detail"), layer, RG_COUNT(layer), LAYERS_SHOWN);
 }
 
 rg_err rg_graph_doc(rg_ctx *cx, const rg_graph *graph, rg_doc **out)

@@ -1,4 +1,4 @@
-/* zoo.c - finding a built-in model by name, and the two pieces that all builders need. */
+/* zoo_find.c - finding a built-in model by name, and the two pieces that all builders need. */
 #include "format/zoo.h"
 
 #include "op/op.h"

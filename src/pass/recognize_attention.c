@@ -1,0 +1,230 @@
+/* recognize_attention.c - Attention from its pieces:
+ *
+ *     scores = MatMul(Q, K^T)            [batch, heads, q_length, length], or [batch * heads, q_length, length]
+ *     Y      = MatMul(Softmax(scale * scores + mask), V)
+ *
+ * The scale may stand on Q, on K, on both (its root) or on the scores, as factors or quotients. Attention takes K the
+ * right way round, so the Transpose that made K^T changes its order, or goes. Batches and heads in one axis are batches
+ * of one head.
+ *
+ * What splits the heads off and joins them again is part of Attention too, once all of it is there:
+ *
+ *     [batch, length, heads * size] -Reshape-> [batch, length, heads, size] -Transpose-> [batch, heads, length, size]
+ */
+#include "pass/pass.h"
+
+typedef struct attention {
+    const rg_match *m;
+    rg_pieces pieces;
+    rg_value_id q, k, v, mask;
+    rg_node *turn;       /* the Transpose that makes K^T; NULL: it goes */
+    int64_t *perm;       /* its new order */
+    double scale;
+} attention;
+
+static const rg_type *type_of(const rg_match *m, rg_value_id v) { return &m->g->values[v].type; }
+
+static rg_node *piece(attention *a, rg_value_id value, const char *type)
+{
+    return rg_piece(a->m, &a->pieces, value, type, 1);
+}
+
+/* Takes factors and quotients by numbers off a value, as long as they leave its type alone. */
+static rg_value_id unscaled(attention *a, rg_value_id value)
+{
+    for (;;) {
+        uint32_t count = a->pieces.count;
+        const rg_node *node = piece(a, value, "Mul");
+        double number;
+        rg_value_id from = 0;
+        if (node && rg_const_scalar(a->m, node->in[1], &number)) from = node->in[0];
+        else if (node && rg_const_scalar(a->m, node->in[0], &number)) from = node->in[1];
+        else if (!node && (node = piece(a, value, "Div")) && rg_const_scalar(a->m, node->in[1], &number)) {
+            from = node->in[0];
+            number = 1 / number;
+        }
+        if (!from || !rg_type_eq(type_of(a->m, from), type_of(a->m, value))) {
+            a->pieces.count = count;
+            return value;
+        }
+        a->scale *= number;
+        value = from;
+    }
+}
+
+/* K from K^T: the last two axes of the Transpose behind it are swapped. */
+static bool turn_back(attention *a, rg_value_id turned)
+{
+    int rank = type_of(a->m, turned)->rank;
+    rg_node *turn = piece(a, unscaled(a, turned), "Transpose");
+    const rg_attr *perm = turn ? rg_node_attr(turn, "perm") : NULL;
+    if (!perm || perm->kind != RG_ATTR_INTS || perm->count != (uint32_t)rank) return false;
+    if (!(a->perm = RG_NEW(&a->m->g->arena, int64_t, rank))) return false; /* the arena remembers: inference reports it */
+    bool straight = true;
+    for (int i = 0; i < rank; i++) {
+        a->perm[i] = perm->ints[i < rank - 2 ? i : 2 * rank - 3 - i];
+        straight = straight && a->perm[i] == i;
+    }
+    a->turn = straight ? NULL : turn;
+    if (!straight) a->pieces.count--; /* it stays */
+    a->k = straight ? unscaled(a, turn->in[0]) : turn->out[0];
+    return true;
+}
+
+/* scale * MatMul(Q, K^T). */
+static bool is_scores(attention *a, rg_value_id value)
+{
+    a->scale = 1;
+    const rg_node *product = piece(a, unscaled(a, value), "MatMul");
+    if (!product || !turn_back(a, product->in[1])) return false;
+    a->q = unscaled(a, product->in[0]);
+    return a->scale > 0; /* Attention takes its root */
+}
+
+/* Broadcasts to the scores without enlarging them, and says so for each axis: a last size of 1 would be padded. */
+static bool is_mask(const attention *a, rg_value_id mask, const rg_type *scores)
+{
+    const rg_type *t = type_of(a->m, mask);
+    if (t->kind != RG_KIND_TENSOR || t->dtype != scores->dtype || t->rank < 2 || t->rank > scores->rank) return false;
+    for (int back = 1; back <= t->rank; back++) {
+        rg_dim size = t->dim[t->rank - back], full = scores->dim[scores->rank - back];
+        bool joined = back == 3 && scores->rank == 3; /* batch * heads in one: the mask would need both axes */
+        if (size != full && (size != 1 || back == 1)) return false;
+        if (joined && size != 1) return false;
+    }
+    return true;
+}
+
+/* What goes into the Softmax: scores, or scores and a mask in either order. */
+static bool is_masked_scores(attention *a, rg_value_id value)
+{
+    uint32_t count = a->pieces.count;
+    const rg_node *sum = piece(a, value, "Add");
+    if (!sum) return is_scores(a, value);
+    for (int side = 0; side < 2; side++) {
+        a->pieces.count = count + 1;
+        a->mask = sum->in[1 - side];
+        bool same = rg_type_eq(type_of(a->m, sum->in[side]), type_of(a->m, value));
+        if (same && is_mask(a, a->mask, type_of(a->m, value)) && is_scores(a, sum->in[side])) return true;
+    }
+    return false;
+}
+
+/* Batches and heads are the same ones, not broadcast, and the sizes are those of the two products. */
+static bool shapes_agree(const attention *a, rg_value_id scores, rg_value_id y)
+{
+    const rg_type *q = type_of(a->m, a->q), *v = type_of(a->m, a->v), *s = type_of(a->m, scores), *out = type_of(a->m, y);
+    int rank = s->rank;
+    if ((rank != 3 && rank != 4) || q->rank != rank || v->rank != rank || out->rank != rank) return false;
+    if (!rg_dtype_is_float(q->dtype) || v->dtype != q->dtype) return false;
+    for (int i = 0; i < rank - 2; i++)
+        if (q->dim[i] != s->dim[i] || v->dim[i] != s->dim[i]) return false;
+    const rg_node *turned = a->turn;
+    const rg_type *k = type_of(a->m, a->k); /* of K^T while its Transpose waits to be turned */
+    for (int i = 0; i < rank - 2; i++)
+        if (k->rank != rank || k->dim[i] != s->dim[i]) return false;
+    return k->dim[turned ? rank - 2 : rank - 1] == q->dim[rank - 1] && k->dim[turned ? rank - 1 : rank - 2] == v->dim[rank - 2];
+}
+
+static rg_attr int_attr(const char *name, int64_t x) { return (rg_attr){.name = rg_str_of(name), .kind = RG_ATTR_INT, .i = x}; }
+
+static rg_err rewrite_core(attention *a, int rank)
+{
+    rg_attr scale = {.name = RG_LIT("scale"), .kind = RG_ATTR_FLOAT, .f = a->scale};
+    rg_attr attrs[] = {int_attr("kv_num_heads", 1), int_attr("q_num_heads", 1), scale};
+    rg_value_id in[] = {a->q, a->k, a->v, a->mask};
+    rg_node like = {.type = RG_LIT("Attention"), .version = 23, .in = in, .in_count = a->mask ? 4 : 3};
+    like.attrs = rank == 3 ? attrs : &scale;
+    like.attr_count = rank == 3 ? 3 : 1;
+    if (a->turn) {
+        rg_attr perm = *rg_node_attr(a->turn, "perm");
+        perm.ints = a->perm;
+        RG_TRY(rg_node_set_attr(a->m->cx, a->m->g, (rg_node_id)(a->turn - a->m->g->nodes), &perm));
+        a->m->g->values[a->k].type = (rg_type){.kind = RG_KIND_UNKNOWN, .rank = -1}; /* inferred anew */
+    }
+    return rg_pieces_become(a->m, &a->pieces, &like);
+}
+
+/* `last` is MatMul(Softmax(...), V). */
+static rg_err try_core(const rg_match *m, rg_node *last, bool *changed)
+{
+    attention a = {.m = m, .pieces = rg_pieces_of(last), .v = last->in[1]};
+    const rg_node *softmax = piece(&a, last->in[0], "Softmax");
+    if (!softmax) return RG_OK;
+    rg_value_id scores = softmax->out[0];
+    int rank = type_of(m, scores)->rank;
+    bool last_axis = rg_int_attr_is(softmax, "axis", -1, -1) || rg_int_attr_is(softmax, "axis", rank - 1, -1);
+    if (!last_axis || !is_masked_scores(&a, softmax->in[0]) || !shapes_agree(&a, scores, last->out[0])) return RG_OK;
+    *changed = true;
+    return rewrite_core(&a, rank);
+}
+
+/* ---- heads ---- */
+
+static bool swaps_heads(const rg_node *transpose)
+{
+    static const int64_t order[] = {0, 2, 1, 3};
+    const rg_attr *perm = rg_node_attr(transpose, "perm");
+    if (!perm || perm->kind != RG_ATTR_INTS || perm->count != RG_COUNT(order)) return false;
+    for (size_t i = 0; i < RG_COUNT(order); i++)
+        if (perm->ints[i] != order[i]) return false;
+    return true;
+}
+
+/* [batch, length, columns] and [batch, length, heads, size] are the same numbers. */
+static bool splits_heads(const rg_type *whole, const rg_type *split)
+{
+    return whole->rank == 3 && split->rank == 4 && whole->dim[0] == split->dim[0] && whole->dim[1] == split->dim[1]
+           && rg_dim_is_number(split->dim[2]);
+}
+
+/* The value whose heads were split off to make this one, or 0. */
+static rg_value_id whole_of(const rg_match *m, rg_pieces *p, rg_value_id value, int64_t *heads)
+{
+    const rg_node *swap = rg_piece(m, p, value, "Transpose", 1);
+    const rg_node *split = swap && swaps_heads(swap) ? rg_piece(m, p, swap->in[0], "Reshape", 1) : NULL;
+    if (!split || !splits_heads(type_of(m, split->in[0]), type_of(m, split->out[0]))) return 0;
+    *heads = type_of(m, split->out[0])->dim[2];
+    return split->in[0];
+}
+
+/* Reshape(Transpose(Attention)) with the heads of all three inputs split the same way is one Attention of rank 3. */
+static rg_err try_heads(const rg_match *m, rg_node *join, bool *changed)
+{
+    rg_pieces p = rg_pieces_of(join);
+    rg_value_id in[4] = {0};
+    int64_t heads[3];
+    const rg_node *swap = rg_piece(m, &p, join->in[0], "Transpose", 1);
+    if (!swap || !swaps_heads(swap) || !splits_heads(type_of(m, join->out[0]), type_of(m, swap->out[0]))) return RG_OK;
+    const rg_node *core = rg_piece(m, &p, swap->in[0], "Attention", 1);
+    const rg_attr *scale = core ? rg_node_attr(core, "scale") : NULL;
+    if (!scale || core->attr_count != 1 || core->in_count > RG_COUNT(in)) return RG_OK;
+    for (uint32_t i = 0; i < core->in_count; i++) {
+        in[i] = i < 3 ? whole_of(m, &p, core->in[i], &heads[i]) : core->in[i];
+        if (!in[i]) return RG_OK;
+    }
+    rg_attr attrs[] = {int_attr("kv_num_heads", heads[1]), int_attr("q_num_heads", heads[0]), *scale};
+    rg_node like = {.type = RG_LIT("Attention"), .version = 23, .in = in, .in_count = core->in_count,
+                    .attrs = attrs, .attr_count = RG_COUNT(attrs)};
+    *changed = true;
+    return rg_pieces_become(m, &p, &like);
+}
+
+/* ---- the pass ---- */
+
+static rg_err recognize(rg_ctx *cx, rg_graph *g, bool *changed)
+{
+    rg_match m;
+    RG_TRY(rg_match_init(&m, cx, g));
+    for (rg_node_id id = 1; id < g->node_count; id++) {
+        rg_node *last = &g->nodes[id];
+        if (!last->dead && rg_node_is(last, "MatMul")) RG_TRY(try_core(&m, last, changed));
+        else if (!last->dead && rg_node_is(last, "Reshape")) RG_TRY(try_heads(&m, last, changed));
+    }
+    return RG_OK;
+}
+
+RG_PASS(recognize_attention) = {
+    .name = "recognize-attention", .brief = "finds Attention in its products and its softmax",
+    .order = 50, .repeat = true, .run = recognize,
+};
