@@ -69,7 +69,8 @@ static void bench_import(const char *path)
         rg_ctx_free(cx);
     }
     report("import and inference of the 100 MB ONNX file", samples, ROUNDS, 20e-3);
-    printf("%-44s %9.3f MB   bar  16.000 MB   %s   (%.3f before)\n", "  RssAnon with the graph loaded", most, most <= 16 ? "met" : "MISSED", before);
+    printf("%-44s %9.3f MB   bar  16.000 MB   %s   (%.3f before)\n", "  RssAnon with the graph loaded", most,
+           most <= 16 ? "met" : "MISSED", before);
 }
 
 static void bench_forecast(const char *model, const char *device_id)

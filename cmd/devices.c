@@ -39,11 +39,11 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 
 RG_CMD(devices) = {
     .name = "devices", .args = "[ID...]", .brief = "list the devices, or show one in full",
-    .detail = "ID is a device's id or alias, a profile file, or host: this machine, detected now.\n"
-              "Every figure of a profile is shown with its source. Without ID, one line for each device: the\n"
-              "fastest peak of each type, main memory, and the power cap.\n"
+    .detail = "ID is a device's id or alias, a profile file, or host: this machine, detected now. Every\n"
+              "figure of a profile is shown with its source. Without ID, one line for each device: the\n"
+              "fastest peak of each type, main memory, the power cap.\n"
               "\n"
-              "A profile is a JSON file of the form that doc/hw.md describes; --check says what is wrong with one.",
+              "A profile is a JSON file (doc/hw.md describes it); --check says what is wrong with one.",
     .examples = "ridge devices\n"
                 "ridge devices h100-sxm\n"
                 "ridge devices host --format json\n"

@@ -9,8 +9,8 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 
 RG_CMD(doctor) = {
     .name = "doctor", .brief = "say what this machine can measure and what is missing",
-    .detail = "Looks for power meters, clocks, counters, graphics processors and a compiler. A meter that is\n"
-              "missing is listed with its reason, and with what is estimated in its place.",
+    .detail = "Looks for power meters, clocks, counters, graphics processors and a compiler. A meter\n"
+              "that is missing is listed with its reason.",
     .examples = "ridge doctor\nridge doctor --format json",
     .opt_size = sizeof(cmd_common), .run = run,
 };

@@ -14,7 +14,7 @@ static const rg_opt opts[] = {
     {"output", "FILE", RG_OPT_TEXT, FIELD(output), NULL, NULL, "the file to write (required)"},
     {"optimized", NULL, RG_OPT_FLAG, FIELD(optimized), NULL, NULL, "after the passes: folded, simplified"},
     {"weights", "KIND", RG_OPT_TEXT, FIELD(weights), "keep", "keep|random",
-     "what parameters without data become: nothing, or random"},
+     "parameters without values: keep refuses them, random makes them up"},
     {"seed", "N", RG_OPT_INT, FIELD(seed), "0", NULL, "of the random weights"},
     CMD_MODEL_OPTIONS(FIELD(model)),
 };
@@ -36,8 +36,9 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 
 RG_CMD(export) = {
     .name = "export", .args = "MODEL", .brief = "write a model as an ONNX file",
-    .detail = "Writes the graph as it was read, with operators of older opsets in their newer meaning. A model\n"
-              "of more than 2 GB gets its large constants in FILE.data, beside FILE.",
+    .detail = "Writes the graph as it was read; operators of older opsets get their newer meaning, and\n"
+              "sizes that the model leaves open are fixed. Constants that would make the file larger\n"
+              "than 2 GB go to FILE.data beside it.",
     .examples = "ridge export zoo:resnet50 --weights random -o resnet50.onnx\n"
                 "ridge export bert.onnx --optimized --shape seq=128 -o bert-128.onnx",
     .opt_size = sizeof(export_opt), .opts = opts, .opt_count = CMD_COUNT(opts),

@@ -21,7 +21,8 @@ const rg_opt opt_common[] = {
     {"format", "NAME", RG_OPT_TEXT, FIELD(format), "text", "text|json|csv|md|html",
      "form of the answer: json has everything, csv the tables with exact numbers"},
     {"output", "FILE", RG_OPT_TEXT, FIELD(output), NULL, NULL, "write to FILE instead of standard output"},
-    {"data", "DIR", RG_OPT_TEXT, FIELD(data_dir), NULL, NULL, "profiles in DIR before the built-in ones; else $RIDGE_DATA"},
+    {"data", "DIR", RG_OPT_TEXT, FIELD(data_dir), NULL, NULL,
+     "profiles in DIR before the built-in ones; else $RIDGE_DATA"},
     {"quiet", NULL, RG_OPT_FLAG, FIELD(quiet), NULL, NULL, "no remarks on standard error, only errors"},
     {"help", NULL, RG_OPT_FLAG, FIELD(help), NULL, NULL, "show this help"},
 };

@@ -20,7 +20,7 @@ static const rg_opt opts[] = {
     {"on", "ID,...", RG_OPT_LIST, FIELD(devices), "host", NULL,
      "devices: ids or aliases, profile files, host (this machine), or all"},
     {"runtime", "ID", RG_OPT_TEXT, FIELD(runtime), NULL, NULL,
-     "software stack: an id (see 'ridge runtimes') or a profile file; else the device's customary one"},
+     "software stack: an id (see 'ridge runtimes') or a profile file; else the customary one"},
     CMD_MODEL_OPTIONS(FIELD(model)),
     {"precision", "TYPE", RG_OPT_TEXT, FIELD(precision), "model", "model|f32|tf32|f16|bf16|f8|i8",
      "type that all floating-point values get; model keeps the file's; tf32 is f32 on matrix units"},
@@ -157,13 +157,16 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 RG_CMD(predict) = {
     .name = "predict", .args = "MODEL...", .brief = "predict time, energy, power and memory of one inference",
     .detail = "MODEL is an ONNX file, a graph as text (.rg), a directory with a model.onnx, or zoo:NAME\n"
-              "(see 'ridge zoo'). With several models or devices the report is one table, a row for each.\n"
+              "(see 'ridge zoo'). With several models or devices the report is one table, a row for\n"
+              "each; --explain 2 adds the report of each.\n"
               "\n"
-              "Every figure comes with its reasons and with an interval that is meant to hold it nine times in\n"
-              "ten: a prior that the runtime's profile states, not yet validated by measurements. Sizes that the\n"
-              "model leaves open take customary values, which the report lists as assumed; --shape sets them.\n"
+              "Every figure comes with its reasons and with an interval that is meant to hold it nine\n"
+              "times in ten: a prior that the runtime's profile states, not yet validated by\n"
+              "measurements. Sizes that the model leaves open take customary values, which the report\n"
+              "lists as assumed; --shape sets them.\n"
               "\n"
-              "Exit code 3: the forecast failed one of its own checks; the report, still written, says which.",
+              "Exit code 3: the forecast failed one of its own checks; the report, still written, says\n"
+              "which.",
     .examples = "ridge predict zoo:resnet50 --on h100-sxm\n"
                 "ridge predict bert.onnx --on t4,host --shape seq=128 --precision f16\n"
                 "ridge predict zoo:resnet50 --on all --explain 0 --format csv\n"

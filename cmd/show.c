@@ -28,10 +28,12 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 RG_CMD(show) = {
     .name = "show", .args = "MODEL", .brief = "show a model: operators, parameters, FLOPs, memory",
     .detail = "MODEL is an ONNX file, a graph as text (.rg), a directory with a model.onnx, or zoo:NAME\n"
-              "(see 'ridge zoo'). No machine is involved: MACs are those of convolutions and matrix products,\n"
-              "FLOPs are twice these plus all other arithmetic, special functions (exp, divide, root) count apart.\n"
+              "(see 'ridge zoo'). No machine is involved: MACs are those of convolutions, matrix\n"
+              "products and recurrent gates, FLOPs are twice these plus all other arithmetic; special\n"
+              "functions (exp, divide, root) count apart.\n"
               "\n"
-              "--ir prints the graph as text instead, whatever --format says; ridge reads that form back.",
+              "--ir prints the graph as text instead, whatever --format says; ridge reads that form\n"
+              "back.",
     .examples = "ridge show zoo:resnet50\n"
                 "ridge show bert.onnx --shape seq=128 --format json\n"
                 "ridge show model.onnx --ir --raw",

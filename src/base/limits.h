@@ -10,7 +10,7 @@ enum {
     RG_ATTR_MAX       = 4096,     /* attributes of one node */
     RG_IO_MAX         = 65536,    /* inputs or outputs of one node or graph */
     RG_IMPORT_MAX     = 256,      /* opset imports of a model or function */
-    RG_UNFOLD_BYTE    = 4194304,  /* what calls of model-local functions unfold to: bytes, beside ... */
+    RG_UNFOLD_BYTE    = 2097152,  /* what calls of model-local functions unfold to: bytes, beside ... */
     RG_UNFOLD_FACTOR  = 8,        /* ... this many times the file */
     RG_NAME_MAX       = 65536,    /* bytes of one name */
     RG_KNOWN_MAX      = 4096,     /* elements of an integer tensor followed through shape inference */

@@ -12,7 +12,8 @@ static const struct { const char *symbol; bool scaled; } units[] = {
 };
 
 static const struct { double scale; const char *prefix; } prefixes[] = {
-    {1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""}, {1e-3, "m"}, {1e-6, "µ"}, {1e-9, "n"}, {1e-12, "p"},
+    {1e18, "E"}, {1e15, "P"}, {1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1, ""},
+    {1e-3, "m"}, {1e-6, "µ"}, {1e-9, "n"}, {1e-12, "p"},
 };
 
 /* Three significant digits, without an exponent where people do not expect one. */

@@ -1,11 +1,15 @@
-/* group.c - which nodes run as one kernel. Fusion *is* grouping: a rule of the runtime names an anchor and what may
- * follow it; a row grows along its output while that has one reader, so that nothing outside ever needs what is inside.
+/* group.c - which nodes run as one kernel. Fusion *is* grouping: a rule of the runtime names an anchor and
+ * what may follow it; a row grows along its output while that has one reader, so that nothing outside needs
+ * what is inside.
  *
- *     Conv -> BatchNormalization -> Add -> Relu       one row "conv_bn_act"; the other input of Add is a dependency
+ *     Conv -> BatchNormalization -> Add -> Relu       one row "conv"; Add's other input is a dependency
  *              views (Reshape, ...) ride along: they move no data
  *
- * A chain of single readers can never close a cycle between rows: whatever else a later member reads cannot depend on
- * an earlier one, whose only reader is inside. Rows are ordered by their last computing member.
+ * A follower must compute as many results as the anchor: an epilogue works on the block that the kernel
+ * holds, and one that broadcasts it (the scales of squeeze-and-excite, multiplied into a whole map) cannot
+ * begin before the kernel has ended. A chain of single readers can never close a cycle between rows:
+ * whatever else a later member reads cannot depend on an earlier one, whose only reader is inside. Rows are
+ * ordered by their last computing member.
  */
 #include "map/map.h"
 
@@ -22,13 +26,48 @@ typedef struct grouping {
     rg_uses uses;
     uint32_t *step_of;   /* by node */
     uint32_t *row_of;    /* by step */
+    bool *folded;        /* by step: computed from constants, once, at load */
     uint32_t *pending;   /* views met on the way to the next member */
     uint32_t *mark;      /* by row: stamp for unique dependencies */
-    uint32_t *member_capacity;
+    uint32_t *member_capacity; /* by row */
 } grouping;
 
-static const rg_node *node_of(const grouping *x, uint32_t step) { return rg_node_at(x->g, x->facts->steps[step].node); }
-static bool is_view(const grouping *x, uint32_t step) { return x->facts->work[step].family == RG_FAMILY_VIEW; }
+static const rg_node *node_of(const grouping *x, uint32_t step)
+{
+    return rg_node_at(x->g, x->facts->steps[step].node);
+}
+
+static bool is_view(const grouping *x, uint32_t step)
+{
+    return x->facts->work[step].family == RG_FAMILY_VIEW;
+}
+
+/* The step that computes a value; NOBODY for inputs, constants and what a control node hands out. */
+static uint32_t producer_of(const grouping *x, rg_value_id v)
+{
+    const rg_value *value = &x->g->values[v];
+    return v && value->role == RG_ROLE_NODE ? x->step_of[value->producer] : NOBODY;
+}
+
+/* ---- what is computed at load ---- */
+
+static bool is_constant(const grouping *x, rg_value_id v)
+{
+    uint32_t producer = producer_of(x, v);
+    return !v || x->g->values[v].role == RG_ROLE_CONST || (producer != NOBODY && x->folded[producer]);
+}
+
+static void find_folded(grouping *x)
+{
+    for (uint32_t step = 0; step < x->facts->step_count; step++) {
+        const rg_node *node = node_of(x, step);
+        bool folded = x->plan->runtime->folds_constants && node->op && !(node->op->traits & RG_RANDOM);
+        for (uint32_t i = 0; i < node->in_count && folded; i++) folded = is_constant(x, node->in[i]);
+        x->folded[step] = folded;
+    }
+}
+
+/* ---- rules ---- */
 
 /* "Conv", "#elementwise" (a family) or "#activation" (a trait). */
 static bool name_matches(const grouping *x, uint32_t step, const char *name)
@@ -50,42 +89,59 @@ static const rg_fuse_rule *rule_for(const grouping *x, uint32_t step)
 {
     const rg_runtime *runtime = x->plan->runtime;
     for (size_t i = 0; i < runtime->rule_count; i++)
-        if (any_matches(x, step, runtime->rules[i].anchor, runtime->rules[i].anchor_count)) return &runtime->rules[i];
+        if (any_matches(x, step, runtime->rules[i].anchor, runtime->rules[i].anchor_count))
+            return &runtime->rules[i];
     return NULL;
 }
+
+/* ---- growing a row ---- */
 
 static bool add_member(grouping *x, rg_row *row, uint32_t row_index, uint32_t step)
 {
     uint32_t *capacity = &x->member_capacity[row_index];
-    row->steps = rg_arena_grow(&x->plan->arena, row->steps, row->step_count, capacity, sizeof *row->steps);
-    if (!row->steps) return false;
+    if (!RG_GROW(&x->plan->arena, row->steps, row->step_count, *capacity)) return false;
     row->steps[row->step_count++] = step;
     x->row_of[step] = row_index;
     return true;
 }
 
-/* The step that alone reads the only used output of `step`; NOBODY when there is none. */
-static uint32_t only_reader(const grouping *x, uint32_t step)
+/* The only output of a step that anything uses; 0 when there is none or more than one. */
+static rg_value_id only_output(const grouping *x, uint32_t step)
 {
     const rg_node *node = node_of(x, step);
     rg_value_id used = 0;
     for (uint32_t i = 0; i < node->out_count; i++) {
         rg_value_id v = node->out[i];
         if (!v || (x->uses.first[v] == x->uses.first[v + 1] && !x->uses.out_uses[v])) continue;
-        if (used) return NOBODY;
+        if (used) return 0;
         used = v;
     }
-    if (!used || x->uses.out_uses[used] || x->uses.first[used + 1] - x->uses.first[used] != 1) return NOBODY;
-    uint32_t reader = x->step_of[x->uses.users[x->uses.first[used]]];
-    if (reader == NOBODY || x->row_of[reader] != NOBODY) return NOBODY;
-    const rg_step *a = &x->facts->steps[step], *b = &x->facts->steps[reader];
-    return a->arm == b->arm && node->region == rg_node_at(x->g, b->node)->region ? reader : NOBODY;
+    return used;
 }
 
-/* Follows single readers from the anchor for as long as the rule allows; views join only between two members. */
+/* The step that alone reads the only used output of `step`; NOBODY when there is none. */
+static uint32_t only_reader(const grouping *x, uint32_t step)
+{
+    rg_value_id v = only_output(x, step);
+    if (!v || x->uses.out_uses[v] || x->uses.first[v + 1] - x->uses.first[v] != 1) return NOBODY;
+    uint32_t reader = x->step_of[x->uses.users[x->uses.first[v]]];
+    if (reader == NOBODY || x->row_of[reader] != NOBODY) return NOBODY;
+    bool together = x->facts->steps[step].arm == x->facts->steps[reader].arm &&
+                    node_of(x, step)->region == node_of(x, reader)->region &&
+                    x->folded[step] == x->folded[reader];
+    return together ? reader : NOBODY;
+}
+
+static int64_t result_count(const grouping *x, uint32_t step)
+{
+    return rg_type_count(x->g, &x->g->values[only_output(x, step)].type);
+}
+
+/* Follows single readers from the anchor as long as the rule allows; views join only between two members. */
 static bool grow_row(grouping *x, rg_row *row, uint32_t row_index, const rg_fuse_rule *rule)
 {
     uint32_t pending = 0, members = 1, at = row->anchor;
+    int64_t count = result_count(x, row->anchor);
     while (rule && (rule->max_nodes == 0 || members < (uint32_t)rule->max_nodes)) {
         uint32_t next = only_reader(x, at);
         if (next == NOBODY) break;
@@ -94,6 +150,7 @@ static bool grow_row(grouping *x, rg_row *row, uint32_t row_index, const rg_fuse
             continue;
         }
         if (!any_matches(x, next, rule->follow, rule->follow_count)) break;
+        if (result_count(x, next) != count) break;
         for (uint32_t i = 0; i < pending; i++)
             if (!add_member(x, row, row_index, x->pending[i])) return false;
         pending = 0;
@@ -104,15 +161,17 @@ static bool grow_row(grouping *x, rg_row *row, uint32_t row_index, const rg_fuse
     return true;
 }
 
-/* A view goes with the row that computes what it views; a view of an input or constant is a row of its own. */
+/* A view goes with the row that computes what it views. One of an input or a constant is a row of its own,
+ * and so is one that waits for something else too: a computed shape. */
 static uint32_t row_of_source(const grouping *x, uint32_t step)
 {
     const rg_node *node = node_of(x, step);
-    rg_value_id source = node->in_count ? node->in[0] : 0;
-    if (!source || x->g->values[source].role != RG_ROLE_NODE) return NOBODY;
-    uint32_t producer = x->step_of[x->g->values[source].producer];
-    if (producer == NOBODY || x->facts->steps[producer].arm != x->facts->steps[step].arm) return NOBODY;
-    return x->facts->steps[producer].times == x->facts->steps[step].times ? x->row_of[producer] : NOBODY;
+    uint32_t producer = node->in_count ? producer_of(x, node->in[0]) : NOBODY;
+    if (producer == NOBODY) return NOBODY;
+    for (uint32_t i = 1; i < node->in_count; i++)
+        if (x->g->values[node->in[i]].role == RG_ROLE_NODE) return NOBODY;
+    const rg_step *a = &x->facts->steps[producer], *b = &x->facts->steps[step];
+    return a->arm == b->arm && a->times == b->times ? x->row_of[producer] : NOBODY;
 }
 
 static rg_err form_rows(grouping *x)
@@ -131,12 +190,13 @@ static rg_err form_rows(grouping *x)
         const rg_fuse_rule *rule = view ? NULL : rule_for(x, step);
         row->anchor = step;
         if (!add_member(x, row, index, step) || !grow_row(x, row, index, rule)) return rg_nomem(x->cx);
-        bool fused = row->step_count > 1 && rule;
-        row->kind = fused ? rule->name : rg_arena_cstr(&plan->arena, node_of(x, step)->type);
+        row->kind = row->step_count > 1 ? rule->name : rg_arena_cstr(&plan->arena, node_of(x, step)->type);
         if (!row->kind) return rg_nomem(x->cx);
     }
     return RG_OK;
 }
+
+/* ---- order and identity ---- */
 
 /* Position that orders rows: the last computing member. */
 static uint32_t order_key(const grouping *x, const rg_row *row)
@@ -164,7 +224,10 @@ static rg_err order_rows(grouping *x)
     return RG_OK;
 }
 
-static int by_text(const void *a, const void *b) { return rg_str_cmp(*(const rg_str *)a, *(const rg_str *)b); }
+static int by_text(const void *a, const void *b)
+{
+    return rg_str_cmp(*(const rg_str *)a, *(const rg_str *)b);
+}
 
 /* Identity and name. A node without a name is known by what it computes. */
 static rg_err name_row(grouping *x, rg_row *row)
@@ -173,7 +236,8 @@ static rg_err name_row(grouping *x, rg_row *row)
     if (!names) return rg_nomem(x->cx);
     for (uint32_t i = 0; i < row->step_count; i++) {
         const rg_node *node = node_of(x, row->steps[i]);
-        names[i] = node->name.size ? node->name : node->out_count && node->out[0] ? x->g->values[node->out[0]].name : node->type;
+        rg_value_id result = node->out_count ? node->out[0] : 0;
+        names[i] = node->name.size ? node->name : result ? x->g->values[result].name : node->type;
     }
     rg_str anchor = names[0];
     qsort(names, row->step_count, sizeof *names, by_text);
@@ -183,98 +247,154 @@ static rg_err name_row(grouping *x, rg_row *row)
     return row->name ? RG_OK : rg_nomem(x->cx);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const rg_row *x = *(const rg_row *const *)a, *y = *(const rg_row *const *)b;
+    if (x->id != y->id) return x->id < y->id ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* ONNX does not ask node names to be unique; rows of the same names are told apart by their order. */
+static rg_err part_ids(rg_ctx *cx, rg_plan *plan)
+{
+    rg_row **rows = RG_NEW(&cx->arena, rg_row *, plan->row_count + 1);
+    if (!rows) return rg_nomem(cx);
+    for (uint32_t i = 0; i < plan->row_count; i++) rows[i] = &plan->rows[i];
+    if (plan->row_count) qsort(rows, plan->row_count, sizeof *rows, by_id);
+    for (uint32_t i = 0, next; i < plan->row_count; i = next) {
+        uint64_t id = rows[i]->id;
+        for (next = i + 1; next < plan->row_count && rows[next]->id == id; next++)
+            rows[next]->id = rg_hash_u64(id, next - i);
+    }
+    return RG_OK;
+}
+
+/* ---- work ---- */
+
+static void move_byte(double *from, double *to, double bytes)
+{
+    bytes = bytes < *from ? bytes : *from;
+    *from -= bytes;
+    if (to) *to += bytes;
+}
+
+/* What is computed inside the row is neither read nor written by it: not in memory. And what was folded, or
+ * is a view of a constant, is a weight, which its operator could not know. */
+static void settle_inputs(const grouping *x, rg_row *row, uint32_t index, uint32_t step)
+{
+    const rg_node *node = node_of(x, step);
+    for (uint32_t i = 0; i < node->in_count; i++) {
+        if (x->g->values[node->in[i]].role != RG_ROLE_NODE) continue;
+        rg_value_id v = x->facts->buffer[node->in[i]]; /* through views */
+        uint32_t producer = producer_of(x, v);
+        double bytes = rg_type_bytes(x->g, &x->g->values[v].type);
+        if (producer != NOBODY && x->row_of[producer] == index) {
+            move_byte(&row->work.in_byte, NULL, bytes);
+            move_byte(&row->work.out_byte, NULL, bytes);
+        } else if (is_constant(x, v)) {
+            move_byte(&row->work.in_byte, &row->work.weight_byte, bytes);
+        }
+    }
+}
+
 /* The row's work: members summed, less what never leaves the row. */
 static void sum_work(grouping *x, rg_row *row, uint32_t index)
 {
     const rg_work *anchor = &x->facts->work[row->anchor];
+    double before = anchor->in_byte + anchor->weight_byte + anchor->out_byte;
     row->family = anchor->family;
+    row->folded = x->folded[row->anchor];
     row->work = *anchor;
     row->width = x->facts->width[row->anchor];
     row->times = x->facts->steps[row->anchor].times;
     row->arm = x->facts->steps[row->anchor].arm;
     row->kernels = row->family == RG_FAMILY_VIEW ? 0 : 1;
-    double before = 0;
+    if (row->family != RG_FAMILY_VIEW) settle_inputs(x, row, index, row->anchor);
+    double own = row->work.in_byte;
     for (uint32_t i = 0; i < row->step_count; i++) {
         const rg_work *w = &x->facts->work[row->steps[i]];
-        const rg_node *node = node_of(x, row->steps[i]);
+        if (row->steps[i] == row->anchor || w->family == RG_FAMILY_VIEW) continue;
         before += w->in_byte + w->weight_byte + w->out_byte;
-        if (row->steps[i] != row->anchor) {
-            row->work.mac += w->mac, row->work.flop += w->flop, row->work.special += w->special;
-            row->work.in_byte += w->in_byte, row->work.weight_byte += w->weight_byte, row->work.out_byte += w->out_byte;
-        }
-        if (is_view(x, row->steps[i])) continue;
-        for (uint32_t k = 0; k < node->in_count; k++) {
-            rg_value_id v = node->in[k] ? x->facts->buffer[node->in[k]] : 0; /* through views */
-            const rg_value *value = v ? &x->g->values[v] : NULL;
-            if (!value || value->role != RG_ROLE_NODE) continue;
-            uint32_t producer = x->step_of[value->producer];
-            if (producer == NOBODY || x->row_of[producer] != index) continue;
-            double bytes = rg_type_bytes(x->g, &value->type);
-            row->work.in_byte -= bytes < row->work.in_byte ? bytes : row->work.in_byte;
-            if (only_reader(x, producer) == NOBODY && x->row_of[producer] != index) continue;
-            row->work.out_byte -= bytes < row->work.out_byte ? bytes : row->work.out_byte;
-        }
+        row->work.mac += w->mac, row->work.flop += w->flop, row->work.special += w->special;
+        row->work.in_byte += w->in_byte;
+        row->work.weight_byte += w->weight_byte;
+        row->work.out_byte += w->out_byte;
+        settle_inputs(x, row, index, row->steps[i]);
     }
+    row->side_byte = row->work.in_byte > own ? row->work.in_byte - own : 0;
     row->saved_byte = before - row->work.in_byte - row->work.weight_byte - row->work.out_byte;
 }
 
-/* Without a fused kernel, attention writes the scores, reads and writes them for the softmax, and reads them again:
- * three kernels and four passes over batch × m × n scores. */
+/* Without a fused kernel, attention writes the scores, reads and writes them for the softmax, and reads them
+ * again: three kernels and four passes over batch x m x n scores. */
 static void unfuse_attention(const rg_plan *plan, rg_row *row)
 {
     if (row->family != RG_FAMILY_ATTENTION || plan->runtime->fuses_attention) return;
-    rg_dtype dtype = plan->graph->values[rg_node_at(plan->graph, plan->facts->steps[row->anchor].node)->in[0]].type.dtype;
+    const rg_node *node = rg_node_at(plan->graph, plan->facts->steps[row->anchor].node);
+    rg_dtype dtype = plan->graph->values[node->in[0]].type.dtype;
     double scores = rg_dtype_bytes(dtype, row->work.batch * row->work.m * row->work.n);
     row->kernels = 3;
     row->work.in_byte += 2 * scores;
     row->work.out_byte += 2 * scores;
+    row->side_byte += 2 * scores;
 }
 
-static rg_err link_rows(grouping *x)
+/* ---- dependencies ---- */
+
+/* A view costs no stage: what reads it may begin with it. */
+static uint32_t ready_after(const rg_row *row) { return row->stage + (row->family != RG_FAMILY_VIEW); }
+
+static rg_err link_row(grouping *x, uint32_t index)
 {
     rg_plan *plan = x->plan;
-    x->mark = RG_NEW(&x->cx->arena, uint32_t, plan->row_count + 1);
-    if (!x->mark) return rg_nomem(x->cx);
-    for (uint32_t i = 0; i < plan->row_count; i++) {
-        rg_row *row = &plan->rows[i];
-        uint32_t capacity = 0;
-        x->mark[i] = i + 1;
-        for (uint32_t k = 0; k < row->step_count; k++) {
-            uint32_t step = row->steps[k];
-            for (uint32_t d = x->facts->dep_first[step]; d < x->facts->dep_first[step + 1]; d++) {
-                uint32_t other = x->row_of[x->facts->deps[d]];
-                if (other >= i || x->mark[other] == i + 1) continue;
-                if (!RG_GROW(&plan->arena, row->deps, row->dep_count, capacity)) return rg_nomem(x->cx);
-                row->deps[row->dep_count++] = other;
-                x->mark[other] = i + 1;
-                if (plan->rows[other].stage + 1 > row->stage) row->stage = plan->rows[other].stage + 1;
-            }
+    rg_row *row = &plan->rows[index];
+    uint32_t capacity = 0;
+    for (uint32_t k = 0; k < row->step_count; k++) {
+        uint32_t step = row->steps[k];
+        for (uint32_t d = x->facts->dep_first[step]; d < x->facts->dep_first[step + 1]; d++) {
+            uint32_t other = x->row_of[x->facts->deps[d]];
+            if (other >= index || x->mark[other] == index + 1) continue;
+            if (!RG_GROW(&plan->arena, row->deps, row->dep_count, capacity)) return rg_nomem(x->cx);
+            row->deps[row->dep_count++] = other;
+            x->mark[other] = index + 1;
+            if (ready_after(&plan->rows[other]) > row->stage) row->stage = ready_after(&plan->rows[other]);
         }
-        if (row->stage + 1 > plan->stage_count) plan->stage_count = row->stage + 1;
     }
+    if (row->stage + 1 > plan->stage_count) plan->stage_count = row->stage + 1;
+    return RG_OK;
+}
+
+static rg_err allocate(grouping *x)
+{
+    rg_arena *scratch = &x->cx->arena;
+    uint32_t steps = x->facts->step_count;
+    x->step_of = RG_NEW(scratch, uint32_t, x->g->node_count);
+    x->row_of = RG_NEW(scratch, uint32_t, steps + 1);
+    x->folded = RG_NEW(scratch, bool, steps + 1);
+    x->pending = RG_NEW(scratch, uint32_t, steps + 1);
+    x->mark = RG_NEW(scratch, uint32_t, steps + 1);
+    x->member_capacity = RG_NEW(scratch, uint32_t, steps + 1);
+    x->plan->rows = RG_NEW(scratch, rg_row, steps + 1);
+    if (scratch->failed) return rg_nomem(x->cx);
+    memset(x->step_of, 0xff, x->g->node_count * sizeof *x->step_of);
+    memset(x->row_of, 0xff, (steps + 1) * sizeof *x->row_of);
+    for (uint32_t i = 0; i < steps; i++) x->step_of[x->facts->steps[i].node] = i;
     return RG_OK;
 }
 
 rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan)
 {
     grouping x = {.cx = cx, .plan = plan, .g = plan->graph, .facts = plan->facts};
-    uint32_t steps = plan->facts->step_count;
     RG_TRY(rg_graph_uses(cx, x.g, &cx->arena, &x.uses));
-    x.step_of = RG_NEW(&cx->arena, uint32_t, x.g->node_count);
-    x.row_of = RG_NEW(&cx->arena, uint32_t, steps + 1);
-    x.pending = RG_NEW(&cx->arena, uint32_t, steps + 1);
-    x.member_capacity = RG_NEW(&cx->arena, uint32_t, steps + 1);
-    plan->rows = RG_NEW(&cx->arena, rg_row, steps + 1);
-    if (!x.step_of || !x.row_of || !x.pending || !x.member_capacity || !plan->rows) return rg_nomem(cx);
-    memset(x.step_of, 0xff, x.g->node_count * sizeof *x.step_of);
-    memset(x.row_of, 0xff, (steps + 1) * sizeof *x.row_of);
-    for (uint32_t i = 0; i < steps; i++) x.step_of[plan->facts->steps[i].node] = i;
+    RG_TRY(allocate(&x));
+    find_folded(&x);
     RG_TRY(form_rows(&x));
     RG_TRY(order_rows(&x));
     for (uint32_t i = 0; i < plan->row_count; i++) {
         RG_TRY(name_row(&x, &plan->rows[i]));
         sum_work(&x, &plan->rows[i], i);
         unfuse_attention(plan, &plan->rows[i]);
+        RG_TRY(link_row(&x, i));
     }
-    return link_rows(&x);
+    return part_ids(cx, plan);
 }

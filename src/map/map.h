@@ -17,7 +17,7 @@ typedef struct rg_tiling {
     double waves;              /* rounds until all blocks have run: ceil(blocks / (units * per_unit)) */
     double units;              /* engine units that get work in the first round */
     double occupancy;          /* resident threads / thread limit (GPU); SIMD lanes filled (CPU); array filled (TPU, KPU) */
-    double utilization;        /* useful share of the peak while busy: wave quantization × tile padding × lane fill */
+    double utilization;        /* useful share of the peak while busy: wave quantization x tile padding x lane fill */
     double split_k;            /* pieces that the reduction is cut into; 1: none */
     double traffic_byte[RG_LEVEL_LIMIT]; /* moved at each memory level of the device, nearest first */
 } rg_tiling;
@@ -31,9 +31,11 @@ typedef struct rg_row {
     uint32_t anchor;           /* step */
     double times;              /* trips of the enclosing loops */
     double kernels;            /* launches of one execution: 1, more where the runtime lacks the fused kernel */
+    bool folded;               /* from constants alone: the runtime computes it once, when it loads the model */
     uint32_t arm;              /* of an undecided If; 0: always */
     rg_work work;              /* once; what stays inside the row is not in its bytes */
     rg_width width;            /* of the anchor */
+    double side_byte;          /* of work.in_byte: what members behind the anchor read (a residual), once */
     double saved_byte;         /* traffic that grouping keeps off memory */
     uint32_t *deps; uint32_t dep_count;   /* rows */
     uint32_t stage;
@@ -41,14 +43,20 @@ typedef struct rg_row {
     const rg_peak *peak;       /* unit that computes it; never NULL */
     rg_hw_dtype dtype;
     double op_per_clock;       /* all usable units of that kind together */
+    double unit_count, unit_total; /* units that may be used (--threads), and that the device has; all engines */
     double clock_share;        /* clock of these units relative to the device's fastest engine */
     const rg_efficiency *efficiency;
     rg_tiling tiling;
     const char *placed_why;    /* one clause: why this unit */
 } rg_row;
 
-/* One buffer in the activation block. */
-typedef struct rg_buffer { rg_value_id value; uint64_t offset_byte, size_byte; uint32_t born, dies; bool in_place; } rg_buffer; /* rows */
+/* One buffer in the activation block, alive from row `born` to row `dies`. in_place: more than one value lies in it. */
+typedef struct rg_buffer {
+    rg_value_id value;         /* the first that lies in it */
+    uint64_t offset_byte, size_byte;
+    uint32_t born, dies;
+    bool in_place;
+} rg_buffer;
 
 struct rg_plan {
     rg_arena arena;
@@ -83,7 +91,7 @@ rg_err rg_plan_place(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* place.c: engine
 rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan) RG_CHECKED;  /* memory.c: lifetimes, offsets, peak */
 void rg_plan_tile(rg_plan *plan);                             /* tile.c: by the device's kind, through the mapper table */
 
-void rg_row_retile(const rg_plan *plan, rg_row *row);           /* one row, after its work changed */
+void rg_row_retile(const rg_plan *plan, rg_row *row);         /* one row, after its work changed */
 
 /* What a mapper of one device kind does for one row: fills row->tiling. tile_cpu.c, tile_gpu.c, tile_tpu.c, tile_kpu.c */
 typedef void (*rg_mapper)(const rg_plan *plan, rg_row *row);
@@ -92,10 +100,10 @@ void rg_tile_gpu(const rg_plan *plan, rg_row *row);
 void rg_tile_tpu(const rg_plan *plan, rg_row *row);
 void rg_tile_kpu(const rg_plan *plan, rg_row *row);
 /* Shared by them (tile.c). */
-bool rg_row_is_product(const rg_row *row);                    /* GEMM, convolution, attention, recurrent: m, n, k mean something */
+bool rg_row_is_product(const rg_row *row); /* GEMM, convolution, attention, recurrent: m, n, k mean something */
 double rg_ceil_div(double a, double b);
-/* Bytes that a product moves when a nearer level holds blocks of tm×tn: each operand is read once per block row or
- * column of the other, the result written once. */
+/* Bytes that a product moves when a nearer level holds blocks of tm x tn of the result: each operand is read once
+ * per block row or column of the other, the result written once. */
 double rg_product_traffic(const rg_row *row, double tm, double tn);
 /* Fills the traffic of every memory level; block_m, block_n: what one engine unit works on, 0 where not tiled. */
 void rg_level_traffic(const rg_plan *plan, rg_row *row, double block_m, double block_n);

@@ -1,65 +1,186 @@
 /* memory.c - static memory: every activation gets an offset in one block, chosen from lifetimes over rows.
  *
- * Greedy by size: the largest buffer first, each at the lowest offset where it overlaps no placed buffer that lives at
- * the same time (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference", §5). A result
- * may take over the buffer of an input that dies with its row, when the operator allows it and it fits.
+ * Greedy by size: the largest buffer first, each at the lowest offset where it overlaps no placed buffer
+ * that lives at the same time (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net
+ * inference", section 5). A result may take over the buffer of an input that dies with its row, when the
+ * operators allow it and it fits.
+ *
+ *     rows      0    1    2    3
+ *     a  8 KB   ##########                  block:  a d | b c       16 KB, where four buffers hold 24 KB
+ *     b  8 KB        ##########
+ *     c  4 KB             ##########
+ *     d  4 KB                  ######
  */
 #include "map/map.h"
+#include "map/skyline.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-enum { ALIGN_BYTE = 64 }; /* a cache line, and the widest vector */
+enum {
+    ALIGN_BYTE = 64,  /* a cache line, and the widest vector: neighbors never share one */
+    NEAR_MAX = 512,   /* neighbors among which a gap is looked for; with more, on top of them all */
+};
 
-/* ORT and PyTorch allocate at cache-line multiples too; sizes are rounded so that neighbours never share a line. */
-static uint64_t aligned(double bytes) { return ((uint64_t)bytes + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE; }
+/* Rows in which a value is written and last read. */
+typedef struct life {
+    uint32_t born, dies, last_step;
+    bool used, leaves, read; /* leaves: read outside the row that writes it, or an output */
+} life;
 
-/* Rows in which a value is written and last read; values that never leave their row need no buffer. */
-typedef struct life { uint32_t born, dies; bool used; } life;
+typedef struct packing {
+    rg_ctx *cx;
+    rg_plan *plan;
+    const rg_graph *g;
+    const rg_facts *facts;
+    life *lives;              /* by value; those that own their buffer */
+    double *bytes;            /* by value: the largest of what lies in its buffer */
+    uint32_t *row_of;         /* by step */
+    uint32_t *first, *last;   /* by step: first row of the steps from here on, last row of those up to here */
+    uint32_t *writer;         /* by value: row + 1 */
+    uint32_t *buffer_of;      /* by value: index + 1 */
+} packing;
+
+static rg_value_id root_of(const packing *x, rg_value_id v) { return v ? x->facts->buffer[v] : 0; }
+
+/* ---- lifetimes ---- */
 
 static void stretch(life *l, uint32_t row)
 {
-    if (!l->used) *l = (life){row, row, true};
-    if (row < l->born) l->born = row;
-    if (row > l->dies) l->dies = row;
+    if (!l->used || row < l->born) l->born = row;
+    if (!l->used || row > l->dies) l->dies = row;
+    l->used = true;
 }
 
-static rg_err lifetimes(rg_ctx *cx, const rg_plan *plan, life **out, uint32_t **internal)
+static void touch_step(packing *x, uint32_t s)
 {
-    const rg_graph *g = plan->graph;
-    const rg_facts *facts = plan->facts;
-    life *lives = RG_NEW(&cx->arena, life, g->value_count);
-    uint32_t *row_of = RG_NEW(&cx->arena, uint32_t, facts->step_count + 1);
-    uint32_t *writer = RG_NEW(&cx->arena, uint32_t, g->value_count); /* row + 1 */
-    uint32_t *leaves = RG_NEW(&cx->arena, uint32_t, g->value_count); /* read outside its row, or an output */
-    if (!lives || !row_of || !writer || !leaves) return rg_nomem(cx);
+    const rg_node *node = rg_node_at(x->g, x->facts->steps[s].node);
+    uint32_t row = x->row_of[s];
+    for (uint32_t i = 0; i < node->out_count; i++) {
+        rg_value_id root = root_of(x, node->out[i]);
+        if (!root) continue;
+        if (!x->writer[root]) x->writer[root] = row + 1;
+        x->lives[root].last_step = s;
+        stretch(&x->lives[root], row);
+    }
+    for (uint32_t i = 0; i < node->in_count; i++) {
+        rg_value_id root = root_of(x, node->in[i]);
+        if (!root) continue;
+        life *l = &x->lives[root];
+        bool view = x->facts->work[s].family == RG_FAMILY_VIEW && i == 0; /* renames, does not read */
+        l->last_step = s;
+        l->read |= !view;
+        l->leaves |= x->writer[root] != row + 1;
+        stretch(l, row);
+    }
+}
+
+/* What the steps do not show: outputs live to the end, the model's inputs from the beginning, and a body
+ * that repeats holds what it reads until all its rows have run. Rows are not in the order of steps, so such
+ * a bound covers every row with a step before it. */
+static void hold(packing *x, rg_value_id root)
+{
+    const rg_facts *facts = x->facts;
+    const rg_value *value = &x->g->values[root];
+    life *l = &x->lives[root];
+    if (!l->used || facts->born[root] == UINT32_MAX) return;
+    if (facts->dies[root] >= facts->step_count) stretch(l, x->plan->row_count - 1), l->leaves = true;
+    else if (facts->dies[root] > l->last_step) stretch(l, x->last[facts->dies[root]]);
+    if (value->role != RG_ROLE_INPUT) return;
+    l->leaves = true;
+    if (value->region == RG_MAIN) stretch(l, 0);
+    else if (facts->born[root] < facts->step_count) stretch(l, x->first[facts->born[root]]);
+}
+
+static void find_lives(packing *x)
+{
+    const rg_plan *plan = x->plan;
+    uint32_t steps = x->facts->step_count;
     for (uint32_t r = 0; r < plan->row_count; r++)
-        for (uint32_t k = 0; k < plan->rows[r].step_count; k++) row_of[plan->rows[r].steps[k]] = r;
-    for (uint32_t s = 0; s < facts->step_count; s++) {
-        const rg_node *node = rg_node_at(g, facts->steps[s].node);
-        for (uint32_t i = 0; i < node->out_count; i++) {
-            rg_value_id root = node->out[i] ? facts->buffer[node->out[i]] : 0;
-            if (!root) continue;
-            if (!writer[root]) writer[root] = row_of[s] + 1;
-            stretch(&lives[root], row_of[s]);
-        }
-        for (uint32_t i = 0; i < node->in_count; i++) {
-            rg_value_id root = node->in[i] ? facts->buffer[node->in[i]] : 0;
-            if (!root) continue;
-            stretch(&lives[root], row_of[s]);
-            if (writer[root] != row_of[s] + 1) leaves[root] = 1;
-        }
+        for (uint32_t k = 0; k < plan->rows[r].step_count; k++) x->row_of[plan->rows[r].steps[k]] = r;
+    for (uint32_t s = 0; s < steps; s++)
+        x->last[s] = s && x->last[s - 1] > x->row_of[s] ? x->last[s - 1] : x->row_of[s];
+    for (uint32_t s = steps; s-- > 0;)
+        x->first[s] = s + 1 < steps && x->first[s + 1] < x->row_of[s] ? x->first[s + 1] : x->row_of[s];
+    for (uint32_t s = 0; s < steps; s++) touch_step(x, s);
+    for (uint32_t v = 1; v < x->g->value_count; v++) {
+        rg_value_id root = root_of(x, v);
+        x->bytes[root] = fmax(x->bytes[root], rg_type_bytes(x->g, &x->g->values[v].type));
+        if (root == v) hold(x, v);
     }
-    for (uint32_t v = 1; v < g->value_count; v++) { /* what outlives the steps: model inputs, outputs, loop-carried values */
-        rg_value_id root = facts->buffer[v];
-        if (!root || facts->born[root] == UINT32_MAX || facts->dies[root] == UINT32_MAX || !lives[root].used) continue;
-        if (facts->dies[root] >= facts->step_count && plan->row_count) stretch(&lives[root], plan->row_count - 1), leaves[root] = 1;
-        else if (facts->dies[root] < facts->step_count) stretch(&lives[root], row_of[facts->dies[root]]);
-        if (g->values[root].role == RG_ROLE_INPUT) stretch(&lives[root], 0), leaves[root] = 1;
+}
+
+/* ---- buffers ---- */
+
+/* Every computing member may write where it reads. */
+static bool works_in_place(const packing *x, const rg_row *row)
+{
+    for (uint32_t i = 0; i < row->step_count; i++) {
+        const rg_node *node = rg_node_at(x->g, x->facts->steps[row->steps[i]].node);
+        bool view = x->facts->work[row->steps[i]].family == RG_FAMILY_VIEW;
+        if (!view && !(node->op && node->op->traits & RG_IN_PLACE)) return false;
     }
-    *out = lives;
-    *internal = leaves;
+    return true;
+}
+
+/* The row r writes `out`; the input whose place it may take, or 0. */
+static rg_value_id taken_over(const packing *x, uint32_t r, rg_value_id out)
+{
+    const rg_row *row = &x->plan->rows[r];
+    const rg_node *node = rg_node_at(x->g, x->facts->steps[row->anchor].node);
+    if (!works_in_place(x, row) || row->family == RG_FAMILY_VIEW || !node->op) return 0;
+    uint32_t candidates = node->op->traits & RG_COMMUTES ? 2 : 1;
+    for (uint32_t i = 0; i < candidates && i < node->in_count; i++) {
+        rg_value_id in = root_of(x, node->in[i]);
+        const life *l = &x->lives[in];
+        bool dying = in && l->used && l->dies == r && l->born != r && x->g->values[in].role == RG_ROLE_NODE;
+        if (dying && x->buffer_of[in] && x->bytes[in] == x->bytes[out]) return in;
+    }
+    return 0;
+}
+
+static rg_err add_buffer(packing *x, rg_value_id v)
+{
+    rg_plan *plan = x->plan;
+    const life *l = &x->lives[v];
+    double bytes = x->bytes[v];
+    bool needed = l->used && (l->leaves || !l->read) && x->g->values[v].role != RG_ROLE_CONST && bytes > 0;
+    if (!needed || x->facts->buffer[v] != v || x->buffer_of[v]) return RG_OK;
+    if (x->writer[v] && plan->rows[x->writer[v] - 1].folded) return RG_OK; /* a weight */
+    if (bytes > RG_BLOCK_BYTE_MAX)
+        return rg_fail(x->cx, RG_LIMIT, "%s needs %.3g bytes; %.3g is the limit",
+                       rg_value_label(x->cx, x->g, v), bytes, (double)RG_BLOCK_BYTE_MAX);
+    rg_value_id from = x->g->values[v].role == RG_ROLE_NODE ? taken_over(x, l->born, v) : 0;
+    if (from) {
+        rg_buffer *shared = &plan->buffers[x->buffer_of[from] - 1];
+        if (l->dies > shared->dies) shared->dies = l->dies;
+        shared->in_place = true;
+        x->buffer_of[v] = x->buffer_of[from];
+        return RG_OK;
+    }
+    uint64_t size = ((uint64_t)bytes + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE;
+    plan->buffers[plan->buffer_count++] = (rg_buffer){v, 0, size, l->born, l->dies, false};
+    x->buffer_of[v] = plan->buffer_count;
     return RG_OK;
 }
+
+/* Inputs first, then results in the order in which rows write them: what is taken over is there by then. */
+static rg_err add_buffers(packing *x)
+{
+    const rg_plan *plan = x->plan;
+    for (uint32_t v = 1; v < x->g->value_count; v++)
+        if (x->g->values[v].role == RG_ROLE_INPUT) RG_TRY(add_buffer(x, v));
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        for (uint32_t k = 0; k < plan->rows[r].step_count; k++) {
+            const rg_node *node = rg_node_at(x->g, x->facts->steps[plan->rows[r].steps[k]].node);
+            for (uint32_t i = 0; i < node->out_count; i++)
+                if (node->out[i]) RG_TRY(add_buffer(x, root_of(x, node->out[i])));
+        }
+    }
+    return RG_OK;
+}
+
+/* ---- offsets ---- */
 
 static int by_size(const void *a, const void *b)
 {
@@ -75,74 +196,40 @@ static int by_offset(const void *a, const void *b)
 }
 
 /* The lowest gap between the placed buffers that live at the same time: `near`. */
-static void place_one(rg_plan *plan, rg_buffer *buffer, const rg_buffer **near, uint32_t near_count)
+static uint64_t lowest_gap(uint64_t size, const rg_buffer **near, uint32_t count)
 {
     uint64_t offset = 0;
-    if (near_count) qsort(near, near_count, sizeof *near, by_offset);
-    for (uint32_t i = 0; i < near_count; i++) {
-        if (near[i]->offset_byte >= offset + buffer->size_byte) break;
+    if (count) qsort(near, count, sizeof *near, by_offset);
+    for (uint32_t i = 0; i < count && near[i]->offset_byte < offset + size; i++) {
         uint64_t end = near[i]->offset_byte + near[i]->size_byte;
         if (end > offset) offset = end;
     }
-    buffer->offset_byte = offset;
-    if (offset + buffer->size_byte > plan->block_byte) plan->block_byte = offset + buffer->size_byte;
+    return offset;
 }
 
 static rg_err place_all(rg_ctx *cx, rg_plan *plan)
 {
-    const rg_buffer **near = RG_NEW(&cx->arena, const rg_buffer *, plan->buffer_count + 1);
-    if (!near) return rg_nomem(cx);
+    rg_skyline sky;
+    const rg_buffer *near[NEAR_MAX];
+    RG_TRY(rg_skyline_init(cx, &sky, plan->row_count));
     if (plan->buffer_count) qsort(plan->buffers, plan->buffer_count, sizeof *plan->buffers, by_size);
     for (uint32_t i = 0; i < plan->buffer_count; i++) {
         rg_buffer *b = &plan->buffers[i];
-        uint32_t count = 0;
-        for (uint32_t k = 0; k < i; k++) {
-            const rg_buffer *other = &plan->buffers[k];
-            if (other->born <= b->dies && b->born <= other->dies) near[count++] = other;
-        }
-        place_one(plan, b, near, count);
+        uint32_t count = rg_skyline_near(&sky, b, near, NEAR_MAX);
+        bool crowded = count > NEAR_MAX;
+        b->offset_byte = crowded ? rg_skyline_top(&sky, b) : lowest_gap(b->size_byte, near, count);
+        uint64_t end = b->offset_byte + b->size_byte;
+        if ((double)end > RG_BLOCK_BYTE_MAX)
+            return rg_fail(cx, RG_LIMIT, "activations need more than %.3g bytes", (double)RG_BLOCK_BYTE_MAX);
+        if (end > plan->block_byte) plan->block_byte = end;
+        if (!rg_skyline_add(&sky, b)) return rg_nomem(cx);
     }
     return RG_OK;
 }
 
-/* The row writes `out`; may it take the place of its first input? */
-static bool takes_over(const rg_plan *plan, const rg_row *row, rg_value_id out, const life *lives, uint32_t r, rg_value_id *from)
-{
-    const rg_node *node = rg_node_at(plan->graph, plan->facts->steps[row->anchor].node);
-    if (row->step_count != 1 || !node->op || !(node->op->traits & RG_IN_PLACE) || !node->in_count || !node->in[0]) return false;
-    rg_value_id in = plan->facts->buffer[node->in[0]];
-    if (!in || !lives[in].used || lives[in].dies != r || lives[in].born == r) return false;
-    if (plan->graph->values[in].role != RG_ROLE_NODE) return false;
-    *from = in;
-    return rg_type_bytes(plan->graph, &plan->graph->values[in].type) == rg_type_bytes(plan->graph, &plan->graph->values[out].type);
-}
+/* ---- sums ---- */
 
-static rg_err make_buffers(rg_ctx *cx, rg_plan *plan, life *lives, const uint32_t *leaves)
-{
-    const rg_graph *g = plan->graph;
-    uint32_t *buffer_of = RG_NEW(&cx->arena, uint32_t, g->value_count); /* + 1 */
-    plan->buffers = RG_NEW(&plan->arena, rg_buffer, g->value_count);
-    if (!buffer_of || !plan->buffers) return rg_nomem(cx);
-    for (uint32_t v = 1; v < g->value_count; v++) {
-        double bytes = rg_type_bytes(g, &g->values[v].type);
-        if (!lives[v].used || !leaves[v] || plan->facts->buffer[v] != v || g->values[v].role == RG_ROLE_CONST || bytes <= 0) continue;
-        rg_value_id from = 0;
-        const rg_row *row = &plan->rows[lives[v].born];
-        bool reuse = g->values[v].role == RG_ROLE_NODE && takes_over(plan, row, v, lives, lives[v].born, &from) && buffer_of[from];
-        if (reuse) { /* values are numbered in file order; a producer's buffer exists before its reader's */
-            rg_buffer *shared = &plan->buffers[buffer_of[from] - 1];
-            shared->dies = lives[v].dies > shared->dies ? lives[v].dies : shared->dies;
-            shared->in_place = true;
-            buffer_of[v] = buffer_of[from];
-            continue;
-        }
-        plan->buffers[plan->buffer_count++] = (rg_buffer){v, 0, aligned(bytes), lives[v].born, lives[v].dies, false};
-        buffer_of[v] = plan->buffer_count;
-    }
-    return RG_OK;
-}
-
-static rg_err timeline(rg_plan *plan, rg_ctx *cx)
+static rg_err timeline(rg_ctx *cx, rg_plan *plan)
 {
     plan->live_byte = RG_NEW(&plan->arena, double, plan->row_count + 2);
     if (!plan->live_byte) return rg_nomem(cx);
@@ -161,21 +248,54 @@ static rg_err timeline(rg_plan *plan, rg_ctx *cx)
     return RG_OK;
 }
 
+/* Constants that rows read, once each, and what was folded from constants that other rows read. */
+static double weights_of(packing *x)
+{
+    const rg_plan *plan = x->plan;
+    double bytes = 0;
+    for (uint32_t s = 0; s < x->facts->step_count; s++) {
+        const rg_node *node = rg_node_at(x->g, x->facts->steps[s].node);
+        if (plan->rows[x->row_of[s]].folded) continue;
+        for (uint32_t i = 0; i < node->in_count; i++) {
+            rg_value_id v = root_of(x, node->in[i]);
+            bool folded = x->writer[v] && plan->rows[x->writer[v] - 1].folded;
+            if (!v || x->buffer_of[v] || (x->g->values[v].role != RG_ROLE_CONST && !folded)) continue;
+            x->buffer_of[v] = UINT32_MAX; /* counted */
+            bytes += x->bytes[v];
+        }
+    }
+    return bytes;
+}
+
+static double workspace_of(const rg_plan *plan)
+{
+    double largest = 0;
+    for (uint32_t i = 0; i < plan->row_count; i++)
+        if (rg_row_is_product(&plan->rows[i]))
+            largest = fmax(largest, plan->rows[i].work.in_byte + plan->rows[i].work.out_byte);
+    return largest * plan->runtime->workspace_fraction;
+}
+
 rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan)
 {
-    life *lives = NULL;
-    uint32_t *leaves = NULL;
-    RG_TRY(lifetimes(cx, plan, &lives, &leaves));
-    RG_TRY(make_buffers(cx, plan, lives, leaves));
+    packing x = {.cx = cx, .plan = plan, .g = plan->graph, .facts = plan->facts};
+    rg_arena *scratch = &cx->arena;
+    uint32_t values = x.g->value_count, steps = x.facts->step_count + 1;
+    x.lives = RG_NEW(scratch, life, values);
+    x.bytes = RG_NEW(scratch, double, values);
+    x.writer = RG_NEW(scratch, uint32_t, values);
+    x.buffer_of = RG_NEW(scratch, uint32_t, values);
+    x.row_of = RG_NEW(scratch, uint32_t, steps);
+    x.first = RG_NEW(scratch, uint32_t, steps);
+    x.last = RG_NEW(scratch, uint32_t, steps);
+    plan->buffers = RG_NEW(&plan->arena, rg_buffer, values);
+    if (scratch->failed || !plan->buffers) return rg_nomem(cx);
+    find_lives(&x);
+    RG_TRY(add_buffers(&x));
     RG_TRY(place_all(cx, plan));
-    RG_TRY(timeline(plan, cx));
-    double largest = 0;
-    for (uint32_t i = 0; i < plan->row_count; i++) {
-        double bytes = plan->rows[i].work.in_byte + plan->rows[i].work.out_byte;
-        if (rg_row_is_product(&plan->rows[i]) && bytes > largest) largest = bytes;
-    }
-    plan->weight_byte = plan->facts->weight_byte;
-    plan->workspace_byte = largest * plan->runtime->workspace_fraction;
+    RG_TRY(timeline(cx, plan));
+    plan->weight_byte = weights_of(&x);
+    plan->workspace_byte = workspace_of(plan);
     plan->overhead_byte = plan->runtime->memory_overhead_byte;
     plan->peak_byte = plan->weight_byte + (double)plan->block_byte + plan->workspace_byte + plan->overhead_byte;
     return RG_OK;

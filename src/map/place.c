@@ -1,9 +1,11 @@
 /* place.c - which unit computes a row, in which type, and how many of them.
  *
- * Products go to the matrix unit where the device has one for their type, everything else to vector lanes. A type that
- * the device lacks runs in the next wider one that it has (a CPU without f16 arithmetic converts to f32); only when
- * there is none, in the widest narrower one. Devices built around a matrix unit (TPU, KPU) take products of f32 in that
- * unit's widest float, which is what XLA does by default on a TPU (jax.default_matmul_precision).
+ * Products go to the matrix unit where the device has one for their type, everything else to vector lanes.
+ * A type that the device lacks runs in the next wider one that it has (a CPU without f16 arithmetic
+ * converts to f32; bf16 and f16 cannot stand in for each other: one lacks the digits, the other the range);
+ * only when there is none, in the widest narrower one. Devices built around a matrix unit (TPU, KPU) take
+ * floating-point products in that unit's widest float, which is what XLA does by default on a TPU
+ * (jax.default_matmul_precision).
  */
 #include "map/map.h"
 
@@ -13,8 +15,8 @@
 bool rg_row_is_product(const rg_row *row)
 {
     static const bool product[RG_FAMILY_COUNT] = {
-        [RG_FAMILY_GEMM] = true, [RG_FAMILY_CONV] = true, [RG_FAMILY_ATTENTION] = true, [RG_FAMILY_RECURRENT] = true,
-        [RG_FAMILY_DEPTHWISE] = true,
+        [RG_FAMILY_GEMM] = true,      [RG_FAMILY_CONV] = true,      [RG_FAMILY_ATTENTION] = true,
+        [RG_FAMILY_RECURRENT] = true, [RG_FAMILY_DEPTHWISE] = true,
     };
     return product[row->family];
 }
@@ -22,19 +24,22 @@ bool rg_row_is_product(const rg_row *row)
 double rg_row_rate(const rg_row *row, double clock_hz)
 {
     double clock = clock_hz * row->clock_share;
-    return row->op_per_clock * fmin(clock, row->peak->at_clock_hz); /* no faster than where the peak was published */
+    return row->op_per_clock * fmin(clock, row->peak->at_clock_hz); /* no faster than published */
 }
 
-/* Types to try for one that a device may lack: itself, wider ones, then narrower ones; RG_HW_DTYPE_COUNT ends. */
+/* ---- types ---- */
+
+/* To try for a type that a device may lack: itself, wider ones, narrower ones; RG_HW_DTYPE_COUNT ends a
+ * row. */
 static const rg_hw_dtype fallbacks[RG_HW_DTYPE_COUNT][RG_HW_DTYPE_COUNT] = {
     [RG_HW_F64]  = {RG_HW_F64, RG_HW_F32, RG_HW_BF16, RG_HW_F16, RG_HW_I8, RG_HW_DTYPE_COUNT},
     [RG_HW_F32]  = {RG_HW_F32, RG_HW_F64, RG_HW_BF16, RG_HW_F16, RG_HW_I8, RG_HW_DTYPE_COUNT},
     [RG_HW_TF32] = {RG_HW_TF32, RG_HW_F32, RG_HW_BF16, RG_HW_F16, RG_HW_I8, RG_HW_DTYPE_COUNT},
-    [RG_HW_BF16] = {RG_HW_BF16, RG_HW_F16, RG_HW_F32, RG_HW_F64, RG_HW_I8, RG_HW_DTYPE_COUNT},
-    [RG_HW_F16]  = {RG_HW_F16, RG_HW_BF16, RG_HW_F32, RG_HW_F64, RG_HW_I8, RG_HW_DTYPE_COUNT},
-    [RG_HW_F8]   = {RG_HW_F8, RG_HW_F16, RG_HW_BF16, RG_HW_F32, RG_HW_I8, RG_HW_DTYPE_COUNT},
+    [RG_HW_BF16] = {RG_HW_BF16, RG_HW_F32, RG_HW_F64, RG_HW_F16, RG_HW_I8, RG_HW_DTYPE_COUNT},
+    [RG_HW_F16]  = {RG_HW_F16, RG_HW_F32, RG_HW_F64, RG_HW_BF16, RG_HW_I8, RG_HW_DTYPE_COUNT},
+    [RG_HW_F8]   = {RG_HW_F8, RG_HW_F16, RG_HW_BF16, RG_HW_F32, RG_HW_F64, RG_HW_I8, RG_HW_DTYPE_COUNT},
     [RG_HW_I8]   = {RG_HW_I8, RG_HW_F16, RG_HW_BF16, RG_HW_F32, RG_HW_F64, RG_HW_DTYPE_COUNT},
-    [RG_HW_I4]   = {RG_HW_I4, RG_HW_I8, RG_HW_F16, RG_HW_BF16, RG_HW_F32, RG_HW_DTYPE_COUNT},
+    [RG_HW_I4]   = {RG_HW_I4, RG_HW_I8, RG_HW_F16, RG_HW_BF16, RG_HW_F32, RG_HW_F64, RG_HW_DTYPE_COUNT},
 };
 
 /* The type that a row computes in: of its widest-read input that is a number, weights before indices. */
@@ -45,20 +50,21 @@ static rg_hw_dtype wanted_type(const rg_plan *plan, const rg_row *row)
     double most = -1;
     for (uint32_t i = 0; i < node->in_count; i++) {
         const rg_type *t = &plan->graph->values[node->in[i]].type;
-        bool index = t->dtype == RG_I64 || t->dtype == RG_I32; /* shapes, indices: they do not set the arithmetic */
+        if (!node->in[i] || !rg_hw_dtype_of(t->dtype, &type)) continue;
+        bool index = t->dtype == RG_I64 || t->dtype == RG_I32; /* shapes, indices: they set no arithmetic */
         double bytes = rg_type_bytes(plan->graph, t) * (index ? 1e-9 : 1);
-        if (node->in[i] && rg_hw_dtype_of(t->dtype, &type) && bytes > most) most = bytes, found = type;
+        if (bytes > most) most = bytes, found = type;
     }
     return found;
 }
 
-/* Best peak of one type: unit by preference. `unit` out tells which. */
+/* ---- units ---- */
+
+/* Best peak of one type: unit by preference. */
 static const rg_peak *best_unit(const rg_device *device, rg_hw_dtype dtype, bool product)
 {
-    static const rg_unit_kind for_product[] = {RG_MATRIX, RG_VECTOR, RG_SCALAR};
-    static const rg_unit_kind for_others[] = {RG_VECTOR, RG_SCALAR};
-    const rg_unit_kind *order = product ? for_product : for_others;
-    for (size_t i = 0; i < (product ? RG_COUNT(for_product) : RG_COUNT(for_others)); i++) {
+    static const rg_unit_kind order[] = {RG_MATRIX, RG_VECTOR, RG_SCALAR};
+    for (size_t i = product ? 0 : 1; i < RG_COUNT(order); i++) {
         const rg_peak *peak = rg_device_peak(device, -1, (int)order[i], dtype);
         if (peak) return peak;
     }
@@ -75,69 +81,97 @@ static const rg_peak *first_of(const rg_device *device, rg_hw_dtype want, bool p
 }
 
 /* Does the stack put f32 products of this family on tf32 units? */
-static bool tf32_allowed(const rg_runtime *runtime, rg_family family)
+static bool tf32_allowed(const rg_plan *plan, rg_family family)
 {
-    if (!runtime->tf32) return false;
-    return strcmp(runtime->tf32, "allowed") == 0 || (strcmp(runtime->tf32, "conv") == 0 && family == RG_FAMILY_CONV);
+    const char *tf32 = plan->runtime->tf32;
+    if (strcmp(plan->precision, "tf32") == 0) return true;
+    return tf32 && (strcmp(tf32, "allowed") == 0 || (strcmp(tf32, "conv") == 0 && family == RG_FAMILY_CONV));
+}
+
+/* The matrix unit where a product leaves its own type for it; NULL where it does not. */
+static const rg_peak *special_unit(const rg_plan *plan, const rg_row *row, rg_hw_dtype want, const char **why)
+{
+    const rg_device *device = plan->device;
+    const rg_peak *peak = NULL;
+    if (want == RG_HW_F32 && tf32_allowed(plan, row->family)) {
+        *why = "the stack allows tf32 for f32 products";
+        peak = rg_device_peak(device, -1, RG_MATRIX, RG_HW_TF32);
+    }
+    bool matrix_machine = device->kind == RG_DEVICE_TPU || device->kind == RG_DEVICE_KPU;
+    bool wide = want == RG_HW_F32 || want == RG_HW_F16 || want == RG_HW_BF16;
+    if (peak || !matrix_machine || !wide || rg_device_peak(device, -1, RG_MATRIX, want)) return peak;
+    *why = "products of floats run in the matrix unit's widest float";
+    peak = rg_device_peak(device, -1, RG_MATRIX, RG_HW_BF16);
+    return peak ? peak : rg_device_peak(device, -1, RG_MATRIX, RG_HW_F16);
 }
 
 static const rg_peak *choose(const rg_plan *plan, const rg_row *row, rg_hw_dtype want, const char **why)
 {
-    const rg_device *device = plan->device;
-    bool matrix_machine = device->kind == RG_DEVICE_TPU || device->kind == RG_DEVICE_KPU;
-    /* A depthwise convolution has no reuse across channels: one column of a matrix unit would do all its work. */
+    /* A depthwise convolution has no reuse across channels: one column of a matrix unit would do its work. */
     bool product = rg_row_is_product(row) && row->family != RG_FAMILY_DEPTHWISE && row->work.mac > 0;
-    const rg_peak *peak = NULL;
-    *why = product ? "a product in a type that has no matrix unit here" : "no product: vector lanes";
-    if (product && want == RG_HW_F32 && (strcmp(plan->precision, "tf32") == 0 || tf32_allowed(plan->runtime, row->family)))
-        if ((peak = rg_device_peak(device, -1, RG_MATRIX, RG_HW_TF32))) *why = "the stack allows tf32 for f32 products";
-    if (!peak && product && want == RG_HW_F32 && matrix_machine) {
-        peak = rg_device_peak(device, -1, RG_MATRIX, RG_HW_BF16);
-        if (!peak) peak = rg_device_peak(device, -1, RG_MATRIX, RG_HW_F16);
-        *why = "products of f32 run in the matrix unit's widest float";
-    }
-    if (!peak) peak = first_of(device, want, product);
-    if (!peak) { /* only a matrix unit, of any type */
-        for (size_t i = 0; i < device->peak_count && !peak; i++) peak = &device->peaks[i];
+    const rg_peak *peak = product ? special_unit(plan, row, want, why) : NULL;
+    if (peak) return peak;
+    peak = first_of(plan->device, want, product);
+    if (!peak) { /* this is no product, and the profile, which has one peak at least, knows only products */
         *why = "the device has no other unit";
-    } else if (peak->unit == RG_MATRIX && !strncmp(*why, "a product", 9)) {
-        *why = "a product: the matrix unit";
+        return &plan->device->peaks[0];
     }
+    *why = !product                 ? "no product: vector lanes"
+           : peak->unit == RG_MATRIX ? "a product: the matrix unit"
+                                     : "a product in a type that has no matrix unit here";
     return peak;
 }
 
-/* Engines that offer the same unit and type as `peak`, fastest first, until `threads` cores are taken. */
+/* ---- how many ---- */
+
+/* Rate of one unit of engine e on the pipes that `like` names; 0 when it has none. */
+static double unit_rate(const rg_device *device, size_t e, const rg_peak *like)
+{
+    const rg_peak *peak = rg_device_peak(device, (int)e, (int)like->unit, like->dtype);
+    return peak ? peak->op_per_clock * peak->at_clock_hz : 0;
+}
+
+/* Units of engine e that are used when `limit` are: the fastest engines are filled first. */
+static double usable_count(const rg_device *device, size_t e, const rg_peak *like, double limit)
+{
+    double own = unit_rate(device, e, like), before = 0;
+    for (size_t i = 0; i < device->engine_count; i++) {
+        double rate = unit_rate(device, i, like);
+        if (rate > own || (rate == own && i < e)) before += device->engines[i].count;
+    }
+    return fmax(0, fmin(device->engines[e].count, limit - before));
+}
+
+/* Every engine that offers the row's unit and type takes part: P and E cores work on one row together. */
 static void gather_units(const rg_plan *plan, rg_row *row)
 {
     const rg_device *device = plan->device;
-    double left = plan->threads > 0 && device->kind == RG_DEVICE_CPU ? plan->threads : INFINITY;
+    const rg_engine *engine = &device->engines[row->peak->engine];
+    double limit = plan->threads > 0 && device->kind == RG_DEVICE_CPU ? plan->threads : INFINITY;
     double top = rg_device_clock_max(device);
-    row->op_per_clock = 0;
-    row->clock_share = device->engines[row->peak->engine].clock_max_hz / top;
+    row->clock_share = engine->clock_max_hz / top;
     double reference = fmin(row->clock_share * top, row->peak->at_clock_hz);
+    row->op_per_clock = row->unit_count = row->unit_total = 0;
     for (size_t e = 0; e < device->engine_count; e++) {
-        const rg_peak *peak = rg_device_peak(device, (int)e, (int)row->peak->unit, row->peak->dtype);
-        if (!peak) continue;
-        double count = fmin(device->engines[e].count, left);
-        left -= count;
-        row->op_per_clock += count * peak->op_per_clock * peak->at_clock_hz / reference;
+        double rate = unit_rate(device, e, row->peak);
+        if (rate <= 0) continue;
+        double count = usable_count(device, e, row->peak, limit);
+        row->op_per_clock += count * rate / reference;
+        row->unit_count += count;
+        row->unit_total += device->engines[e].count;
     }
     /* Work without reuse enters a systolic array along one edge only. */
-    const rg_engine *engine = &device->engines[row->peak->engine];
     if (row->peak->unit == RG_MATRIX && engine->tile[1] > 0 && !(rg_row_is_product(row) && row->work.mac > 0))
         row->op_per_clock /= engine->tile[1];
 }
 
-rg_err rg_plan_place(rg_ctx *cx, rg_plan *plan)
+void rg_plan_place(rg_plan *plan)
 {
     for (uint32_t i = 0; i < plan->row_count; i++) {
         rg_row *row = &plan->rows[i];
-        rg_hw_dtype want = wanted_type(plan, row);
-        row->peak = choose(plan, row, want, &row->placed_why);
-        if (!row->peak) return rg_fail(cx, RG_FORMAT, "%s: the profile has no peak", plan->device->id);
+        row->peak = choose(plan, row, wanted_type(plan, row), &row->placed_why);
         row->dtype = row->peak->dtype;
         row->efficiency = rg_runtime_efficiency(plan->runtime, rg_family_name(row->family));
         gather_units(plan, row);
     }
-    return RG_OK;
 }

@@ -1,7 +1,8 @@
-/* tile.c - what every mapper shares: the mapper table, the traffic of a blocked product, and who holds what.
+/* tile.c - what every mapper shares: the mapper table, the traffic of a blocked product, and who holds
+ * what.
  *
- * Steady state is modelled: the same inference again and again, as a server runs it. So data that a near memory can
- * keep does not travel from the far one again:
+ * Steady state is modelled: the same inference again and again, as a server runs it. So data that a near
+ * memory can keep does not travel from the far one again:
  *   - weights stay in a level whose usable capacity holds the whole model with its activations;
  *   - activations pass from row to row through a level of which the row's input and output fill half at most
  *     (the other half streams weights through).
@@ -12,59 +13,82 @@
 
 double rg_ceil_div(double a, double b) { return ceil(a / b); }
 
+/*     A [m, k] is read once for every block column, B [n, k] for every block row, the result written once
+ *
+ * In attention one block row is the queries that a unit holds: they and the result move once, keys and
+ * values once for every such block, and the scores never leave (Dao et al. 2022, "FlashAttention", theorem
+ * 2).
+ */
 double rg_product_traffic(const rg_row *row, double tm, double tn)
 {
     const rg_work *w = &row->work;
-    double rows = rg_ceil_div(w->m, fmax(fmin(tm, w->m), 1)), columns = rg_ceil_div(w->n, fmax(fmin(tn, w->n), 1));
-    /* operand A (m×k) is read once per block column, B (n×k) once per block row */
-    double a = w->weight_in_b ? w->in_byte : w->in_byte / 2, b = w->weight_in_b ? w->weight_byte : w->weight_byte + w->in_byte / 2;
-    return a * columns + b * rows * (w->weight_in_b || w->steps <= 1 ? 1 : w->steps) + w->out_byte;
+    double rows = rg_ceil_div(w->m, fmax(fmin(tm, w->m), 1));
+    double columns = rg_ceil_div(w->n, fmax(fmin(tn, w->n), 1));
+    double in = w->in_byte - row->side_byte, both = in + w->weight_byte, a = in;
+    if (row->family == RG_FAMILY_ATTENTION) {
+        a = in * w->m / (w->m + 2 * w->n);
+        columns = 1;
+    } else if (!w->weight_in_b) {
+        a = both * w->m / (w->m + w->n);
+    }
+    return a * columns + (both - a) * rows + row->side_byte + w->out_byte;
 }
 
-static double level_usable(const rg_level *level) { return level->usable_byte * fmax(level->count, 1); }
+/* What a level carries over from one row to the next. Shared memory of an SM is lost when its kernel ends; of
+ * private caches those of the cores in use count. */
+static double kept_byte(const rg_plan *plan, const rg_row *row, const rg_level *level)
+{
+    if (level->scope == RG_SCOPE_DEVICE) return level->usable_byte * level->count;
+    if (level->scope == RG_SCOPE_UNIT && plan->device->kind == RG_DEVICE_GPU) return 0;
+    return level->usable_byte * fmax(level->count * row->unit_count / row->unit_total, 1);
+}
 
-/* Edge of the square blocks that a level can hold: three blocks (two operands, one result) in f32 or narrower. */
-static double block_edge(const rg_plan *plan, const rg_row *row, size_t level)
+/* Edge of the square blocks that one instance of a level can hold: two operands and the result. */
+static double block_edge(const rg_row *row, const rg_level *level)
 {
     double element = fmax(rg_hw_dtype_bits(row->dtype), 8) / 8.0;
-    return floor(sqrt(plan->device->levels[level].usable_byte / (3 * element)));
+    return fmax(floor(sqrt(level->usable_byte / (3 * element))), 1);
+}
+
+/* What comes from behind level `near`, which keeps what it can. */
+static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_level *near, double block_m,
+                             double block_n)
+{
+    const rg_work *w = &row->work;
+    double kept = kept_byte(plan, row, near), activations = w->in_byte + w->out_byte;
+    if (plan->weight_byte + (double)plan->block_byte <= kept) return 0;
+    double weights = w->weight_byte <= kept / 2 ? w->weight_byte : w->weight_byte * fmax(w->steps, 1);
+    double bytes = weights + (activations <= kept / 2 ? 0 : activations);
+    bool blocked = rg_row_is_product(row) && w->mac > 0 && w->steps <= 1;
+    if (!blocked || activations + w->weight_byte <= kept / 2) return bytes;
+    bool unit = near->scope == RG_SCOPE_UNIT && block_m > 0 && block_n > 0;
+    double edge = block_edge(row, near);
+    return fmax(bytes, rg_product_traffic(row, unit ? block_m : edge, unit ? block_n : edge));
 }
 
 void rg_level_traffic(const rg_plan *plan, rg_row *row, double block_m, double block_n)
 {
-    const rg_device *device = plan->device;
     const rg_work *w = &row->work;
-    double weights = w->weight_byte, activations = w->in_byte + w->out_byte;
-    double repeated = weights * fmax(w->steps, 1); /* a recurrent step reads its weights again */
-    double model = plan->weight_byte + (double)plan->block_byte;
-    size_t count = device->level_count < RG_LEVEL_LIMIT ? device->level_count : RG_LEVEL_LIMIT;
-    for (size_t i = 0; i < count; i++) {
-        double near = i ? level_usable(&device->levels[i - 1]) : 0; /* what the next nearer level keeps */
-        double bytes = repeated + activations;
-        if (i && model <= near) bytes = 0;
-        else if (i) {
-            double kept_weights = weights <= near / 2 ? weights : repeated;
-            bytes = kept_weights + (activations <= near / 2 ? 0 : activations);
-        }
-        if (rg_row_is_product(row) && w->mac > 0 && w->steps <= 1 && bytes > 0) {
-            /* blocks of the nearer level: what a unit works on, or what fits there */
-            double edge = i ? block_edge(plan, row, i - 1) : 0;
-            bool unit = i && device->levels[i - 1].scope == RG_SCOPE_UNIT && block_m > 0;
-            double tm = unit ? block_m : edge, tn = unit ? block_n : edge;
-            if (i && activations + weights > near / 2) bytes = fmax(bytes, rg_product_traffic(row, tm, tn));
-        }
-        row->tiling.traffic_byte[i] = bytes;
-    }
+    const rg_level *levels = plan->device->levels;
+    /* a recurrent step reads its weights again */
+    row->tiling.traffic_byte[0] = w->weight_byte * fmax(w->steps, 1) + w->in_byte + w->out_byte;
+    for (size_t i = 1; i < plan->device->level_count; i++)
+        row->tiling.traffic_byte[i] = traffic_behind(plan, row, &levels[i - 1], block_m, block_n);
 }
 
 static const rg_mapper mappers[RG_DEVICE_KIND_COUNT] = {
-    [RG_DEVICE_CPU] = rg_tile_cpu, [RG_DEVICE_GPU] = rg_tile_gpu, [RG_DEVICE_TPU] = rg_tile_tpu, [RG_DEVICE_KPU] = rg_tile_kpu,
+    [RG_DEVICE_CPU] = rg_tile_cpu,
+    [RG_DEVICE_GPU] = rg_tile_gpu,
+    [RG_DEVICE_TPU] = rg_tile_tpu,
+    [RG_DEVICE_KPU] = rg_tile_kpu,
 };
 
 void rg_row_retile(const rg_plan *plan, rg_row *row)
 {
-    row->tiling = (rg_tiling){.utilization = 1, .occupancy = 1, .split_k = 1, .waves = 1, .per_unit = 1, .blocks = 1};
-    row->tiling.units = plan->device->engines[row->peak->engine].count;
+    row->tiling = (rg_tiling){
+        .blocks = 1, .per_unit = 1, .waves = 1, .units = row->unit_count,
+        .occupancy = 1, .utilization = 1, .split_k = 1,
+    };
     if (row->family != RG_FAMILY_VIEW) mappers[plan->device->kind](plan, row);
 }
 

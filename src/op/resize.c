@@ -57,14 +57,14 @@ static rg_dim scaled(const rg_site *s, rg_dim d, float scale)
     rg_dims *dims = rg_site_dims(s);
     if (rg_dim_is_number(d)) {
         float size = floorf((float)d * scale); /* in floats, as the specification's own inference has it */
-        return size < (float)INT32_MAX ? (rg_dim)size : INT32_MAX;
+        return size < 0 ? 0 : size < (float)INT32_MAX ? (rg_dim)size : INT32_MAX;
     }
     for (int below = 1; below <= DENOMINATOR_MAX; below++) {
         double above = (double)scale * below;
         if (above < INT32_MAX && fabs(above - round(above)) < 1e-6 * above)
             return rg_dim_div(dims, rg_dim_mul(dims, d, (rg_dim)round(above)), below);
     }
-    return rg_dim_open(s, (int64_t)fmin((double)rg_dim_value(dims, d) * (double)scale, INT32_MAX));
+    return rg_dim_open(s, (int64_t)fmin(fmax((double)rg_dim_value(dims, d) * (double)scale, 0), INT32_MAX));
 }
 
 /* Share of axis i that the cropping region takes: roi holds all starts, then all ends. */
@@ -130,7 +130,7 @@ static rg_err by_sizes(const rg_site *s, const int *axes, uint32_t count, rg_typ
         if (!sizes)
             *d = rg_dim_open(s, rg_dim_value(rg_site_dims(s), *d));
         else if (ratio > 0)
-            *d = (rg_dim)fmin(floor((double)*d * ratio + 0.5), INT32_MAX);
+            *d = (rg_dim)fmin(fmax(floor((double)*d * ratio + 0.5), 0), INT32_MAX);
         else
             *d = sizes[i];
     }

@@ -257,6 +257,12 @@ static rg_err take_value(binder *b, rg_str name, rg_str value)
     return RG_OK;
 }
 
+/* Exporters name most nodes; a value always has a name. */
+static rg_str loop_name(const rg_graph *g, const rg_node *loop)
+{
+    return loop->name.size || !loop->out_count ? loop->name : g->values[loop->out[0]].name;
+}
+
 /* The Loop's trip count becomes a constant. */
 static rg_err take_trip(binder *b, rg_str name, rg_str value)
 {
@@ -264,8 +270,8 @@ static rg_err take_trip(binder *b, rg_str name, rg_str value)
     rg_node_id id = 1;
     int64_t trips;
     rg_value_id constant;
-    while (id < g->node_count && !(rg_node_is(&g->nodes[id], "Loop") && rg_str_eq(g->nodes[id].name, name))) id++;
-    if (id == g->node_count) return rg_fail(b->cx, RG_USAGE, "--trip: no Loop node is named '%.*s'", RG_STR(name));
+    while (id < g->node_count && !(rg_node_is(&g->nodes[id], "Loop") && rg_str_eq(loop_name(g, &g->nodes[id]), name))) id++;
+    if (id == g->node_count) return rg_fail(b->cx, RG_USAGE, "--trip: no Loop is named '%.*s'", RG_STR(name));
     if (!rg_str_int(value, &trips) || trips < 0)
         return rg_fail(b->cx, RG_USAGE, "--trip: '%.*s' is no count", RG_STR(value));
     rg_site site = {b->cx, g, id, &g->nodes[id]};
@@ -397,7 +403,7 @@ static void print_loops(const rg_graph *g, rg_text *text)
         bool counted = trips->role == RG_ROLE_CONST && trips->data && rg_tensor_has_data(trips->data) && trips->data->count == 1
                        && rg_tensor_int(trips->data, 0) < INT32_MAX;
         if (!counted && !trips->known)
-            rg_text_printf(text, "%strips of %.*s=1", text->size ? ", " : "", RG_STR(node->name));
+            rg_text_printf(text, "%strips of %.*s=1", text->size ? ", " : "", RG_STR(loop_name(g, node)));
     }
 }
 

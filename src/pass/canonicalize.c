@@ -1,5 +1,6 @@
 /* canonicalize.c - nodes that change nothing go: a row of the table names an operator and the test for its doing nothing.
- * Pairs of reorderings and of reshapes become one. What is left has one form, which recognition relies on.
+ * Pairs of reorderings and of reshapes become one, a Sum of two an Add. What is left has one form, which recognition
+ * relies on.
  */
 #include "pass/pass.h"
 
@@ -106,6 +107,15 @@ static bool reshapes(const rg_node *n)
     return rg_node_is(n, "Reshape") || rg_node_is(n, "Flatten") || rg_node_is(n, "Squeeze") || rg_node_is(n, "Unsqueeze");
 }
 
+/* A Sum of two is an Add. */
+static void rename_sum(rg_node *n, bool *changed)
+{
+    if (!rg_node_is(n, "Sum") || n->in_count != 2) return;
+    n->type = RG_LIT("Add");
+    n->version = 14;
+    *changed = true;
+}
+
 static rg_err merge_pairs(const rg_match *m, rg_node *n, bool *changed)
 {
     bool transpose = rg_node_is(n, "Transpose"), reshape = !transpose && rg_node_is(n, "Reshape");
@@ -147,6 +157,7 @@ static rg_err canonicalize(rg_ctx *cx, rg_graph *g, bool *changed)
         bool idle = false;
         for (size_t i = 0; i < RG_COUNT(idlers) && !idle; i++)
             idle = rg_node_is(n, idlers[i].type) && idlers[i].idle(&m, n);
+        if (!idle) rename_sum(n, changed);
         if (!idle) RG_TRY(merge_pairs(&m, n, changed));
         else if (remove_idle(&m, n, renamed)) *changed = true;
     }

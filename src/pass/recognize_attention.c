@@ -7,11 +7,15 @@
  * right way round, so the Transpose that made K^T changes its order, or goes. Batches and heads in one axis are batches
  * of one head.
  *
+ * ONNX's own decomposition puts zeros where the mask forbids all keys of a query: Attention does that by itself.
+ *
  * What splits the heads off and joins them again is part of Attention too, once all of it is there:
  *
  *     [batch, length, heads * size] -Reshape-> [batch, length, heads, size] -Transpose-> [batch, heads, length, size]
  */
 #include "pass/pass.h"
+
+#include <math.h>
 
 typedef struct attention {
     const rg_match *m;
@@ -145,16 +149,33 @@ static rg_err rewrite_core(attention *a, int rank)
     return rg_pieces_become(a->m, &a->pieces, &like);
 }
 
-/* `last` is MatMul(Softmax(...), V). */
+/* Equal(ReduceMax(mask), -inf), along the keys: no key is allowed. */
+static bool is_all_masked(attention *a, rg_value_id value)
+{
+    double number;
+    const rg_node *equal = piece(a, value, "Equal");
+    for (int side = 0; equal && side < 2; side++) {
+        if (!rg_const_scalar(a->m, equal->in[side], &number) || number != -INFINITY) continue;
+        const rg_node *most = piece(a, equal->in[1 - side], "ReduceMax");
+        if (!most || most->in_count != 2 || most->in[0] != a->mask || !rg_int_attr_is(most, "keepdims", 1, 1)) return false;
+        return rg_const_scalar(a->m, most->in[1], &number) && (number == -1 || number == type_of(a->m, a->mask)->rank - 1);
+    }
+    return false;
+}
+
+/* `last` is MatMul(Softmax(...), V), perhaps with a Where(all masked, 0, Softmax(...)) between. */
 static rg_err try_core(const rg_match *m, rg_node *last, bool *changed)
 {
     attention a = {.m = m, .pieces = rg_pieces_of(last), .v = last->in[1]};
-    const rg_node *softmax = piece(&a, last->in[0], "Softmax");
+    const rg_node *guard = piece(&a, last->in[0], "Where");
+    if (guard && !rg_const_is(m, guard->in[1], 0)) return RG_OK;
+    const rg_node *softmax = piece(&a, guard ? guard->in[2] : last->in[0], "Softmax");
     if (!softmax) return RG_OK;
     rg_value_id scores = softmax->out[0];
     int rank = type_of(m, scores)->rank;
     bool last_axis = rg_int_attr_is(softmax, "axis", -1, -1) || rg_int_attr_is(softmax, "axis", rank - 1, -1);
     if (!last_axis || !is_masked_scores(&a, softmax->in[0]) || !shapes_agree(&a, scores, last->out[0])) return RG_OK;
+    if (guard && !is_all_masked(&a, guard->in[0])) return RG_OK;
     *changed = true;
     return rewrite_core(&a, rank);
 }
