@@ -1,4 +1,5 @@
-/* pass_graph.h - what the tests of passes share: graphs from text, passes over them, and counting what is left. */
+/* pass_graph.h - what the tests of passes share: graphs from text, passes over them, and counting what is
+ * left. */
 #ifndef PASS_GRAPH_H
 #define PASS_GRAPH_H
 

@@ -1,5 +1,5 @@
-/* test_recognize.c - larger operators from their pieces: every spelling that exporters use is found, with the right
- * inputs and attributes, and what only looks like it is left alone.
+/* test_recognize.c - larger operators from their pieces: every spelling that exporters use is found, with the
+ * right inputs and attributes, and what only looks like it is left alone.
  */
 #include "pass_graph.h"
 
@@ -67,7 +67,8 @@ static const norm_case norm_cases[] = {
     {CENTER VARIANCE "%s = Pow(%e, %half)\n%n = Div(%d, %s)\n%y = Mul(%n, %w)\nreturn %y\n",
      "LayerNormalization", -1, 2},
     {"%m = ReduceMean(%x, %two_last)\n%d = Sub(%x, %m)\n%q = Mul(%d, %d)\n%v = ReduceMean(%q, %two_last)\n"
-     "%e = Add(%v, %eps)\n%s = Sqrt(%e)\n%n = Div(%d, %s)\n%g = Mul(%n, %wide)\n%y = Add(%g, %wide)\nreturn %y\n",
+     "%e = Add(%v, %eps)\n%s = Sqrt(%e)\n%n = Div(%d, %s)\n%g = Mul(%n, %wide)\n%y = Add(%g, %wide)\n"
+     "return %y\n",
      "LayerNormalization", -2, 3},
     /* computed twice, as old exporters do: made one first */
     {"%m = ReduceMean(%x, %last)\n%d = Sub(%x, %m)\n%d2 = Sub(%x, %m)\n%q = Pow(%d2, %two)\n"
@@ -101,9 +102,11 @@ static void norms_are_found(void **state)
 static void half_norm_takes_its_casts(void **state)
 {
     rg_graph *g = passed_text(*state, HEAD
-        "const %last = i64[1] {-1}\nconst %two = f32[] {2}\nconst %eps = f32[] {1e-6f}\nconst %w = f16[64] none\n"
+        "const %last = i64[1] {-1}\nconst %two = f32[] {2}\nconst %eps = f32[] {1e-6f}\n"
+        "const %w = f16[64] none\n"
         "graph (%h: f16[2,8,64]) {\n"
-        "%x = Cast(%h) to=1\n%q = Pow(%x, %two)\n%v = ReduceMean(%q, %last)\n%e = Add(%v, %eps)\n%s = Sqrt(%e)\n"
+        "%x = Cast(%h) to=1\n%q = Pow(%x, %two)\n%v = ReduceMean(%q, %last)\n%e = Add(%v, %eps)\n"
+        "%s = Sqrt(%e)\n"
         "%r = Reciprocal(%s)\n%n = Mul(%x, %r)\n%c = Cast(%n) to=10\n%y = Mul(%w, %c)\nreturn %y\n}\n", NULL);
     assert_int_equal(nodes_of(g, NULL), 1);
     const rg_node *n = the_node(g, "RMSNormalization");
@@ -125,7 +128,8 @@ static const char *const no_norms[] = {
     "%m = ReduceMean(%x, %middle)\n%d = Sub(%x, %m)\n%q = Mul(%d, %d)\n%v = ReduceMean(%q, %middle)\n"
     "%e = Add(%v, %eps)\n%s = Sqrt(%e)\n%n = Div(%d, %s)\n%g = Mul(%n, %w)\nreturn %g\n",
     /* the third power; the deviation divided by the value; no epsilon but a vector */
-    CENTER "%q = Mul(%d, %m)\n%v = ReduceMean(%q, %last)\n%e = Add(%v, %eps)\n%s = Sqrt(%e)\n%n = Div(%d, %s)\n"
+    CENTER "%q = Mul(%d, %m)\n%v = ReduceMean(%q, %last)\n%e = Add(%v, %eps)\n%s = Sqrt(%e)\n"
+    "%n = Div(%d, %s)\n"
     "%g = Mul(%n, %w)\nreturn %g\n",
     CENTER VARIANCE "%s = Sqrt(%e)\n%n = Div(%s, %d)\n%g = Mul(%n, %w)\nreturn %g\n",
     CENTER "%q = Mul(%d, %d)\n%v = ReduceMean(%q, %last)\n%e = Add(%v, %w)\n%s = Sqrt(%e)\n%n = Div(%d, %s)\n"
@@ -149,7 +153,8 @@ static const char activation_constants[] =
     "const %half = f32[] {0.5}\nconst %one = f32[] {1}\nconst %two = f32[] {2}\nconst %three = f32[] {3}\n"
     "const %six = f32[] {6}\nconst %zero = f32[] {0}\nconst %sixth = f32[] {0.16666667f}\n"
     "const %sqrt2 = f32[] {1.41421356f}\nconst %sqrt_half = f32[1] {0.70710677f}\n"
-    "const %sqrt_2_pi = f32[] {0.7978845608f}\nconst %cubic = f32[] {0.044715f}\nconst %quick = f32[] {1.702f}\n";
+    "const %sqrt_2_pi = f32[] {0.7978845608f}\nconst %cubic = f32[] {0.044715f}\n"
+    "const %quick = f32[] {1.702f}\n";
 
 #define ERF "%u = Div(%x, %sqrt2)\n%f = Erf(%u)\n%g = Add(%f, %one)\n"
 #define CUBE "%p = Pow(%x, %three)\n%c = Mul(%p, %cubic)\n%s = Add(%x, %c)\n%u = Mul(%s, %sqrt_2_pi)\n"
@@ -162,20 +167,26 @@ static const activation_case activation_cases[] = {
     {ERF "%a = Mul(%x, %half)\n%y = Mul(%a, %g)\nreturn %y\n", "Gelu"},
     {ERF "%a = Mul(%g, %half)\n%y = Mul(%x, %a)\nreturn %y\n", "Gelu"},
     {ERF "%a = Mul(%g, %x)\n%y = Div(%a, %two)\nreturn %y\n", "Gelu"},
-    {"%u = Mul(%x, %sqrt_half)\n%f = Erf(%u)\n%g = Sum(%one, %f)\n%a = Mul(%half, %g)\n%y = Mul(%a, %x)\nreturn %y\n", "Gelu"},
+    {"%u = Mul(%x, %sqrt_half)\n%f = Erf(%u)\n%g = Sum(%one, %f)\n%a = Mul(%half, %g)\n%y = Mul(%a, %x)\n"
+     "return %y\n", "Gelu"},
     {CUBE GATED "%a = Mul(%x, %half)\n%y = Mul(%a, %g)\nreturn %y\n", "Gelu"},
     {CUBE GATED "%a = Mul(%half, %g)\n%y = Mul(%x, %a)\nreturn %y\n", "Gelu"},
-    {"%p = Mul(%x, %x)\n%p3 = Mul(%p, %x)\n%c = Mul(%cubic, %p3)\n%s = Add(%c, %x)\n%u = Mul(%sqrt_2_pi, %s)\n" GATED
+    {"%p = Mul(%x, %x)\n%p3 = Mul(%p, %x)\n%c = Mul(%cubic, %p3)\n%s = Add(%c, %x)\n"
+     "%u = Mul(%sqrt_2_pi, %s)\n" GATED
      "%a = Mul(%x, %g)\n%y = Mul(%a, %half)\nreturn %y\n", "Gelu"},
-    {"%p = Mul(%x, %x)\n%c = Mul(%p, %cubic)\n%s = Add(%c, %one)\n%k = Mul(%x, %sqrt_2_pi)\n%u = Mul(%k, %s)\n" GATED
+    {"%p = Mul(%x, %x)\n%c = Mul(%p, %cubic)\n%s = Add(%c, %one)\n%k = Mul(%x, %sqrt_2_pi)\n"
+     "%u = Mul(%k, %s)\n" GATED
      "%a = Mul(%x, %half)\n%y = Mul(%a, %g)\nreturn %y\n", "Gelu"},
     {"%g = Sigmoid(%x)\n%y = Mul(%x, %g)\nreturn %y\n", "Swish"},
     {"%g = Sigmoid(%x)\n%y = Mul(%g, %x)\nreturn %y\n", "Swish"},
     {"%u = Mul(%quick, %x)\n%g = Sigmoid(%u)\n%y = Mul(%x, %g)\nreturn %y\n", "Swish"},
     {"%g = HardSigmoid(%x) alpha=0.16666667f beta=0.5f\n%y = Mul(%x, %g)\nreturn %y\n", "HardSwish"},
-    {"%u = Add(%x, %three)\n%g = Clip(%u, %zero, %six)\n%a = Mul(%x, %g)\n%y = Div(%a, %six)\nreturn %y\n", "HardSwish"},
-    {"%u = Add(%three, %x)\n%g = Clip(%u, %zero, %six)\n%a = Div(%g, %six)\n%y = Mul(%a, %x)\nreturn %y\n", "HardSwish"},
-    {"%u = Add(%x, %three)\n%g = Clip(%u, %zero, %six)\n%a = Mul(%g, %sixth)\n%y = Mul(%x, %a)\nreturn %y\n", "HardSwish"},
+    {"%u = Add(%x, %three)\n%g = Clip(%u, %zero, %six)\n%a = Mul(%x, %g)\n%y = Div(%a, %six)\n"
+     "return %y\n", "HardSwish"},
+    {"%u = Add(%three, %x)\n%g = Clip(%u, %zero, %six)\n%a = Div(%g, %six)\n%y = Mul(%a, %x)\n"
+     "return %y\n", "HardSwish"},
+    {"%u = Add(%x, %three)\n%g = Clip(%u, %zero, %six)\n%a = Mul(%g, %sixth)\n%y = Mul(%x, %a)\n"
+     "return %y\n", "HardSwish"},
     {"%s = Softplus(%x)\n%g = Tanh(%s)\n%y = Mul(%x, %g)\nreturn %y\n", "Mish"},
 };
 
@@ -200,24 +211,28 @@ static void activations_are_found(void **state)
 }
 
 static const char *const no_activations[] = {
-    ERF "%y = Mul(%x, %g)\nreturn %y\n",                                                        /* not halved */
-    ERF "%a = Mul(%x, %g)\n%y = Mul(%a, %half)\nreturn %y, %f\n",                               /* erf is wanted too */
-    "%f = Erf(%x)\n%g = Add(%f, %one)\n%a = Mul(%x, %g)\n%y = Mul(%a, %half)\nreturn %y\n",     /* of x, not x / sqrt 2 */
-    ERF "%r = Relu(%x)\n%a = Mul(%r, %g)\n%y = Mul(%a, %half)\nreturn %y\n",                    /* another factor */
-    CUBE "%g = Tanh(%u)\n%a = Mul(%x, %half)\n%y = Mul(%a, %g)\nreturn %y\n",                   /* no 1 + */
-    "%r = Relu(%x)\n%g = Sigmoid(%x)\n%y = Mul(%r, %g)\nreturn %y\n",                           /* a gated unit */
+    /* not halved; erf is wanted too; of x, not of x / sqrt 2; another factor; no 1 + */
+    ERF "%y = Mul(%x, %g)\nreturn %y\n",
+    ERF "%a = Mul(%x, %g)\n%y = Mul(%a, %half)\nreturn %y, %f\n",
+    "%f = Erf(%x)\n%g = Add(%f, %one)\n%a = Mul(%x, %g)\n%y = Mul(%a, %half)\nreturn %y\n",
+    ERF "%r = Relu(%x)\n%a = Mul(%r, %g)\n%y = Mul(%a, %half)\nreturn %y\n",
+    CUBE "%g = Tanh(%u)\n%a = Mul(%x, %half)\n%y = Mul(%a, %g)\nreturn %y\n",
+    /* a gated unit; its gate is wanted too; a slope of 0.2 */
+    "%r = Relu(%x)\n%g = Sigmoid(%x)\n%y = Mul(%r, %g)\nreturn %y\n",
     "%g = Sigmoid(%x)\n%y = Mul(%x, %g)\nreturn %y, %g\n",
-    "%g = HardSigmoid(%x)\n%y = Mul(%x, %g)\nreturn %y\n",                                      /* slope 0.2 */
+    "%g = HardSigmoid(%x)\n%y = Mul(%x, %g)\nreturn %y\n",
+    /* not divided; a hard sigmoid; Relu6 is a Clip */
     "%u = Add(%x, %three)\n%g = Clip(%u, %zero, %six)\n%y = Mul(%x, %g)\nreturn %y\n",
-    "%u = Add(%x, %three)\n%g = Clip(%u, %zero, %six)\n%y = Div(%g, %six)\nreturn %y\n",        /* a hard sigmoid */
-    "%y = Clip(%x, %zero, %six)\nreturn %y\n",                                                  /* Relu6 is a Clip */
+    "%u = Add(%x, %three)\n%g = Clip(%u, %zero, %six)\n%y = Div(%g, %six)\nreturn %y\n",
+    "%y = Clip(%x, %zero, %six)\nreturn %y\n",
 };
 
 static void what_is_no_activation_stays(void **state)
 {
     rg_ctx *cx = *state;
     for (size_t i = 0; i < RG_COUNT(no_activations); i++) {
-        rg_graph *before = graph_of(cx, wrapped(cx, activation_constants, "f32[batch,16]", no_activations[i]));
+        const char *text = wrapped(cx, activation_constants, "f32[batch,16]", no_activations[i]);
+        rg_graph *before = graph_of(cx, text);
         expect_ok(cx, rg_graph_infer(cx, before));
         rg_graph *after = passed(cx, before, NULL);
         if (nodes_of(after, NULL) != nodes_of(before, NULL)) print_error("%s\n", no_activations[i]);
@@ -234,22 +249,35 @@ static const char attention_constants[] =
     "const %low = f32[12,128,128] none\nconst %last_one = f32[128,1] none\n"
     "const %last = i64[1] {-1}\nconst %inf = f32[] {-inf}\nconst %zero = f32[] {0}\n";
 
-#define ATTENTION_INPUTS "%q: f32[2,12,128,64], %k: f32[2,12,128,64], %v: f32[2,12,128,64], %mask: f32[2,1,1,128]"
 #define TURN "%kt = Transpose(%k) perm=0,1,3,2\n"
+
+static const char *attention_text(rg_ctx *cx, const char *nodes)
+{
+    const char *text = rg_arena_printf(
+        &cx->arena, HEAD "%sgraph (%%q: %s, %%k: %s, %%v: %s, %%mask: f32[2,1,1,128]) {\n%s}\n",
+        attention_constants, "f32[2,12,128,64]", "f32[2,12,128,64]", "f32[2,12,128,64]", nodes);
+    assert_non_null(text);
+    return text;
+}
 
 typedef struct attention_case { const char *nodes; double scale; uint32_t in_count; } attention_case;
 
 static const attention_case attention_cases[] = {
     {TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s) axis=-1\n%y = MatMul(%p, %v)\nreturn %y\n", 1, 3},
-    {TURN "%s = MatMul(%q, %kt)\n%d = Div(%s, %eight)\n%p = Softmax(%d) axis=3\n%y = MatMul(%p, %v)\nreturn %y\n", 0.125, 3},
-    {TURN "%s = MatMul(%q, %kt)\n%d = Mul(%eighth, %s)\n%m = Add(%d, %mask)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\n"
+    {TURN "%s = MatMul(%q, %kt)\n%d = Div(%s, %eight)\n%p = Softmax(%d) axis=3\n%y = MatMul(%p, %v)\n"
+     "return %y\n", 0.125, 3},
+    {TURN "%s = MatMul(%q, %kt)\n%d = Mul(%eighth, %s)\n%m = Add(%d, %mask)\n%p = Softmax(%m)\n"
+     "%y = MatMul(%p, %v)\n"
      "return %y\n", 0.125, 4},
-    {TURN "%s = MatMul(%q, %kt)\n%d = Div(%s, %eight)\n%m = Add(%low, %d)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\n"
+    {TURN "%s = MatMul(%q, %kt)\n%d = Div(%s, %eight)\n%m = Add(%low, %d)\n%p = Softmax(%m)\n"
+     "%y = MatMul(%p, %v)\n"
      "return %y\n", 0.125, 4},
     {TURN "%s = MatMul(%q, %kt)\n%m = Add(%s, %low)\n%z = Softmax(%m)\n%t = ReduceMax(%low, %last)\n"
      "%all = Equal(%t, %inf)\n%p = Where(%all, %zero, %z)\n%y = MatMul(%p, %v)\nreturn %y\n", 1, 4},
-    {TURN "%qs = Mul(%q, %eighth)\n%s = MatMul(%qs, %kt)\n%p = Softmax(%s)\n%y = MatMul(%p, %v)\nreturn %y\n", 0.125, 3},
-    {"%qs = Mul(%q, %root)\n" TURN "%ks = Mul(%kt, %root)\n%s = MatMul(%qs, %ks)\n%p = Softmax(%s)\n%y = MatMul(%p, %v)\n"
+    {TURN "%qs = Mul(%q, %eighth)\n%s = MatMul(%qs, %kt)\n%p = Softmax(%s)\n%y = MatMul(%p, %v)\n"
+     "return %y\n", 0.125, 3},
+    {"%qs = Mul(%q, %root)\n" TURN "%ks = Mul(%kt, %root)\n%s = MatMul(%qs, %ks)\n%p = Softmax(%s)\n"
+     "%y = MatMul(%p, %v)\n"
      "return %y\n", 0.125, 3},
     {"%ks = Div(%k, %eight)\n%kt = Transpose(%ks) perm=0,1,3,2\n%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n"
      "%y = MatMul(%p, %v)\nreturn %y\n", 0.125, 3},
@@ -260,8 +288,7 @@ static void attention_is_found(void **state)
     rg_ctx *cx = *state;
     for (size_t i = 0; i < RG_COUNT(attention_cases); i++) {
         const attention_case *c = &attention_cases[i];
-        const char *text = rg_arena_printf(&cx->arena, HEAD "%sgraph (%s) {\n%s}\n", attention_constants, ATTENTION_INPUTS,
-                                           c->nodes);
+        const char *text = attention_text(cx, c->nodes);
         rg_graph *before = graph_of(cx, text);
         expect_ok(cx, rg_graph_infer(cx, before));
         rg_graph *after = passed(cx, before, NULL);
@@ -286,11 +313,13 @@ static void heads_are_part_of_attention(void **state)
     rg_ctx *cx = *state;
     rg_graph *before = graph_of(cx, HEAD
         "const %split = i64[4] {0, 0, 12, 64}\nconst %join = i64[3] {0, 0, 768}\nconst %eight = f32[] {8}\n"
-        "graph (%q: f32[batch,seq,768], %k: f32[batch,seq,768], %v: f32[batch,seq,768], %mask: f32[batch,1,1,seq]) {\n"
+        "graph (%q: f32[batch,seq,768], %k: f32[batch,seq,768], %v: f32[batch,seq,768],"
+        " %mask: f32[batch,1,1,seq]) {\n"
         "%q4 = Reshape(%q, %split)\n%qt = Transpose(%q4) perm=0,2,1,3\n"
         "%k4 = Reshape(%k, %split)\n%kt = Transpose(%k4) perm=0,2,3,1\n"
         "%v4 = Reshape(%v, %split)\n%vt = Transpose(%v4) perm=0,2,1,3\n"
-        "%s = MatMul(%qt, %kt)\n%d = Div(%s, %eight)\n%m = Add(%d, %mask)\n%p = Softmax(%m)\n%a = MatMul(%p, %vt)\n"
+        "%s = MatMul(%qt, %kt)\n%d = Div(%s, %eight)\n%m = Add(%d, %mask)\n%p = Softmax(%m)\n"
+        "%a = MatMul(%p, %vt)\n"
         "%at = Transpose(%a) perm=0,2,1,3\n%y = Reshape(%at, %join)\nreturn %y\n}\n");
     expect_ok(cx, rg_graph_infer(cx, before));
     rg_graph *after = passed(cx, before, NULL);
@@ -301,6 +330,34 @@ static void heads_are_part_of_attention(void **state)
     assert_int_equal(int_of(n, "kv_num_heads"), 12);
     assert_float_equal(real_of(n, "scale"), 0.125, 0);
     assert_true(rg_type_eq(&the_value(after, "y")->type, &the_value(before, "y")->type));
+    assert_true(mac_of(cx, after) == mac_of(cx, before));
+    rg_graph_free(after);
+    rg_graph_free(before);
+}
+
+/* Eight query heads share two of K and V, which are repeated for the products; past keys and values stand
+ * before. */
+static void shared_heads_are_not_repeated(void **state)
+{
+    rg_ctx *cx = *state;
+    rg_graph *before = graph_of(cx, HEAD
+        "const %two = i64[1] {2}\nconst %wide = i64[5] {1, 2, 4, 96, 64}\n"
+        "const %all = i64[4] {1, 8, 96, 64}\n"
+        "const %eighth = f32[] {0.125}\n"
+        "graph (%q: f32[1,8,1,64], %k: f32[1,2,1,64], %v: f32[1,2,1,64],"
+        " %pk: f32[1,2,95,64], %pv: f32[1,2,95,64]) {\n"
+        "%kc = Concat(%pk, %k) axis=2\n%vc = Concat(%pv, %v) axis=2\n"
+        "%k1 = Unsqueeze(%kc, %two)\n%k2 = Expand(%k1, %wide)\n%k3 = Reshape(%k2, %all)\n"
+        "%v1 = Unsqueeze(%vc, %two)\n%v2 = Expand(%v1, %wide)\n%v3 = Reshape(%v2, %all)\n"
+        "%kt = Transpose(%k3) perm=0,1,3,2\n%s = MatMul(%q, %kt)\n%d = Mul(%s, %eighth)\n%p = Softmax(%d)\n"
+        "%y = MatMul(%p, %v3)\nreturn %y, %kc, %vc\n}\n");
+    expect_ok(cx, rg_graph_infer(cx, before));
+    rg_graph *after = passed(cx, before, NULL);
+    const rg_node *n = the_node(after, "Attention");
+    assert_int_equal(nodes_of(after, NULL), 3);
+    assert_true(rg_str_is(after->values[n->in[1]].name, "kc"));
+    assert_true(rg_str_is(after->values[n->in[2]].name, "vc"));
+    assert_true(mac_of(cx, after) == 8.0 * 96 * (64 + 64));
     assert_true(mac_of(cx, after) == mac_of(cx, before));
     rg_graph_free(after);
     rg_graph_free(before);
@@ -333,22 +390,23 @@ static const char *const no_attentions[] = {
     TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n%y = MatMul(%p, %v)\nreturn %y, %p\n",
     TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s) axis=2\n%y = MatMul(%p, %v)\nreturn %y\n",
     TURN "%ktt = Relu(%kt)\n%s = MatMul(%q, %ktt)\n%p = Softmax(%s)\n%y = MatMul(%p, %v)\nreturn %y\n",
-    TURN "%s = MatMul(%q, %kt)\n%m = Add(%s, %mask)\n%d = Div(%m, %eight)\n%p = Softmax(%d)\n%y = MatMul(%p, %v)\nreturn %y\n",
+    TURN "%s = MatMul(%q, %kt)\n%m = Add(%s, %mask)\n%d = Div(%m, %eight)\n%p = Softmax(%d)\n"
+    "%y = MatMul(%p, %v)\nreturn %y\n",
     /* zeros where another mask forbids all */
     TURN "%s = MatMul(%q, %kt)\n%m = Add(%s, %mask)\n%z = Softmax(%m)\n%t = ReduceMax(%low, %last)\n"
     "%all = Equal(%t, %inf)\n%p = Where(%all, %zero, %z)\n%y = MatMul(%p, %v)\nreturn %y\n",
     /* K^T is read elsewhere; a mask whose keys are one; values on the left */
     TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n%y = MatMul(%p, %v)\n%z = Relu(%kt)\nreturn %y, %z\n",
     TURN "%s = MatMul(%q, %kt)\n%m = Add(%s, %last_one)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\nreturn %y\n",
-    TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n%vt = Transpose(%v) perm=0,1,3,2\n%y = MatMul(%vt, %p)\nreturn %y\n",
+    TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n%vt = Transpose(%v) perm=0,1,3,2\n%y = MatMul(%vt, %p)\n"
+    "return %y\n",
 };
 
 static void what_is_no_attention_stays(void **state)
 {
     rg_ctx *cx = *state;
     for (size_t i = 0; i < RG_COUNT(no_attentions); i++) {
-        const char *text = rg_arena_printf(&cx->arena, HEAD "%sgraph (%s) {\n%s}\n", attention_constants, ATTENTION_INPUTS,
-                                           no_attentions[i]);
+        const char *text = attention_text(cx, no_attentions[i]);
         rg_graph *g = passed_text(cx, text, NULL);
         if (nodes_of(g, "Attention")) print_error("%s\n", no_attentions[i]);
         assert_int_equal(nodes_of(g, "Attention"), 0);
@@ -370,13 +428,17 @@ static void broadcast_heads_are_no_attention(void **state)
 /* ---- blocks ---- */
 
 static const char excite[] =
-    "const %w1 = f32[8,32,1,1] none\nconst %w2 = f32[32,8,1,1] none\nconst %w3 = f32[32,32,3,3] none\nconst %hw = i64[2] {2, 3}\n"
+    "const %w1 = f32[8,32,1,1] none\nconst %w2 = f32[32,8,1,1] none\nconst %w3 = f32[32,32,3,3] none\n"
+    "const %hw = i64[2] {2, 3}\n"
     "graph (%x: f32[1,32,14,14]) {\n"
     "%c = Conv(%x, %w3) pads=1,1,1,1\n"
-    "%p = GlobalAveragePool(%c)\n%a = Conv(%p, %w1)\n%r = Relu(%a)\n%b = Conv(%r, %w2)\n%s = HardSigmoid(%b)\n%m = Mul(%s, %c)\n"
-    "%p2 = ReduceMean(%m, %hw)\n%a2 = Conv(%p2, %w1)\n%g2 = Sigmoid(%a2)\n%r2 = Mul(%a2, %g2)\n%b2 = Conv(%r2, %w2)\n"
+    "%p = GlobalAveragePool(%c)\n%a = Conv(%p, %w1)\n%r = Relu(%a)\n%b = Conv(%r, %w2)\n"
+    "%s = HardSigmoid(%b)\n%m = Mul(%s, %c)\n"
+    "%p2 = ReduceMean(%m, %hw)\n%a2 = Conv(%p2, %w1)\n%g2 = Sigmoid(%a2)\n%r2 = Mul(%a2, %g2)\n"
+    "%b2 = Conv(%r2, %w2)\n"
     "%s2 = Sigmoid(%b2)\n%m2 = Mul(%m, %s2)\n"
-    "%p3 = GlobalAveragePool(%m2)\n%a3 = Conv(%p3, %w1)\n%r3 = Relu(%a3)\n%b3 = Conv(%r3, %w2)\n%s3 = Sigmoid(%b3)\n"
+    "%p3 = GlobalAveragePool(%m2)\n%a3 = Conv(%p3, %w1)\n%r3 = Relu(%a3)\n%b3 = Conv(%r3, %w2)\n"
+    "%s3 = Sigmoid(%b3)\n"
     "%m3 = Mul(%x, %s3)\n" /* gates another value than the pooled one */
     "return %m3\n}\n";
 
@@ -385,8 +447,10 @@ static void squeeze_and_excitation_gets_its_name(void **state)
     const char *text = rg_arena_printf(&((rg_ctx *)*state)->arena, HEAD "%s", excite);
     rg_graph *g = passed_text(*state, text, NULL);
     static const struct { const char *value, *block; } wanted[] = {
-        {"c", ""}, {"p", "SqueezeExcite:1"}, {"a", "SqueezeExcite:1"}, {"r", "SqueezeExcite:1"}, {"b", "SqueezeExcite:1"},
-        {"s", "SqueezeExcite:1"}, {"m", "SqueezeExcite:1"}, {"p2", "SqueezeExcite:2"}, {"r2", "SqueezeExcite:2"},
+        {"c", ""}, {"p", "SqueezeExcite:1"}, {"a", "SqueezeExcite:1"}, {"r", "SqueezeExcite:1"}, {"b",
+        "SqueezeExcite:1"},
+        {"s", "SqueezeExcite:1"}, {"m", "SqueezeExcite:1"}, {"p2", "SqueezeExcite:2"}, {"r2",
+        "SqueezeExcite:2"},
         {"m2", "SqueezeExcite:2"}, {"p3", ""}, {"m3", ""},
     };
     for (size_t i = 0; i < RG_COUNT(wanted); i++) {
@@ -405,6 +469,7 @@ int main(void)
         TEST(norms_are_found), TEST(half_norm_takes_its_casts), TEST(what_is_no_norm_stays),
         TEST(activations_are_found), TEST(what_is_no_activation_stays),
         TEST(attention_is_found), TEST(heads_are_part_of_attention), TEST(attention_of_rank_3),
+        TEST(shared_heads_are_not_repeated),
         TEST(what_is_no_attention_stays), TEST(broadcast_heads_are_no_attention),
         TEST(squeeze_and_excitation_gets_its_name),
     };

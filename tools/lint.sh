@@ -20,6 +20,9 @@ $hits"
 hits=$(grep -nE '(^|[^a-z_])(printf|exit|abort)\(' $(find src -name '*.c'))
 [ -n "$hits" ] && complain "the library never prints, exits or aborts:
 $hits"
+hits=$(grep -nE '\bv?snprintf\(.*"[^"]*%[-+0-9.*]*[aefgAEFG]|\bstrto(d|f|ld)\(' $(find src -name '*.c' ! -name str.c))
+[ -n "$hits" ] && complain "numbers that follow the locale (use rg_str_print, rg_str_real):
+$hits"
 hits=$(awk 'length($0) > 140 { print FILENAME ":" FNR ": " length($0) " columns" }' $files)
 [ -n "$hits" ] && complain "long lines:
 $hits"

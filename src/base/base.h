@@ -8,6 +8,7 @@
 #include "ridge.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 #define RG_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define RG_TRY(expr)            do { rg_err e_ = (expr); if (e_) return e_; } while (0)
@@ -18,9 +19,16 @@ typedef struct rg_str { const char *data; size_t size; } rg_str;
 #define RG_LIT(s) ((rg_str){(s), sizeof(s) - 1})
 #define RG_STR(s) (int)((s).size > 4096 ? 4096 : (s).size), (s).data ? (s).data : ""
 
-rg_str rg_str_of(const char *text); /* a view of a C string; NULL gives the empty one */
-bool rg_str_eq(rg_str a, rg_str b);
-bool rg_str_is(rg_str a, const char *text);
+/* Inline, so that comparing with a literal costs no call: passes ask every node for its operator's name. */
+static inline rg_str rg_str_of(const char *text) /* a view of a C string; NULL gives the empty one */
+{
+    return text ? (rg_str){text, strlen(text)} : (rg_str){"", 0};
+}
+static inline bool rg_str_eq(rg_str a, rg_str b)
+{
+    return a.size == b.size && (!a.size || memcmp(a.data, b.data, a.size) == 0);
+}
+static inline bool rg_str_is(rg_str a, const char *text) { return rg_str_eq(a, rg_str_of(text)); }
 bool rg_str_starts(rg_str a, const char *prefix);
 int rg_str_cmp(rg_str a, rg_str b); /* bytewise, as strcmp */
 /* Cuts the part before the first `sep` off the front of *rest; false when nothing was left. */
@@ -79,6 +87,7 @@ typedef struct rg_map { rg_arena *arena; struct rg_map_slot *slots; uint32_t cou
 void rg_map_init(rg_map *map, rg_arena *arena);
 uint32_t rg_map_get(const rg_map *map, rg_str key); /* 0 when absent */
 bool rg_map_put(rg_map *map, rg_str key, uint32_t value); /* replaces; false: no memory */
+bool rg_map_reserve(rg_map *map, uint32_t count); /* room for so many keys at once; false: no memory */
 
 /* A growing text in an arena; `failed` is sticky, looked at once at the end. */
 typedef struct rg_text { rg_arena *arena; char *data; size_t size; uint32_t capacity; bool failed; } rg_text;

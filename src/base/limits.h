@@ -3,7 +3,7 @@
 #define RG_LIMITS_H
 
 enum {
-    RG_RANK_MAX       = 12,       /* dimensions of a tensor; the ONNX backend suite stays below 8 */
+    RG_RANK_MAX       = 8,        /* dimensions of a tensor: what runtimes take, and the ONNX backend suite needs less */
     RG_NEST_MAX       = 32,       /* depth of nested subgraphs, types, function calls, JSON */
     RG_NODE_MAX       = 4000000,  /* nodes of a model, functions expanded */
     RG_VALUE_MAX      = 8000000,
@@ -17,6 +17,9 @@ enum {
     RG_DIM_EXPR_MAX   = 1000000,  /* distinct symbolic expressions of a graph */
     RG_PROFILE_MAX    = 1048576,  /* bytes of a device or runtime profile */
     RG_PATH_LIMIT     = 4096,
+    RG_LEVEL_LIMIT    = 8,        /* memory levels of a device that the mapping follows */
 };
+
+#define RG_BLOCK_BYTE_MAX 1e18 /* activations of a plan: more than any machine has, and sums stay below 2^63 */
 
 #endif

@@ -11,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-rg_str rg_str_of(const char *text) { return text ? (rg_str){text, strlen(text)} : (rg_str){"", 0}; }
-bool rg_str_eq(rg_str a, rg_str b) { return a.size == b.size && (!a.size || memcmp(a.data, b.data, a.size) == 0); }
-bool rg_str_is(rg_str a, const char *text) { return rg_str_eq(a, rg_str_of(text)); }
-
 bool rg_str_starts(rg_str a, const char *prefix)
 {
     size_t size = strlen(prefix);

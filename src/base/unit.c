@@ -42,7 +42,7 @@ const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit)
         value /= prefixes[i].scale;
         prefix = prefixes[i].prefix;
     }
-    if (whole && !*prefix && value == floor(value)) snprintf(digits, sizeof digits, "%.0f", value);
+    if (whole && !*prefix && value == floor(value)) rg_str_print(digits, sizeof digits, "%.0f", value);
     else print_3(digits, sizeof digits, value);
     if (unit == RG_UNIT_USD) snprintf(buffer, size, "$%s", digits);
     else snprintf(buffer, size, "%s%s%s%s", digits, *symbol || *prefix ? " " : "", prefix, symbol);

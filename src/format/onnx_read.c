@@ -25,12 +25,24 @@ static size_t letter(const uint8_t *s, size_t left)
     return overlong || outside ? 0 : size;
 }
 
+/* What nearly all names are, looked at eight bytes at a time: how many of them are ASCII without NUL for sure. */
+static size_t plain_letters(rg_str name)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    size_t i = 0;
+    for (uint64_t x; i + sizeof x <= name.size; i += sizeof x) {
+        memcpy(&x, name.data + i, sizeof x);
+        if ((x | (x - ones)) & tops) break; /* a byte has its top bit, or is 0 and borrows */
+    }
+    return i;
+}
+
 rg_err rg_onnx_check_name(rg_ctx *cx, rg_str name, const char *what)
 {
     if (name.size > RG_NAME_MAX)
         return rg_fail(cx, RG_LIMIT, "the name of %s has %zu bytes, the limit is %d", what, name.size,
                        RG_NAME_MAX);
-    for (size_t i = 0, size; i < name.size; i += size)
+    for (size_t i = plain_letters(name), size; i < name.size; i += size)
         if (!(size = letter((const uint8_t *)name.data + i, name.size - i)))
             return rg_fail(cx, RG_FORMAT, "the name of %s is not UTF-8 at byte %zu of %zu", what, i,
                            name.size);
@@ -330,6 +342,22 @@ static rg_err read_value_infos(rg_onnx_in *in, const rg_onnx_scope *scope, rg_wi
     return RG_OK;
 }
 
+/* Room for what the model's graph will define, which the file says before: as many as it lists, and no more than
+ * its bytes can be, so that empty messages reserve nothing. Bodies are small: they grow the tables as they come. */
+static rg_err reserve(rg_onnx_in *in, rg_onnx_scope *scope, const rg_onnx_graph *msg)
+{
+    enum { BYTE_MIN = 8 }; /* the shortest node or constant with a name: its type, its output */
+    const rg_wire_list *lists[] = {&msg->node, &msg->initializer, &msg->input};
+    uint64_t counts[RG_COUNT(lists)], total = 0;
+    for (size_t i = 0; i < RG_COUNT(lists); i++) {
+        uint64_t most = lists[i]->size / BYTE_MIN;
+        total += counts[i] = lists[i]->count < most ? lists[i]->count : most;
+    }
+    if (scope->region != RG_MAIN || total > RG_VALUE_MAX) return RG_OK;
+    RG_TRY(rg_graph_reserve(in->cx, in->g, (uint32_t)total, (uint32_t)counts[0]));
+    return rg_map_reserve(&scope->names, (uint32_t)total) ? RG_OK : rg_nomem(in->cx);
+}
+
 rg_err rg_onnx_read_graph(rg_onnx_in *in, rg_onnx_scope *scope, rg_str bytes)
 {
     rg_onnx_graph msg;
@@ -340,6 +368,7 @@ rg_err rg_onnx_read_graph(rg_onnx_in *in, rg_onnx_scope *scope, rg_str bytes)
         return rg_fail(in->cx, RG_UNSUPPORTED,
                        "graph '%.*s' has %u sparse initializers, which are not supported; dense ones are",
                        RG_STR(msg.name), msg.sparse_initializer.count);
+    RG_TRY(reserve(in, scope, &msg));
     RG_TRY(read_initializers(in, scope, msg.initializer));
     RG_TRY(read_inputs(in, scope, msg.input));
     RG_TRY(rg_onnx_read_nodes(in, scope, msg.node));

@@ -60,7 +60,7 @@ static void add_modules(rg_dram *dram, const unsigned char *table, size_t size)
         if (e[1] > AT_TYPE) kind = e[AT_TYPE];
     }
     if (modules > 0)
-        snprintf(dram->text, sizeof dram->text, "%.0f modules %s-%.0f, one a channel assumed", modules,
+        rg_str_print(dram->text, sizeof dram->text, "%.0f modules %s-%.0f, one a channel assumed", modules,
                  kind_name(kind), transfers);
 }
 

@@ -123,7 +123,6 @@ typedef struct rg_efficiency { const char *family; double compute, memory; const
 
 struct rg_runtime {
     rg_arena arena;
-    uint32_t refs;
     const char *id, *name, *note;
     const char **kinds; size_t kind_count;   /* device kinds it runs on: "cpu", "gpu", ... */
     const char **default_for; size_t default_count; /* device kinds whose customary runtime it is */
@@ -142,6 +141,7 @@ struct rg_runtime {
     rg_source *sources; size_t source_count;
     const char *launch_source, *memory_source, *interval_source;
     uint64_t hash;
+    uint32_t refs;                           /* atomic; last, so that a copy of the rest reads nothing that moves */
 };
 rg_err rg_runtime_parse(rg_ctx *cx, rg_str json, const char *id, const rg_runtime **out) RG_CHECKED;
 const rg_runtime *rg_runtime_ref(const rg_runtime *runtime);

@@ -276,7 +276,7 @@ rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str text, const rg_record 
 {
     json_error_t error;
     json_t *json = json_loadb(text.data ? text.data : "", text.size, JSON_REJECT_DUPLICATES, &error);
-    if (!json && json_error_code(&error) == json_error_out_of_memory) return rg_nomem(cx);
+    if (!json && !*error.text) return rg_nomem(cx); /* it has words for every error but that one */
     if (!json) return rg_fail(cx, RG_FORMAT, "line %d, column %d: %s", error.line, error.column, error.text);
     reader r = {cx, arena, out};
     rg_err err = json_is_object(json) ? read_object(&r, NULL, record, json, out)

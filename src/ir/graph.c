@@ -1,7 +1,8 @@
 /* graph.c - making graphs, copying them, adding to them, and asking who uses what.
  *
- * Tables grow by doubling inside the graph's arena; ids stay, addresses do not. A clone copies the tables and
- * the small arrays that editing touches, and borrows strings, attribute contents and constants from its base.
+ * Tables grow by doubling inside an arena of their own; ids stay, addresses do not. A clone copies the tables and
+ * the lists of ids, which editing touches, and borrows strings, attributes and constants from its base. Loading
+ * clones a graph again and again and drops the one before: its tables go at once, only what is shared stays.
  */
 #include "ir/ir.h"
 
@@ -11,7 +12,7 @@
 /* Keeps the old array when there is no memory: a graph that failed to grow is still looked at and freed. */
 #define GROW(cx, g, array, count, capacity)                                                        \
     do {                                                                                           \
-        void *grown_ = rg_arena_grow(&(g)->arena, (array), (count), &(capacity), sizeof *(array)); \
+        void *grown_ = rg_arena_grow(&(g)->tables, (array), (count), &(capacity), sizeof *(array)); \
         if (!grown_) return rg_nomem(cx);                                                          \
         (array) = grown_;                                                                          \
     } while (0)
@@ -23,8 +24,9 @@ static rg_graph *allocate(rg_ctx *cx)
     rg_graph *g = cx->alloc(cx->user, sizeof *g);
     if (!g) return NULL;
     rg_arena_init(&g->arena, cx);
+    rg_arena_init(&g->tables, cx);
     g->dims.arena = &g->arena;
-    g->refs = 1;
+    g->refs = g->keeps = 1;
     return g;
 }
 
@@ -48,6 +50,28 @@ rg_err rg_graph_new(rg_ctx *cx, rg_graph **out)
     return err;
 }
 
+/* The array with room for `more` elements behind its `count`; NULL without memory. */
+static void *widen(rg_arena *arena, void *array, uint32_t count, uint32_t more, uint32_t *capacity, size_t size)
+{
+    if (more <= *capacity - count) return array;
+    void *wide = count <= UINT32_MAX - more ? rg_arena_array(arena, (size_t)count + more, size) : NULL;
+    if (!wide) return NULL;
+    if (count) memcpy(wide, array, count * size);
+    *capacity = count + more;
+    return wide;
+}
+
+rg_err rg_graph_reserve(rg_ctx *cx, rg_graph *g, uint32_t value_count, uint32_t node_count)
+{
+    void *values = widen(&g->tables, g->values, g->value_count, value_count, &g->value_capacity, sizeof *g->values);
+    if (!values) return rg_nomem(cx);
+    g->values = values;
+    void *nodes = widen(&g->tables, g->nodes, g->node_count, node_count, &g->node_capacity, sizeof *g->nodes);
+    if (!nodes) return rg_nomem(cx);
+    g->nodes = nodes;
+    return RG_OK;
+}
+
 /* A copy of the first `count` of an array, never NULL: an empty one may be asked of memory as well. */
 static void *copy_of(rg_arena *arena, const void *array, uint32_t count, size_t size)
 {
@@ -56,22 +80,39 @@ static void *copy_of(rg_arena *arena, const void *array, uint32_t count, size_t 
     return copy;
 }
 
-#define COPY(g, array, count) ((array) = copy_of(&(g)->arena, (array), (count), sizeof *(array)))
+#define COPY(g, array, count) ((array) = copy_of(&(g)->tables, (array), (count), sizeof *(array)))
+
+/* Inputs and outputs of a node go to `ids`, one behind the other. */
+static void move_ids(rg_node *n, const rg_value_id *in, const rg_value_id *out, rg_value_id *ids)
+{
+    if (n->in_count) memcpy(ids, in, n->in_count * sizeof *ids);
+    if (n->out_count) memcpy(ids + n->in_count, out, n->out_count * sizeof *ids);
+    n->in = ids;
+    n->out = ids + n->in_count;
+}
+
+/* The lists of all nodes, in one piece. */
+static bool copy_ids(rg_graph *g)
+{
+    size_t count = 0;
+    for (uint32_t i = 1; i < g->node_count; i++) count += (size_t)g->nodes[i].in_count + g->nodes[i].out_count;
+    rg_value_id *ids = RG_NEW(&g->tables, rg_value_id, count);
+    for (uint32_t i = 1; ids && i < g->node_count; i++) {
+        rg_node *n = &g->nodes[i];
+        move_ids(n, n->in, n->out, ids);
+        ids += n->in_count + n->out_count;
+    }
+    return ids != NULL;
+}
 
 static bool copy_tables(rg_graph *g)
 {
     bool ok = COPY(g, g->values, g->value_count) && COPY(g, g->nodes, g->node_count) &&
-              COPY(g, g->regions, g->region_count) && COPY(g, g->imports, g->import_count);
+              COPY(g, g->regions, g->region_count) && COPY(g, g->imports, g->import_count) && copy_ids(g);
     g->value_capacity = g->value_count;
     g->node_capacity = g->node_count;
     g->region_capacity = g->region_count;
     g->import_capacity = g->import_count;
-    for (uint32_t i = 1; ok && i < g->node_count; i++) {
-        rg_node *n = &g->nodes[i];
-        ok = (!n->in_count || COPY(g, n->in, n->in_count)) &&
-             (!n->out_count || COPY(g, n->out, n->out_count)) &&
-             (!n->attr_count || COPY(g, n->attrs, n->attr_count));
-    }
     for (uint32_t i = 1; ok && i < g->region_count; i++) {
         rg_region *r = &g->regions[i];
         ok = COPY(g, r->inputs, r->input_count) && COPY(g, r->outputs, r->output_count) &&
@@ -83,16 +124,23 @@ static bool copy_tables(rg_graph *g)
     return ok;
 }
 
+/* The clone's `base`: what it borrows from outlives it. */
+static const rg_graph *keep(const rg_graph *graph)
+{
+    __atomic_add_fetch(&((rg_graph *)graph)->keeps, 1, __ATOMIC_RELAXED);
+    return graph;
+}
+
 rg_err rg_graph_clone(rg_ctx *cx, const rg_graph *from, rg_graph **out)
 {
     rg_graph *g = allocate(cx);
     *out = NULL;
     if (!g) return rg_nomem(cx);
-    rg_arena arena = g->arena;
-    *g = *from;
+    rg_arena arena = g->arena, tables = g->tables;
+    memcpy(g, from, offsetof(rg_graph, refs)); /* other threads may be counting there */
     g->arena = arena;
-    g->refs = 1;
-    g->base = rg_graph_ref(from);
+    g->tables = tables;
+    g->base = keep(from);
     g->files = NULL;
     g->file_count = g->file_capacity = 0;
     g->names = (rg_map){0};
@@ -112,16 +160,22 @@ const rg_graph *rg_graph_ref(const rg_graph *graph)
     return graph;
 }
 
+static bool drops_last(uint32_t *count) { return __atomic_sub_fetch(count, 1, __ATOMIC_ACQ_REL) == 0; }
+
+/* All references together are one keep. */
 void rg_graph_free(const rg_graph *graph)
 {
-    while (graph && __atomic_sub_fetch(&((rg_graph *)graph)->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        rg_graph *g = (rg_graph *)graph;
+    rg_graph *g = (rg_graph *)graph;
+    if (!g || !drops_last(&g->refs)) return;
+    rg_arena_done(&g->tables);
+    while (g && drops_last(&g->keeps)) {
+        rg_graph *base = (rg_graph *)g->base;
         void (*release)(void *user, void *block) = g->arena.free;
         void *user = g->arena.user;
-        graph = g->base;
         for (uint32_t i = 0; g->files && i < g->file_count; i++) rg_file_unref(g->files[i]);
         rg_arena_done(&g->arena);
         release(user, g);
+        g = base;
     }
 }
 
@@ -197,9 +251,9 @@ rg_err rg_graph_add_node(rg_ctx *cx, rg_graph *g, rg_region_id region, const rg_
     n.region = region;
     n.in_count = in_count;
     n.out_count = out_count;
-    n.in = copy_of(&g->arena, in, in_count, sizeof *in);
-    n.out = copy_of(&g->arena, out, out_count, sizeof *out);
-    if (!n.in || !n.out) return rg_nomem(cx);
+    rg_value_id *ids = RG_NEW(&g->tables, rg_value_id, (size_t)in_count + out_count);
+    if (!ids) return rg_nomem(cx);
+    move_ids(&n, in, out, ids);
     GROW(cx, g, g->nodes, g->node_count, g->node_capacity);
     GROW(cx, g, r->order, r->order_count, r->order_capacity);
     *node = g->node_count++;
@@ -256,7 +310,7 @@ void rg_graph_replace(rg_graph *g, rg_value_id from, rg_value_id to)
  * thousand look-ups and not a million. */
 rg_err rg_graph_fresh_name(rg_ctx *cx, rg_graph *g, const char *prefix, rg_str *out)
 {
-    if (!g->names.arena) rg_map_init(&g->names, &g->arena);
+    if (!g->names.arena) rg_map_init(&g->names, &g->tables);
     for (; g->named_count < g->value_count; g->named_count++) {
         rg_str name = g->values[g->named_count].name;
         if (name.size && !rg_map_get(&g->names, name) && !rg_map_put(&g->names, name, 1)) return rg_nomem(cx);
@@ -297,11 +351,6 @@ rg_err rg_graph_uses(rg_ctx *cx, const rg_graph *g, rg_arena *arena, rg_uses *ou
         for (uint32_t k = 0; k < g->regions[i].output_count; k++) out_uses[g->regions[i].outputs[k]]++;
     *out = (rg_uses){first, users, out_uses};
     return RG_OK;
-}
-
-bool rg_node_is(const rg_node *node, const char *type)
-{
-    return !node->domain.size && rg_str_is(node->type, type);
 }
 
 const char *rg_node_label(rg_ctx *cx, const rg_graph *g, rg_node_id id)

@@ -101,22 +101,21 @@ typedef struct rg_value {
     rg_role role;             /* INPUT: of the model or of a region */
     rg_node_id producer;      /* NODE */
     rg_region_id region;      /* where it is defined */
-    const rg_tensor *data;    /* CONST; an INPUT may carry its default (IR version 3) */
-    const rg_dim *known;      /* elements of a small integer tensor as far as inference followed it, or NULL */
     uint32_t known_count;
+    const rg_dim *known;      /* elements of a small integer tensor as far as inference followed it, or NULL */
+    const rg_tensor *data;    /* CONST; an INPUT may carry its default (IR version 3) */
 } rg_value;
 
 typedef struct rg_node {
     rg_str name;              /* may be "" */
     rg_str domain, type;      /* "" is ai.onnx; type is the ONNX op_type */
-    int version;              /* opset of its domain that its meaning follows */
-    const struct rg_op *op;   /* set by rg_graph_resolve (op/), NULL: no such operator */
-    rg_region_id region;
-    rg_value_id *in, *out;    /* 0: an omitted optional */
-    uint32_t in_count, out_count;
-    rg_attr *attrs;           /* sorted by name */
-    uint32_t attr_count;
     rg_str block;             /* the larger block that recognition found it in: "SqueezeExcite:3", or "" */
+    const struct rg_op *op;   /* set by rg_graph_resolve (op/), NULL: no such operator */
+    rg_value_id *in, *out;    /* 0: an omitted optional */
+    rg_attr *attrs;           /* sorted by name; shared with other nodes, so never changed in place */
+    uint32_t in_count, out_count, attr_count;
+    rg_region_id region;
+    int version;              /* opset of its domain that its meaning follows */
     bool dead;                /* dropped by rg_graph_finish */
 } rg_node;
 
@@ -132,8 +131,8 @@ typedef struct rg_region {
 typedef struct rg_import { rg_str domain; int64_t version; } rg_import; /* an opset import, as the file states it */
 
 struct rg_graph {
-    rg_arena arena;
-    uint32_t refs;            /* atomic */
+    rg_arena arena;           /* what clones share: strings, attributes, constants */
+    rg_arena tables;          /* what they copy: values, nodes, regions and their lists of ids */
     const rg_graph *base;     /* what this was cloned from, kept alive; or NULL */
     rg_file **files; uint32_t file_count, file_capacity; /* mappings that constants point into */
     rg_str name, producer;
@@ -147,6 +146,9 @@ struct rg_graph {
     rg_dims dims;
     const char *notes;        /* lines: what was assumed while loading (batch=1, ...), or NULL */
     rg_map names; uint32_t named_count; /* private: names that rg_graph_fresh_name has seen, and of how many values */
+    /* Atomic, and last, so that a copy of the rest reads nothing that moves. The tables go with the last reference,
+     * the arena with the last clone: a graph that only its clones keep costs no more than what they share. */
+    uint32_t refs, keeps;
 };
 
 enum { RG_OPSET_MAX = 28, RG_MAIN = 1 };
@@ -154,7 +156,9 @@ enum { RG_OPSET_MAX = 28, RG_MAIN = 1 };
 /* ---- making and changing (ir/graph.c) ---- */
 
 rg_err rg_graph_new(rg_ctx *cx, rg_graph **out) RG_CHECKED;        /* with region RG_MAIN, refs 1 */
-/* An editable copy: tables are copied, strings, attributes and data shared with `from`, which it keeps alive. */
+/* Room for so many more values and nodes at once, where the number is known before: growing doubles and copies. */
+rg_err rg_graph_reserve(rg_ctx *cx, rg_graph *g, uint32_t value_count, uint32_t node_count) RG_CHECKED;
+/* An editable copy: tables are copied; strings, attributes and data are shared with `from`, which it keeps alive. */
 rg_err rg_graph_clone(rg_ctx *cx, const rg_graph *from, rg_graph **out) RG_CHECKED;
 const rg_graph *rg_graph_ref(const rg_graph *graph);
 
@@ -196,7 +200,10 @@ const rg_attr *rg_node_attr(const rg_node *node, const char *name); /* NULL when
 /* "node '/layer3/attn' (Softmax)" or "node #12 (Softmax)": how messages call it; in cx's scratch arena. */
 const char *rg_node_label(rg_ctx *cx, const rg_graph *g, rg_node_id id);
 const char *rg_value_label(rg_ctx *cx, const rg_graph *g, rg_value_id id); /* "value 'x'" or "value #7" */
-bool rg_node_is(const rg_node *node, const char *type); /* of the ai.onnx domain */
+static inline bool rg_node_is(const rg_node *node, const char *type) /* of the ai.onnx domain */
+{
+    return !node->domain.size && rg_str_is(node->type, type);
+}
 
 /* Concrete size of a dimension: bound value or preset of its symbols; of a whole tensor: elements and bytes. */
 int64_t rg_type_count(const rg_graph *g, const rg_type *type); /* saturates at INT64_MAX; unknown rank: 0 */

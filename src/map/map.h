@@ -1,13 +1,11 @@
-/* map.h - graph x device x runtime -> plan: rows of nodes that run as one kernel, each placed on an engine, tiled, in
- * order, with static memory. `exec` will run it and `predict` prices it: the same object.
+/* map.h - graph x device x runtime -> plan: rows of nodes that run as one kernel, each placed on an engine,
+ * tiled, in order, with static memory. `exec` will run it and `predict` prices it: the same object.
  */
 #ifndef RG_MAP_H
 #define RG_MAP_H
 
 #include "analyze/analyze.h"
 #include "hw/hw.h"
-
-enum { RG_LEVEL_LIMIT = 8 }; /* memory levels of a device that the mapping follows */
 
 /* How a row sits on the machine. */
 typedef struct rg_tiling {
@@ -16,22 +14,22 @@ typedef struct rg_tiling {
     double per_unit;           /* blocks that one engine unit holds at a time */
     double waves;              /* rounds until all blocks have run: ceil(blocks / (units * per_unit)) */
     double units;              /* engine units that get work in the first round */
-    double occupancy;          /* resident threads / thread limit (GPU); SIMD lanes filled (CPU); array filled (TPU, KPU) */
-    double utilization;        /* useful share of the peak while busy: wave quantization x tile padding x lane fill */
+    double occupancy;          /* GPU: resident threads / limit; CPU: SIMD lanes filled; else: array filled */
+    double utilization;        /* useful share of the peak while busy: waves x tile padding x lane fill */
     double split_k;            /* pieces that the reduction is cut into; 1: none */
     double traffic_byte[RG_LEVEL_LIMIT]; /* moved at each memory level of the device, nearest first */
 } rg_tiling;
 
 typedef struct rg_row {
-    uint64_t id;               /* hash of the sorted node names: stable across devices where the grouping is the same */
+    uint64_t id;               /* hash of the sorted node names: stable where the grouping is the same */
     const char *name;          /* of the anchor node */
     const char *kind;          /* the rule that made it ("conv_bn_act"), or its operator's name */
     rg_family family;          /* of the anchor */
     uint32_t *steps; uint32_t step_count; /* of the facts, in order */
     uint32_t anchor;           /* step */
     double times;              /* trips of the enclosing loops */
-    double kernels;            /* launches of one execution: 1, more where the runtime lacks the fused kernel */
-    bool folded;               /* from constants alone: the runtime computes it once, when it loads the model */
+    double kernels;            /* launches of one execution; more than 1: no fused kernel */
+    bool folded;               /* of constants alone: computed once, when the model is loaded */
     uint32_t arm;              /* of an undecided If; 0: always */
     rg_work work;              /* once; what stays inside the row is not in its bytes */
     rg_width width;            /* of the anchor */
@@ -43,14 +41,16 @@ typedef struct rg_row {
     const rg_peak *peak;       /* unit that computes it; never NULL */
     rg_hw_dtype dtype;
     double op_per_clock;       /* all usable units of that kind together */
-    double unit_count, unit_total; /* units that may be used (--threads), and that the device has; all engines */
+    double unit_count;         /* units of all engines that may be used: --threads limits cores ... */
+    double unit_total;         /* ... and those that the device has */
     double clock_share;        /* clock of these units relative to the device's fastest engine */
     const rg_efficiency *efficiency;
     rg_tiling tiling;
     const char *placed_why;    /* one clause: why this unit */
 } rg_row;
 
-/* One buffer in the activation block, alive from row `born` to row `dies`. in_place: more than one value lies in it. */
+/* One buffer in the activation block, alive from row `born` to row `dies`. in_place: more than one value
+ * lies in it. */
 typedef struct rg_buffer {
     rg_value_id value;         /* the first that lies in it */
     uint64_t offset_byte, size_byte;
@@ -60,7 +60,6 @@ typedef struct rg_buffer {
 
 struct rg_plan {
     rg_arena arena;
-    uint32_t refs;
     const rg_graph *graph;     /* at the planned precision */
     const rg_device *device;
     const rg_runtime *runtime;
@@ -72,9 +71,11 @@ struct rg_plan {
     rg_buffer *buffers; uint32_t buffer_count;
     uint64_t block_byte;       /* of the static activation block */
     double *live_byte; uint32_t peak_row; /* by row: live buffers */
-    double weight_byte, workspace_byte, overhead_byte, peak_byte; /* peak = weights + block + workspace + overhead */
+    double weight_byte, workspace_byte, overhead_byte;
+    double peak_byte;          /* weights + block + workspace + overhead */
     double reuse;              /* sum of buffer sizes / block */
     uint64_t hash;             /* graph, device, runtime, precision, rows */
+    uint32_t refs;             /* atomic; last, so that a copy of the rest reads nothing that moves */
 };
 
 const rg_plan *rg_plan_ref(const rg_plan *plan);
@@ -84,28 +85,32 @@ double rg_row_rate(const rg_row *row, double clock_hz);
 bool rg_hw_dtype_of(rg_dtype dtype, rg_hw_dtype *out);
 
 /* ---- the stages, each in its own file, in this order ---- */
-/* precision.c: a graph whose floating-point values have the asked type; `precision` NULL or "model": the same graph. */
-rg_err rg_graph_at_precision(rg_ctx *cx, const rg_graph *graph, const char *precision, const rg_graph **out) RG_CHECKED;
+/* precision.c: a graph whose floating-point values have the asked type; `precision` NULL or "model": the
+ * same graph. */
+rg_err rg_graph_at_precision(rg_ctx *cx, const rg_graph *graph, const char *precision,
+                             const rg_graph **out) RG_CHECKED;
 rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* group.c: rows from the runtime's rules */
-rg_err rg_plan_place(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* place.c: engine, unit, type */
+void rg_plan_place(rg_plan *plan);                            /* place.c: engine, unit, type */
 rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan) RG_CHECKED;  /* memory.c: lifetimes, offsets, peak */
-void rg_plan_tile(rg_plan *plan);                             /* tile.c: by the device's kind, through the mapper table */
+void rg_plan_tile(rg_plan *plan);                             /* tile.c: by the device's kind */
 
 void rg_row_retile(const rg_plan *plan, rg_row *row);         /* one row, after its work changed */
 
-/* What a mapper of one device kind does for one row: fills row->tiling. tile_cpu.c, tile_gpu.c, tile_tpu.c, tile_kpu.c */
+/* What a mapper of one device kind does for one row: fills row->tiling. tile_cpu.c, tile_gpu.c, tile_tpu.c,
+ * tile_kpu.c */
 typedef void (*rg_mapper)(const rg_plan *plan, rg_row *row);
 void rg_tile_cpu(const rg_plan *plan, rg_row *row);
 void rg_tile_gpu(const rg_plan *plan, rg_row *row);
 void rg_tile_tpu(const rg_plan *plan, rg_row *row);
 void rg_tile_kpu(const rg_plan *plan, rg_row *row);
 /* Shared by them (tile.c). */
-bool rg_row_is_product(const rg_row *row); /* GEMM, convolution, attention, recurrent: m, n, k mean something */
+bool rg_row_is_product(const rg_row *row); /* GEMM, convolution, attention, recurrent: m, n, k matter */
 double rg_ceil_div(double a, double b);
-/* Bytes that a product moves when a nearer level holds blocks of tm x tn of the result: each operand is read once
- * per block row or column of the other, the result written once. */
+/* Bytes that a product moves when a nearer level holds blocks of tm x tn of the result: each operand is
+ * read once per block row or column of the other, the result written once. */
 double rg_product_traffic(const rg_row *row, double tm, double tn);
-/* Fills the traffic of every memory level; block_m, block_n: what one engine unit works on, 0 where not tiled. */
+/* Fills the traffic of every memory level; block_m, block_n: what one engine unit works on, 0 where not
+ * tiled. */
 void rg_level_traffic(const rg_plan *plan, rg_row *row, double block_m, double block_n);
 
 #endif

@@ -25,7 +25,9 @@ enum {
 /* Rows in which a value is written and last read. */
 typedef struct life {
     uint32_t born, dies, last_step;
-    bool used, leaves, read; /* leaves: read outside the row that writes it, or an output */
+    bool used, read;
+    bool leaves;  /* read outside the row that writes it, or an output */
+    bool counted; /* among the weights */
 } life;
 
 typedef struct packing {
@@ -82,14 +84,14 @@ static void hold(packing *x, rg_value_id root)
 {
     const rg_facts *facts = x->facts;
     const rg_value *value = &x->g->values[root];
+    uint32_t born = facts->born[root], dies = facts->dies[root], steps = facts->step_count;
     life *l = &x->lives[root];
-    if (!l->used || facts->born[root] == UINT32_MAX) return;
-    if (facts->dies[root] >= facts->step_count) stretch(l, x->plan->row_count - 1), l->leaves = true;
-    else if (facts->dies[root] > l->last_step) stretch(l, x->last[facts->dies[root]]);
-    if (value->role != RG_ROLE_INPUT) return;
-    l->leaves = true;
-    if (value->region == RG_MAIN) stretch(l, 0);
-    else if (facts->born[root] < facts->step_count) stretch(l, x->first[facts->born[root]]);
+    if (born >= steps || value->role == RG_ROLE_CONST || (!l->used && dies < steps)) return;
+    if (dies >= steps) stretch(l, x->plan->row_count - 1);
+    else if (dies > l->last_step) stretch(l, x->last[dies]);
+    bool given = value->region == RG_MAIN && value->role == RG_ROLE_INPUT;
+    if (!x->writer[root]) stretch(l, given ? 0 : x->first[born]);
+    l->leaves |= dies >= steps || !x->writer[root];
 }
 
 static void find_lives(packing *x)
@@ -150,7 +152,7 @@ static rg_err add_buffer(packing *x, rg_value_id v)
     if (bytes > RG_BLOCK_BYTE_MAX)
         return rg_fail(x->cx, RG_LIMIT, "%s needs %.3g bytes; %.3g is the limit",
                        rg_value_label(x->cx, x->g, v), bytes, (double)RG_BLOCK_BYTE_MAX);
-    rg_value_id from = x->g->values[v].role == RG_ROLE_NODE ? taken_over(x, l->born, v) : 0;
+    rg_value_id from = x->writer[v] == l->born + 1 ? taken_over(x, l->born, v) : 0;
     if (from) {
         rg_buffer *shared = &plan->buffers[x->buffer_of[from] - 1];
         if (l->dies > shared->dies) shared->dies = l->dies;
@@ -164,12 +166,13 @@ static rg_err add_buffer(packing *x, rg_value_id v)
     return RG_OK;
 }
 
-/* Inputs first, then results in the order in which rows write them: what is taken over is there by then. */
+/* What no row writes first (inputs, what a loop joins), then results in the order in which rows write them:
+ * what is taken over is there by then. */
 static rg_err add_buffers(packing *x)
 {
     const rg_plan *plan = x->plan;
     for (uint32_t v = 1; v < x->g->value_count; v++)
-        if (x->g->values[v].role == RG_ROLE_INPUT) RG_TRY(add_buffer(x, v));
+        if (!x->writer[v]) RG_TRY(add_buffer(x, v));
     for (uint32_t r = 0; r < plan->row_count; r++) {
         for (uint32_t k = 0; k < plan->rows[r].step_count; k++) {
             const rg_node *node = rg_node_at(x->g, x->facts->steps[plan->rows[r].steps[k]].node);
@@ -259,8 +262,8 @@ static double weights_of(packing *x)
         for (uint32_t i = 0; i < node->in_count; i++) {
             rg_value_id v = root_of(x, node->in[i]);
             bool folded = x->writer[v] && plan->rows[x->writer[v] - 1].folded;
-            if (!v || x->buffer_of[v] || (x->g->values[v].role != RG_ROLE_CONST && !folded)) continue;
-            x->buffer_of[v] = UINT32_MAX; /* counted */
+            if (x->lives[v].counted || (x->g->values[v].role != RG_ROLE_CONST && !folded)) continue;
+            x->lives[v].counted = true;
             bytes += x->bytes[v];
         }
     }
@@ -297,6 +300,7 @@ rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan)
     plan->weight_byte = weights_of(&x);
     plan->workspace_byte = workspace_of(plan);
     plan->overhead_byte = plan->runtime->memory_overhead_byte;
-    plan->peak_byte = plan->weight_byte + (double)plan->block_byte + plan->workspace_byte + plan->overhead_byte;
+    plan->peak_byte = plan->weight_byte + (double)plan->block_byte + plan->workspace_byte;
+    plan->peak_byte += plan->overhead_byte;
     return RG_OK;
 }

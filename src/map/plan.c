@@ -32,12 +32,24 @@ static uint64_t plan_hash(const rg_plan *plan)
     return h;
 }
 
+static rg_err check(rg_ctx *cx, const rg_device *device, const rg_runtime *runtime, const rg_plan_opt *opt)
+{
+    if (!rg_runtime_runs_on(runtime, device))
+        return rg_fail(cx, RG_UNSUPPORTED, "runtime %s does not run on %s (a %s): try --runtime native",
+                       runtime->id, device->id, rg_device_kind_name(device->kind));
+    if (device->level_count > RG_LEVEL_LIMIT)
+        return rg_fail(cx, RG_LIMIT, "%s has %zu memory levels, %d is the limit", device->id,
+                       device->level_count, RG_LEVEL_LIMIT);
+    if (opt->threads < 0) return rg_fail(cx, RG_USAGE, "%d threads are not possible", opt->threads);
+    return RG_OK;
+}
+
 static rg_err make(rg_ctx *cx, const rg_graph *graph, const rg_plan_opt *opt, rg_plan *plan)
 {
     RG_TRY(rg_graph_at_precision(cx, graph, opt->precision, &plan->graph));
     RG_TRY(rg_facts_make(cx, plan->graph, &plan->facts));
     RG_TRY(rg_plan_group(cx, plan));
-    RG_TRY(rg_plan_place(cx, plan));
+    rg_plan_place(plan);
     RG_TRY(rg_plan_memory(cx, plan));
     rg_plan_tile(plan);
     plan->hash = plan_hash(plan);
@@ -49,13 +61,14 @@ rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device, 
 {
     rg_plan_opt o = {0};
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
-    if (!rg_runtime_runs_on(runtime, device))
-        return rg_fail(cx, RG_UNSUPPORTED, "runtime %s does not run on %s (a %s): try --runtime native", runtime->id,
-                       device->id, rg_device_kind_name(device->kind));
+    RG_TRY(check(cx, device, runtime, &o));
     rg_arena arena;
     rg_arena_init(&arena, cx);
     rg_plan *plan = RG_NEW(&arena, rg_plan, 1);
-    if (!plan) return rg_nomem(cx);
+    if (!plan) {
+        rg_arena_done(&arena);
+        return rg_nomem(cx);
+    }
     plan->refs = 1;
     plan->arena = arena;
     plan->device = rg_device_ref(device);

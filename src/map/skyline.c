@@ -54,8 +54,9 @@ bool rg_skyline_add(rg_skyline *sky, const rg_buffer *b)
         if (left % 2 && !span(sky, left++, b)) return false;
         if (right % 2 && !span(sky, --right, b)) return false;
     }
-    for (left = b->born + sky->size; left; left /= 2) raise(&sky->inside[left], b->offset_byte + b->size_byte);
-    for (right = b->dies + sky->size; right; right /= 2) raise(&sky->inside[right], b->offset_byte + b->size_byte);
+    uint64_t end = b->offset_byte + b->size_byte;
+    for (left = b->born + sky->size; left; left /= 2) raise(&sky->inside[left], end);
+    for (right = b->dies + sky->size; right; right /= 2) raise(&sky->inside[right], end);
     return push(sky, &sky->born[b->born], b);
 }
 
@@ -73,7 +74,8 @@ uint64_t rg_skyline_top(const rg_skyline *sky, const rg_buffer *b)
 }
 
 /* Appends a list; false when the limit is passed. */
-static bool collect(const rg_skyline *sky, uint32_t list, const rg_buffer **near, uint32_t *count, uint32_t limit)
+static bool collect(const rg_skyline *sky, uint32_t list, const rg_buffer **near, uint32_t *count,
+                    uint32_t limit)
 {
     for (; list; list = sky->cells[list - 1].next) {
         if ((*count)++ == limit) return false;

@@ -16,7 +16,8 @@ typedef struct rg_skyline {
 
 /* Scratch memory of cx; nothing to free. Rows of buffers must be below row_count. */
 rg_err rg_skyline_init(rg_ctx *cx, rg_skyline *sky, uint32_t row_count) RG_CHECKED;
-bool rg_skyline_add(rg_skyline *sky, const rg_buffer *b) RG_CHECKED; /* false: no memory. The buffer is kept */
+/* The buffer is referenced. False: no memory. */
+bool rg_skyline_add(rg_skyline *sky, const rg_buffer *b) RG_CHECKED;
 /* The highest end among buffers that live while b does; 0 when there is none. */
 uint64_t rg_skyline_top(const rg_skyline *sky, const rg_buffer *b);
 /* Those buffers, in no particular order; `limit` + 1 when there are more than `limit`. */

@@ -63,16 +63,36 @@ static void cut(const rg_row *row, double tm, double tn, double split, rg_tiling
     t->utilization = w->m * w->n / (m * tm * n * tn) * balance(t->blocks, row->unit_count);
 }
 
+/* The part of the result that one fetch from the level behind the SMs serves: two blocks. Neighbors that
+ * run side by side need one operand in common, and its second request is answered on the way: by the L2
+ * request coalescer of Ampere, by multicast in a cluster of Hopper. Without it no product could reach the
+ * peak of the latter. */
+static void fetch_shape(const rg_tiling *t, double *m, double *n)
+{
+    *m = t->tile[0] <= t->tile[1] ? 2 * t->tile[0] : t->tile[0];
+    *n = t->tile[0] <= t->tile[1] ? t->tile[1] : 2 * t->tile[1];
+}
+
+/* Instructions that multiply, of all: a thread with p results loads 2 sqrt(p) operands a step, four at once. */
+static double issue_share(const rg_tiling *t)
+{
+    double p = t->tile[0] * t->tile[1] / tile_threads(t->tile[0], t->tile[1]);
+    return p / (p + sqrt(p) / 2);
+}
+
 /* Its time in units of "the whole product at peak": the slower of compute and the traffic of the level behind
- * the SMs, of which few blocks draw only their share. */
+ * the SMs, of which few blocks draw only their share. Of equals the one that computes least padding. */
 static double cost_of(const rg_plan *plan, const rg_row *row, const rg_tiling *t)
 {
     const rg_level *behind = &plan->device->levels[plan->device->level_count > 1 ? 1 : 0];
-    double bytes = rg_product_traffic(row, t->tile[0], t->tile[1]) + partial_byte(&row->work, t->split_k);
+    double m, n;
+    fetch_shape(t, &m, &n);
+    double bytes = rg_product_traffic(row, m, n) + partial_byte(&row->work, t->split_k);
     double share = fmin(1, t->blocks / row->unit_count);
     double rate = rg_row_rate(row, rg_device_clock_max(plan->device));
-    return fmax(1 / t->utilization,
-                bytes / (behind->read_byte_per_s * share) * rate / (2 * row->work.mac));
+    double compute = 1 / (t->utilization * issue_share(t));
+    double traffic = bytes / (behind->read_byte_per_s * share) * rate / (2 * row->work.mac);
+    return fmax(compute, traffic) + compute / 1000;
 }
 
 static void tile_product(const rg_plan *plan, rg_row *row)
@@ -82,12 +102,13 @@ static void tile_product(const rg_plan *plan, rg_row *row)
     double least = INFINITY;
     for (size_t i = 0; i < RG_COUNT(tiles); i++) {
         double tm = tiles[i][0], tn = tiles[i][1], fit = blocks_per_unit(e, tm, tn);
+        rg_tiling t = row->tiling;
+        t.blocks = 0;
         for (double split = 1; split <= SPLIT_MAX && fit >= 1; split *= 2) {
-            if (split > 1 && w->k / split < SPLIT_K_MIN) break;
-            rg_tiling t = row->tiling;
+            if (split > 1 && (w->k / split < SPLIT_K_MIN || t.blocks >= row->unit_count)) break;
             cut(row, tm, tn, split, &t);
             double cost = cost_of(plan, row, &t);
-            if (cost >= least * 0.999) continue; /* of equals the larger tile: it needs less traffic */
+            if (cost >= least) continue; /* of equals the larger tile, which comes first */
             least = cost;
             t.per_unit = fit;
             t.occupancy = fmin(1, fit * tile_threads(tm, tn) / fmax(e->threads, 1));
@@ -115,10 +136,15 @@ void rg_tile_gpu(const rg_plan *plan, rg_row *row)
 {
     rg_tiling *t = &row->tiling;
     bool product = rg_row_is_product(row) && row->work.mac > 0 && row->family != RG_FAMILY_DEPTHWISE;
-    if (product) tile_product(plan, row);
-    else tile_flat(plan, row);
+    double m = 0, n = 0;
+    if (product) {
+        tile_product(plan, row);
+        fetch_shape(t, &m, &n);
+    } else {
+        tile_flat(plan, row);
+    }
     t->units = fmin(row->unit_count, t->blocks);
     t->waves = rg_ceil_div(t->blocks, row->unit_count * t->per_unit);
-    rg_level_traffic(plan, row, product ? t->tile[0] : 0, product ? t->tile[1] : 0);
+    rg_level_traffic(plan, row, m, n);
     if (product && plan->device->level_count > 1) t->traffic_byte[1] += partial_byte(&row->work, t->split_k);
 }

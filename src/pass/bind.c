@@ -1,22 +1,23 @@
 /* bind.c - gives symbols numbers: what the user said, else a customary size, and a note of what was assumed.
  *
- * Symbols are replaced in the types of the inputs and everything else is inferred anew, so that Reshape, If and friends
- * see the numbers and decide. A size that nobody stated and whose name says nothing is a guess: when the model cannot be
- * computed with it (a window larger than the signal, two sizes that must agree), others are tried, and the note says so.
+ * Symbols are replaced in the types of the inputs and everything else is inferred anew, so that Reshape, If
+ * and friends see the numbers and decide. A size that nobody stated and whose name says nothing is a guess:
+ * when the model cannot be computed with it (a window larger than the signal, two sizes that must agree),
+ * others are tried, and the note says so.
  */
 #include "pass/pass.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Customary sizes by a part of the symbol's name, lower case. Sequence 128 is MLPerf's short BERT setting, 224
- * ImageNet's crop, 16000 a second of speech. */
+/* Customary sizes by a part of the symbol's name, lower case. Sequence 128 is MLPerf's short BERT setting,
+ * 224 ImageNet's crop, 16000 a second of speech. */
 static const struct { const char *part; int64_t size; } customary[] = {
     {"batch", 1}, {"past", 0}, {"seq", 128}, {"length", 128}, {"token", 128}, {"height", 224}, {"width", 224},
     {"sample", 16000}, {"frame", 100}, {"time", 128},
 };
 
-/* ... and by its place, where the name says nothing: tokens, images, features over time, a chunk of a signal. */
+/* ... and by its place, where the name says nothing: tokens, images, features over time, a piece of sound. */
 static const struct { int rank; char class; int axis_from; int64_t size; } places[] = {
     {2, 'i', 1, 128}, {4, 'f', 1, 224}, {4, 'u', 1, 224}, {3, 'f', 1, 128}, {2, 'f', 1, 512},
 };
@@ -56,7 +57,7 @@ static const rg_region *main_of(const binder *b) { return &b->from->regions[RG_M
 static rg_dim note_symbol(void *user, rg_dims *to, const rg_dim_expr *e)
 {
     binder *b = user;
-    if (!rg_map_get(&b->by_name, e->name)) {
+    if (!b->cx->arena.failed && !rg_map_get(&b->by_name, e->name)) {
         if (!RG_GROW(&b->cx->arena, b->symbols, b->count, b->capacity)) return 1; /* the arena remembers */
         b->symbols[b->count++] = (symbol){.expr = *e, .type = b->type, .axis = b->axis, .origin = GUESSED};
         if (!rg_map_put(&b->by_name, e->name, b->count)) return 1;
@@ -84,11 +85,11 @@ static rg_err state_size(binder *b, symbol *s, int64_t size)
 {
     rg_str name = s->expr.name;
     if (size < s->expr.min || size > s->expr.max)
-        return rg_fail(b->cx, RG_USAGE, "--shape: %.*s=%lld is outside %lld..%lld", RG_STR(name), (long long)size,
-                       (long long)s->expr.min, (long long)s->expr.max);
+        return rg_fail(b->cx, RG_USAGE, "--shape: %.*s=%lld is outside %lld..%lld", RG_STR(name),
+                       (long long)size, (long long)s->expr.min, (long long)s->expr.max);
     if (s->origin == STATED && s->size != size)
-        return rg_fail(b->cx, RG_USAGE, "--shape: %.*s is said to be %lld and %lld", RG_STR(name), (long long)s->size,
-                       (long long)size);
+        return rg_fail(b->cx, RG_USAGE, "--shape: %.*s is said to be %lld and %lld", RG_STR(name),
+                       (long long)s->size, (long long)size);
     s->origin = STATED;
     s->size = size;
     return RG_OK;
@@ -107,7 +108,7 @@ static bool contains(rg_str name, const char *part)
     return false;
 }
 
-/* A batch unless its name says otherwise: the first axis, or the second of a recurrent state [layers, batch, hidden]. */
+/* A batch, unless its name says otherwise: axis 0, or axis 1 of a state [layers, batch, hidden]. */
 static bool is_batch_place(const symbol *s)
 {
     bool state = s->type->rank == 3 && rg_dim_is_number(s->type->dim[0]) && s->type->dim[0] > 1
@@ -134,7 +135,10 @@ static void assume(const binder *b, symbol *s)
     bool named = row < RG_COUNT(customary), batch = named ? row == 0 : is_batch_place(s);
     bool given = batch && b->binding->batch > 0;
     s->origin = given ? STATED : batch || named || preset ? NAMED : GUESSED;
-    s->size = given ? b->binding->batch : preset ? s->expr.preset : batch ? 1 : named ? customary[row].size : by_place(s);
+    if (given) s->size = b->binding->batch;
+    else if (preset) s->size = s->expr.preset;
+    else if (batch) s->size = 1;
+    else s->size = named ? customary[row].size : by_place(s);
     s->open = b->binding->symbolic && !given;
 }
 
@@ -164,15 +168,16 @@ static rg_err fail_name(binder *b, const char *option, rg_str name)
     for (uint32_t i = 0; i < main_of(b)->input_count; i++)
         rg_text_printf(&known, " %.*s", RG_STR(b->from->values[main_of(b)->inputs[i]].name));
     if (known.failed) return rg_nomem(b->cx);
-    return rg_fail(b->cx, RG_USAGE, "--%s: '%.*s' is no dimension or input of this model; dimensions:%s", option,
-                   RG_STR(name), known.data);
+    return rg_fail(b->cx, RG_USAGE, "--%s: '%.*s' is no dimension or input of this model; dimensions:%s",
+                   option, RG_STR(name), known.data);
 }
 
 /* One size of an input: a symbol takes it, a number must be it, an open rank is stated by it. */
 static rg_err state_axis(binder *b, rg_type *type, rg_str name, int axis, int64_t size)
 {
     const rg_dim_expr *e = rg_dim_expr_of(&b->from->dims, type->dim[axis]);
-    if (e && e->op == RG_DIM_SYMBOL) return state_size(b, &b->symbols[rg_map_get(&b->by_name, e->name) - 1], size);
+    if (e && e->op == RG_DIM_SYMBOL)
+        return state_size(b, &b->symbols[rg_map_get(&b->by_name, e->name) - 1], size);
     if (!e && type->dim[axis] == size) return RG_OK;
     rg_text text;
     rg_text_init(&text, &b->cx->arena);
@@ -192,15 +197,16 @@ static rg_err state_input(binder *b, rg_type *type, rg_str name, rg_str sizes)
         if (!rg_str_int(part, &size) || size < 0)
             return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' is no size", RG_STR(part));
         if (axis == RG_RANK_MAX)
-            return rg_fail(b->cx, RG_LIMIT, "--shape: '%.*s' has more than %d dimensions", RG_STR(sizes), RG_RANK_MAX);
+            return rg_fail(b->cx, RG_LIMIT, "--shape: '%.*s' has more than %d dimensions", RG_STR(sizes),
+                           RG_RANK_MAX);
         if (open_rank) type->dim[axis] = size;
         else if (axis < type->rank) RG_TRY(state_axis(b, type, name, axis, size));
     }
     if (open_rank) type->rank = axis;
     b->sized = b->sized || open_rank;
     if (axis != type->rank)
-        return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' has rank %d, '%.*s' has %d", RG_STR(name), type->rank,
-                       RG_STR(sizes), axis);
+        return rg_fail(b->cx, RG_USAGE, "--shape: '%.*s' has rank %d, '%.*s' has %d", RG_STR(name),
+                       type->rank, RG_STR(sizes), axis);
     return RG_OK;
 }
 
@@ -223,7 +229,8 @@ static bool read_element(rg_dtype dtype, rg_str text, void *element)
         rg_dtype_set_int(dtype, element, 0, i);
         return true;
     }
-    if (!rg_str_real(text, &x) || (!rg_dtype_is_float(dtype) && (x != floor(x) || fabs(x) > 9e15))) return false;
+    if (!rg_str_real(text, &x) || (!rg_dtype_is_float(dtype) && (x != floor(x) || fabs(x) > 9e15)))
+        return false;
     if (rg_dtype_is_float(dtype)) rg_dtype_set_real(dtype, element, 0, x);
     else rg_dtype_set_int(dtype, element, 0, (int64_t)x);
     return true;
@@ -244,10 +251,12 @@ static rg_err take_value(binder *b, rg_str name, rg_str value)
     void *element = rg_arena_alloc(&g->arena, 16);
     if (!data || !dim || !element) return rg_nomem(b->cx);
     if (!read_element(type->dtype, value, element))
-        return rg_fail(b->cx, RG_USAGE, "--value: '%.*s' is no %s", RG_STR(value), rg_dtype_name(type->dtype));
+        return rg_fail(b->cx, RG_USAGE, "--value: '%.*s' is no %s", RG_STR(value),
+                       rg_dtype_name(type->dtype));
     for (int i = 0; i < type->rank; i++) dim[i] = 1;
-    *data = (rg_tensor){.dtype = type->dtype, .rank = type->rank, .dim = dim, .count = 1, .encoding = RG_DATA_RAW,
-                        .data = element, .size = (size_t)((rg_dtype_bits(type->dtype) + 7) / 8)};
+    *data = (rg_tensor){.dtype = type->dtype, .rank = type->rank, .dim = dim, .count = 1, .data = element};
+    data->encoding = RG_DATA_RAW;
+    data->size = (size_t)((rg_dtype_bits(type->dtype) + 7) / 8);
     RG_TRY(rg_graph_add_const(b->cx, g, RG_LIT(""), data, &constant));
     rg_graph_replace(g, input, constant);
     rg_region *r = &g->regions[RG_MAIN];
@@ -270,7 +279,9 @@ static rg_err take_trip(binder *b, rg_str name, rg_str value)
     rg_node_id id = 1;
     int64_t trips;
     rg_value_id constant;
-    while (id < g->node_count && !(rg_node_is(&g->nodes[id], "Loop") && rg_str_eq(loop_name(g, &g->nodes[id]), name))) id++;
+    while (id < g->node_count &&
+           !(rg_node_is(&g->nodes[id], "Loop") && rg_str_eq(loop_name(g, &g->nodes[id]), name)))
+        id++;
     if (id == g->node_count) return rg_fail(b->cx, RG_USAGE, "--trip: no Loop is named '%.*s'", RG_STR(name));
     if (!rg_str_int(value, &trips) || trips < 0)
         return rg_fail(b->cx, RG_USAGE, "--trip: '%.*s' is no count", RG_STR(value));
@@ -317,7 +328,8 @@ static void set_inputs(binder *b)
         force_batch(b, type);
         for (int axis = 0; axis < type->rank; axis++)
             if (!rg_dim_is_number(type->dim[axis]))
-                type->dim[axis] = rg_dim_rewrite(&b->g->dims, &b->from->dims, type->dim[axis], replace_symbol, b);
+                type->dim[axis] =
+                    rg_dim_rewrite(&b->g->dims, &b->from->dims, type->dim[axis], replace_symbol, b);
         b->sized = b->sized || !rg_type_eq(type, &b->from->values[main_of(b)->inputs[i]].type);
     }
 }
@@ -352,7 +364,8 @@ static rg_err attempt(binder *b)
     return err;
 }
 
-/* Other sizes for the guesses, until the model can be computed. The first failure is what is told in the end. */
+/* Other sizes for the guesses, until the model can be computed. The first failure is what is told in the
+ * end. */
 static rg_err try_guesses(binder *b, rg_err first)
 {
     bool guesses = false;
@@ -372,7 +385,7 @@ static rg_err try_guesses(binder *b, rg_err first)
 static rg_err bind_sizes(binder *b)
 {
     rg_err err = attempt(b);
-    if (err == RG_SHAPE && !b->sized) { /* the file contradicts itself: its inputs are right, what follows is computed */
+    if (err == RG_SHAPE && !b->sized) { /* the file contradicts itself: its inputs count */
         b->sized = b->contradicted = true;
         err = attempt(b);
     }
@@ -387,7 +400,8 @@ static void print_assumed(const binder *b, bool tried, rg_text *text)
     for (uint32_t i = 0; i < b->count; i++) {
         const symbol *s = &b->symbols[i];
         if (s->origin == STATED || s->open) continue;
-        rg_text_printf(text, "%s%.*s=%lld", more ? ", " : "", RG_STR(s->expr.name), (long long)(tried ? s->size : s->first));
+        rg_text_printf(text, "%s%.*s=%lld", more ? ", " : "", RG_STR(s->expr.name),
+                       (long long)(tried ? s->size : s->first));
         if (tried && s->size != s->first) rg_text_printf(text, " (%lld does not fit)", (long long)s->first);
         more = true;
     }
@@ -400,8 +414,8 @@ static void print_loops(const rg_graph *g, rg_text *text)
         const rg_node *node = &g->nodes[id];
         if (node->dead || !rg_node_is(node, "Loop")) continue;
         const rg_value *trips = &g->values[node->in_count ? node->in[0] : 0];
-        bool counted = trips->role == RG_ROLE_CONST && trips->data && rg_tensor_has_data(trips->data) && trips->data->count == 1
-                       && rg_tensor_int(trips->data, 0) < INT32_MAX;
+        bool counted = trips->role == RG_ROLE_CONST && trips->data && rg_tensor_has_data(trips->data) &&
+                       trips->data->count == 1 && rg_tensor_int(trips->data, 0) < INT32_MAX;
         if (!counted && !trips->known)
             rg_text_printf(text, "%strips of %.*s=1", text->size ? ", " : "", RG_STR(loop_name(g, node)));
     }
@@ -416,7 +430,8 @@ static rg_err write_notes(binder *b)
     print_assumed(b, true, &text);
     print_loops(b->g, &text);
     if (b->contradicted)
-        rg_text_printf(&text, "%ssizes stated inside do not follow from the inputs and were ignored", text.size ? ", " : "");
+        rg_text_printf(&text, "%ssizes stated inside do not follow from the inputs and were ignored",
+                       text.size ? ", " : "");
     b->g->notes = text.size ? text.data : NULL;
     return text.failed ? rg_nomem(b->cx) : RG_OK;
 }
@@ -427,7 +442,8 @@ static rg_err fail_bound(binder *b, rg_err err)
     rg_text text;
     rg_text_init(&text, &b->cx->arena);
     print_assumed(b, false, &text);
-    if (err == RG_SHAPE && text.size) return rg_note(b->cx, err, "with %s assumed (--shape sets it)", text.data);
+    if (err == RG_SHAPE && text.size)
+        return rg_note(b->cx, err, "with %s assumed (--shape sets it)", text.data);
     return err;
 }
 

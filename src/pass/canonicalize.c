@@ -1,6 +1,6 @@
-/* canonicalize.c - nodes that change nothing go: a row of the table names an operator and the test for its doing nothing.
- * Pairs of reorderings and of reshapes become one, a Sum of two an Add. What is left has one form, which recognition
- * relies on.
+/* canonicalize.c - nodes that change nothing go: a row of the table names an operator and the test for its
+ * doing nothing. Pairs of reorderings and of reshapes become one, a Sum of two an Add. What is left has one
+ * form, which recognition relies on.
  */
 #include "pass/pass.h"
 
@@ -41,8 +41,8 @@ static bool one_input(const rg_match *m, const rg_node *n)
     return n->in_count == 1;
 }
 
-/* x + 0, x - 0, x * 1, x / 1, x ** 1. Only by a single number: a vector of ones is a learned scale, and where a file
- * stands in for a model its weights are placeholders. */
+/* x + 0, x - 0, x * 1, x / 1, x ** 1. Only by a single number: a vector of ones is a learned scale, and
+ * where a file stands in for a model its weights are placeholders. */
 static bool neutral(const rg_match *m, const rg_node *n)
 {
     bool multiplies = !rg_node_is(n, "Add") && !rg_node_is(n, "Sub");
@@ -55,11 +55,14 @@ static bool pads_nothing(const rg_match *m, const rg_node *n)
     return n->in_count > 1 && rg_const_is(m, n->in[1], 0);
 }
 
-static const struct { const char *type; bool (*idle)(const rg_match *m, const rg_node *n); } idlers[] = {
-    {"Identity", always}, {"Dropout", drops_nothing}, {"Cast", same_type}, {"CastLike", same_type}, {"Reshape", same_type},
-    {"Flatten", same_type}, {"Expand", same_type}, {"Transpose", keeps_order}, {"Concat", one_input}, {"Sum", one_input},
-    {"Max", one_input}, {"Min", one_input}, {"Mean", one_input}, {"Add", neutral}, {"Sub", neutral}, {"Mul", neutral},
-    {"Div", neutral}, {"Pow", neutral}, {"Pad", pads_nothing},
+typedef struct idler { const char *type; bool (*idle)(const rg_match *m, const rg_node *n); } idler;
+
+static const idler idlers[] = {
+    {"Identity", always},   {"Dropout", drops_nothing}, {"Cast", same_type},   {"CastLike", same_type},
+    {"Reshape", same_type}, {"Flatten", same_type},     {"Expand", same_type}, {"Transpose", keeps_order},
+    {"Concat", one_input},  {"Sum", one_input},         {"Max", one_input},    {"Min", one_input},
+    {"Mean", one_input},    {"Add", neutral},           {"Sub", neutral},      {"Mul", neutral},
+    {"Div", neutral},       {"Pow", neutral},           {"Pad", pads_nothing},
 };
 
 /* Its further outputs (Dropout's mask) must be unused. */
@@ -104,15 +107,15 @@ static rg_err merge_transposes(const rg_match *m, rg_node *n, const rg_node *fir
 
 static bool reshapes(const rg_node *n)
 {
-    return rg_node_is(n, "Reshape") || rg_node_is(n, "Flatten") || rg_node_is(n, "Squeeze") || rg_node_is(n, "Unsqueeze");
+    return rg_node_is(n, "Reshape") || rg_node_is(n, "Flatten") || rg_node_is(n, "Squeeze") ||
+           rg_node_is(n, "Unsqueeze");
 }
 
 /* A Sum of two is an Add. */
 static void rename_sum(rg_node *n, bool *changed)
 {
     if (!rg_node_is(n, "Sum") || n->in_count != 2) return;
-    n->type = RG_LIT("Add");
-    n->version = 14;
+    rg_retype(n, "Add");
     *changed = true;
 }
 
@@ -126,8 +129,8 @@ static rg_err merge_pairs(const rg_match *m, rg_node *n, bool *changed)
     return RG_OK;
 }
 
-/* An idle node goes: its users read what it read. Where a region hands its result out, whoever makes the input makes
- * the result instead, under the result's name, if the input has no name to keep. */
+/* An idle node goes: its users read what it read. Where a region hands its result out, whoever makes the
+ * input makes the result instead, under the result's name, if the input has no name to keep. */
 static bool remove_idle(const rg_match *m, rg_node *n, rg_value_id *renamed)
 {
     rg_value_id in = n->in[0], out = n->out[0];

@@ -1,6 +1,6 @@
-/* cse.c - common subexpressions: two nodes of one region with the same operator, attributes and inputs are one.
- * Constants that hold the same are made one first, so that nodes fed by twins meet. In execution order, so that what a
- * replaced node fed is seen with its new inputs.
+/* cse.c - common subexpressions: two nodes of one region with the same operator, attributes and inputs are
+ * one. Constants that hold the same are made one first, so that nodes fed by twins meet. In execution order,
+ * so that what a replaced node fed is seen with its new inputs.
  */
 #include "pass/pass.h"
 
@@ -43,7 +43,8 @@ static bool same_attr(const rg_attr *a, const rg_attr *b)
 
 static bool same_node(const rg_node *a, const rg_node *b)
 {
-    bool counts = a->in_count == b->in_count && a->out_count == b->out_count && a->attr_count == b->attr_count;
+    bool counts =
+        a->in_count == b->in_count && a->out_count == b->out_count && a->attr_count == b->attr_count;
     if (!counts || a->region != b->region) return false;
     if (!rg_str_eq(a->type, b->type) || !rg_str_eq(a->domain, b->domain)) return false;
     if (a->in_count && memcmp(a->in, b->in, a->in_count * sizeof *a->in) != 0) return false;
@@ -85,8 +86,8 @@ static void merge_nodes(seen *s, const rg_region *region, rg_value_id *renamed, 
     }
 }
 
-/* Numbers and small integer lists: shape arithmetic. Weights that happen to be equal (all ones, say) stay apart: a
- * trained model will tell them apart, and they count as parameters. */
+/* Numbers and small integer lists: shape arithmetic. Weights that happen to be equal (all ones, say) stay
+ * apart: a trained model will tell them apart, and they count as parameters. */
 static bool may_merge(const rg_value *value)
 {
     const rg_tensor *t = value->data;
@@ -103,7 +104,8 @@ static rg_err merge_constants(seen *s, rg_value_id *renamed)
     for (uint32_t v = 1; v < s->m.g->value_count; v++) {
         if (!may_merge(&values[v])) continue;
         const rg_tensor *t = values[v].data;
-        uint32_t at = (uint32_t)rg_hash_u64(rg_hash(RG_HASH_SEED, t->data, t->size), (uint64_t)t->dtype) & s->mask;
+        uint32_t at =
+            (uint32_t)rg_hash_u64(rg_hash(RG_HASH_SEED, t->data, t->size), (uint64_t)t->dtype) & s->mask;
         while (slots[at] && !rg_tensor_eq(values[slots[at]].data, t)) at = (at + 1) & s->mask;
         if (slots[at]) renamed[v] = slots[at];
         else slots[at] = v;

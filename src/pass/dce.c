@@ -1,5 +1,6 @@
-/* dce.c - dead code: nodes and constants that no output of the model needs. Backwards from the outputs, through bodies:
- * a node that is kept keeps what its bodies hand out, and a body's node is kept when one of its results is.
+/* dce.c - dead code: nodes and constants that no output of the model needs. Backwards from the outputs,
+ * through bodies: a node that is kept keeps what its bodies hand out, and a body's node is kept when one of
+ * its results is.
  */
 #include "pass/pass.h"
 
@@ -46,10 +47,15 @@ static rg_err dce(rg_ctx *cx, rg_graph *g, bool *changed)
         *changed = true;
     }
     for (uint32_t v = 1; v < g->value_count; v++) /* no reason to infer anew: nobody read them */
-        if (g->values[v].role == RG_ROLE_CONST && !m.read[v]) g->values[v] = (rg_value){.region = g->values[v].region};
+        if (g->values[v].role == RG_ROLE_CONST && !m.read[v])
+            g->values[v] = (rg_value){.region = g->values[v].region};
     return RG_OK;
 }
 
 RG_PASS(dce) = {
-    .name = "dce", .brief = "drops nodes and constants that no output needs", .order = 90, .repeat = true, .run = dce,
+    .name = "dce",
+    .brief = "drops nodes and constants that no output needs",
+    .order = 90,
+    .repeat = true,
+    .run = dce,
 };

@@ -1,5 +1,6 @@
-/* fold.c - what is known before running becomes constant: shape arithmetic, filled tensors, views of constants, sums of
- * single numbers; and an If whose condition is known gives way to the branch that will run.
+/* fold.c - what is known before running becomes constant: shape arithmetic, filled tensors, views of
+ * constants, sums of single numbers; and an If whose condition is known gives way to the branch that will
+ * run.
  *
  * Nothing is materialized: a filled tensor is a splat, a view of a constant shares its bytes.
  */
@@ -16,7 +17,11 @@ typedef struct folding {
 } folding;
 
 /* What exporters compute from a size when they scale by the root of a head: one number from one or two. */
-typedef struct number_op { const char *type; double (*one)(double a); double (*two)(double a, double b); } number_op;
+typedef struct number_op {
+    const char *type;
+    double (*one)(double a);
+    double (*two)(double a, double b);
+} number_op;
 static double add(double a, double b) { return a + b; }
 static double sub(double a, double b) { return a - b; }
 static double mul(double a, double b) { return a * b; }
@@ -24,8 +29,8 @@ static double divide(double a, double b) { return a / b; }
 static double negate(double a) { return -a; }
 static double reciprocal(double a) { return 1 / a; }
 static const number_op number_ops[] = {
-    {"Add", .two = add}, {"Sub", .two = sub}, {"Mul", .two = mul}, {"Div", .two = divide}, {"Pow", .two = pow},
-    {"Sqrt", .one = sqrt}, {"Neg", .one = negate}, {"Reciprocal", .one = reciprocal},
+    {"Add", .two = add}, {"Sub", .two = sub},   {"Mul", .two = mul},    {"Div", .two = divide},
+    {"Pow", .two = pow}, {"Sqrt", .one = sqrt}, {"Neg", .one = negate}, {"Reciprocal", .one = reciprocal},
 };
 
 /* Concrete dims of a type, in the graph's arena; NULL when one is symbolic. *count: their product. */
@@ -68,8 +73,13 @@ static rg_err fold_known(const folding *x, rg_node *node)
         if (!rg_dim_is_number(out->known[i])) return RG_OK;
         rg_dtype_set_int(out->type.dtype, bytes, i, out->known[i]);
     }
-    *t = (rg_tensor){.dtype = out->type.dtype, .rank = out->type.rank, .dim = dim, .count = count, .encoding = RG_DATA_RAW,
-                     .data = bytes, .size = size};
+    *t = (rg_tensor){.dtype = out->type.dtype,
+                     .rank = out->type.rank,
+                     .dim = dim,
+                     .count = count,
+                     .encoding = RG_DATA_RAW,
+                     .data = bytes,
+                     .size = size};
     return become_constant(x, node, t);
 }
 
@@ -81,8 +91,13 @@ static rg_err fold_filled(const folding *x, rg_node *node, const void *element)
     if (!dim) return RG_OK;
     rg_tensor *t = RG_NEW(&x->g->arena, rg_tensor, 1);
     if (!t || !element) return rg_nomem(x->cx);
-    *t = (rg_tensor){.dtype = type->dtype, .rank = type->rank, .dim = dim, .count = count, .encoding = RG_DATA_SPLAT,
-                     .data = element, .size = (size_t)((rg_dtype_bits(type->dtype) + 7) / 8)};
+    *t = (rg_tensor){.dtype = type->dtype,
+                     .rank = type->rank,
+                     .dim = dim,
+                     .count = count,
+                     .encoding = RG_DATA_SPLAT,
+                     .data = element,
+                     .size = (size_t)((rg_dtype_bits(type->dtype) + 7) / 8)};
     return become_constant(x, node, t);
 }
 
@@ -115,7 +130,8 @@ static rg_err fold_view(const folding *x, rg_node *node, const rg_tensor *source
 /* Operators that keep every element what it is when all are equal. */
 static bool keeps_splat(const rg_node *node)
 {
-    static const char *const names[] = {"Transpose", "Expand", "Cast", "CastLike", "Slice", "Tile", "Gather", "Split"};
+    static const char *const names[] = {"Transpose", "Expand", "Cast",   "CastLike",
+                                        "Slice",     "Tile",   "Gather", "Split"};
     for (size_t i = 0; i < RG_COUNT(names); i++)
         if (rg_node_is(node, names[i])) return true;
     return false;
@@ -158,7 +174,8 @@ static rg_err fold_constant_input(const folding *x, rg_node *node)
     if (!data) return RG_OK;
     if (node->op->traits & RG_VIEW) return fold_view(x, node, data);
     if (!keeps_splat(node)) return RG_OK;
-    if (rg_tensor_has_data(data) && (data->encoding == RG_DATA_SPLAT || data->count == 1) && rg_dtype_bits(data->dtype))
+    if (rg_tensor_has_data(data) && (data->encoding == RG_DATA_SPLAT || data->count == 1) &&
+        rg_dtype_bits(data->dtype))
         return fold_splat(x, node, data);
     bool unknown = data->encoding == RG_DATA_NONE && rg_node_is(node, "Transpose");
     return unknown ? fold_view(x, node, data) : RG_OK; /* what nobody knows in another order */
@@ -182,7 +199,8 @@ static rg_err move_body(const folding *x, rg_region_id body, rg_region_id parent
     return RG_OK;
 }
 
-/* The body's results take the place of the node's. Where a region hands one out, an Identity keeps its name. */
+/* The body's results take the place of the node's. Where a region hands one out, an Identity keeps its
+ * name. */
 static rg_err inline_branch(const folding *x, rg_node_id owner, rg_region_id body)
 {
     rg_region_id parent = x->g->nodes[owner].region;
@@ -190,11 +208,14 @@ static rg_err inline_branch(const folding *x, rg_node_id owner, rg_region_id bod
     uint32_t out_count = x->g->nodes[owner].out_count;
     if (x->g->regions[body].output_count < out_count) return RG_OK;
     for (uint32_t i = 0; i < out_count; i++) {
-        rg_node identity = {.name = x->g->nodes[owner].name, .type = RG_LIT("Identity"), .version = RG_OPSET_MAX};
+        const rg_node named = {.name = x->g->nodes[owner].name};
         rg_node_id id;
-        if (out[i] && x->out_uses[out[i]])
-            RG_TRY(rg_graph_add_node(x->cx, x->g, parent, &identity, &made[i], 1, &out[i], 1, &id));
-        else if (out[i]) x->renamed[out[i]] = made[i];
+        if (out[i] && x->out_uses[out[i]]) {
+            RG_TRY(rg_graph_add_node(x->cx, x->g, parent, &named, &made[i], 1, &out[i], 1, &id));
+            rg_retype(&x->g->nodes[id], "Identity");
+        } else if (out[i]) {
+            x->renamed[out[i]] = made[i];
+        }
         if (x->out_uses[made[i]]) x->out_uses[made[i]]--;
     }
     RG_TRY(move_body(x, body, parent));
@@ -210,7 +231,8 @@ static rg_err fold_if(const folding *x, rg_node_id id)
     const rg_tensor *data = condition->role == RG_ROLE_CONST ? condition->data : NULL;
     int64_t decided = -1;
     if (data && rg_tensor_has_data(data) && data->count == 1) decided = rg_tensor_int(data, 0) != 0;
-    else if (condition->known_count == 1 && rg_dim_is_number(condition->known[0])) decided = condition->known[0] != 0;
+    else if (condition->known_count == 1 && rg_dim_is_number(condition->known[0]))
+        decided = condition->known[0] != 0;
     if (decided < 0) return RG_OK;
     const rg_attr *body = rg_node_attr(node, decided ? "then_branch" : "else_branch");
     return body && body->kind == RG_ATTR_GRAPH ? inline_branch(x, id, body->region) : RG_OK;

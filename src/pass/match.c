@@ -1,11 +1,12 @@
-/* match.c - what passes ask of a graph: who makes a value, who alone uses it, which constant it is; and the pieces of a
- * pattern, gathered from its result upwards.
+/* match.c - what passes ask of a graph: who makes a value, who alone uses it, which constant it is; and the
+ * pieces of a pattern, gathered from its result upwards.
  *
- * Uses are those of the time of rg_match_init. A rewrite only takes uses away, so that what is stale errs towards
- * leaving things alone.
+ * Uses are those of the time of rg_match_init. A rewrite only takes uses away, so that what is stale errs
+ * towards leaving things alone.
  */
 #include "pass/pass.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ rg_node *rg_single_user(const rg_match *m, rg_value_id value, const char *type)
 bool rg_const_scalar(const rg_match *m, rg_value_id value, double *out)
 {
     const rg_tensor *t = value ? m->g->values[value].data : NULL;
-    if (!t || m->g->values[value].role != RG_ROLE_CONST || t->count != 1 || !rg_tensor_has_data(t)) return false;
+    if (!t || m->g->values[value].role != RG_ROLE_CONST || t->count != 1 || !rg_tensor_has_data(t))
+        return false;
     *out = rg_tensor_real(t, 0);
     return true;
 }
@@ -48,7 +50,8 @@ bool rg_is_about(double a, double b) { return fabs(a - b) <= 1e-3 * fabs(b); }
 bool rg_const_is(const rg_match *m, rg_value_id value, double x)
 {
     const rg_tensor *t = value ? m->g->values[value].data : NULL;
-    if (!t || m->g->values[value].role != RG_ROLE_CONST || t->count < 1 || !rg_tensor_has_data(t)) return false;
+    if (!t || m->g->values[value].role != RG_ROLE_CONST || t->count < 1 || !rg_tensor_has_data(t))
+        return false;
     double first = rg_tensor_real(t, 0);
     return rg_is_about(first, x) && (t->count == 1 || rg_tensor_is_splat_of(t, first));
 }
@@ -83,10 +86,20 @@ static rg_value_id final_name(rg_value_id *renamed, rg_value_id v)
 void rg_graph_rename(rg_graph *g, rg_value_id *renamed)
 {
     for (uint32_t i = 1; i < g->node_count; i++)
-        for (uint32_t k = 0; k < g->nodes[i].in_count; k++) g->nodes[i].in[k] = final_name(renamed, g->nodes[i].in[k]);
+        for (uint32_t k = 0; k < g->nodes[i].in_count; k++)
+            g->nodes[i].in[k] = final_name(renamed, g->nodes[i].in[k]);
 }
 
 /* ---- pieces ---- */
+
+void rg_retype(rg_node *node, const char *type)
+{
+    node->domain = RG_LIT("");
+    node->type = rg_str_of(type);
+    node->op = rg_op_find(node->domain, node->type);
+    assert(node->op);
+    node->version = node->op->since;
+}
 
 rg_pieces rg_pieces_of(rg_node *last) { return (rg_pieces){.nodes = {last}, .count = 1}; }
 
@@ -98,7 +111,7 @@ rg_node *rg_piece(const rg_match *m, rg_pieces *p, rg_value_id value, const char
     return p->nodes[p->count++] = node;
 }
 
-rg_err rg_pieces_become(const rg_match *m, const rg_pieces *p, const rg_node *like)
+rg_err rg_pieces_become(const rg_match *m, const rg_pieces *p, const char *type, const rg_node *like)
 {
     rg_node *last = p->nodes[0];
     rg_value_id *in = RG_NEW(&m->g->arena, rg_value_id, like->in_count);
@@ -106,9 +119,7 @@ rg_err rg_pieces_become(const rg_match *m, const rg_pieces *p, const rg_node *li
     if (!in || !attrs) return rg_nomem(m->cx);
     memcpy(in, like->in, like->in_count * sizeof *in);
     if (like->attr_count) memcpy(attrs, like->attrs, like->attr_count * sizeof *attrs);
-    last->domain = RG_LIT("");
-    last->type = like->type;
-    last->version = like->version;
+    rg_retype(last, type);
     last->in = in;
     last->in_count = like->in_count;
     last->attrs = attrs;

@@ -1,5 +1,5 @@
-/* passes.c - runs passes in order over one clone. Repeating passes run again as long as one of them changes something,
- * because folding uncovers duplicates and dead code uncovers patterns; ROUNDS bounds that.
+/* passes.c - runs passes in order over one clone. Repeating passes run again as long as one of them changes
+ * something, because folding uncovers duplicates and dead code uncovers patterns; ROUNDS bounds that.
  */
 #include "pass/pass.h"
 
@@ -21,7 +21,6 @@ static rg_err run_one(rg_ctx *cx, const rg_pass *pass, rg_graph *g, bool *change
     if (!edited) return RG_OK;
     *changed = true;
     RG_TRY_NOTE(cx, rg_graph_finish(cx, g), "pass %s", pass->name);
-    RG_TRY_NOTE(cx, rg_graph_resolve(cx, g), "pass %s", pass->name);
     RG_TRY_NOTE(cx, rg_graph_infer(cx, g), "pass %s", pass->name);
 #ifdef RG_DEBUG
     RG_TRY_NOTE(cx, rg_graph_verify(cx, g), "pass %s", pass->name);
@@ -35,12 +34,13 @@ static const rg_pass *next_pass(const char *names, int after)
     const rg_pass *next = NULL;
     for (int i = 0; i < rg_pass_count; i++) {
         const rg_pass *pass = rg_pass_table[i];
-        if (pass->order > after && is_named(names, pass->name) && (!next || pass->order < next->order)) next = pass;
+        if (pass->order > after && is_named(names, pass->name) && (!next || pass->order < next->order))
+            next = pass;
     }
     return next;
 }
 
-static rg_err run_all(rg_ctx *cx, const char *names, rg_graph *g)
+rg_err rg_passes_apply(rg_ctx *cx, rg_graph *g, const char *names)
 {
     for (int round = 0; round < ROUNDS; round++) {
         bool changed = false;
@@ -61,7 +61,7 @@ rg_err rg_passes_run(rg_ctx *cx, const rg_graph *in, const char *names, rg_graph
     }
     rg_graph *g;
     RG_TRY(rg_graph_clone(cx, in, &g));
-    rg_err err = run_all(cx, names, g);
+    rg_err err = rg_passes_apply(cx, g, names);
     if (err) {
         rg_graph_free(g);
         return err;

@@ -1,4 +1,5 @@
-/* recognize_activation.c - activations from their pieces. All of them are a number, x, and a gate of x, multiplied:
+/* recognize_activation.c - activations from their pieces. All of them are a number, x, and a gate of x,
+ * multiplied:
  *
  *     Gelu                      1/2   x   1 + erf(x / sqrt 2)
  *     Gelu approximate="tanh"   1/2   x   1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3))
@@ -7,8 +8,8 @@
  *     HardSwish                 1/6   x   Clip(x + 3, 0, 6)
  *     Mish                       1    x   tanh(softplus(x))
  *
- * Exporters put the factors in any order and the number anywhere. So products are taken apart into a number and a list of
- * factors before anything is compared.
+ * Exporters put the factors in any order and the number anywhere. So products are taken apart into a number
+ * and a list of factors before anything is compared.
  */
 #include "pass/pass.h"
 
@@ -48,7 +49,8 @@ static bool multiply_node(gate *g, const rg_node *node, product *p, bool *apart)
         p->number /= number;
         return multiply(g, node->in[0], p);
     }
-    if (rg_node_is(node, "Pow") && rg_const_scalar(g->m, node->in[1], &number) && (number == 2 || number == 3))
+    if (rg_node_is(node, "Pow") && rg_const_scalar(g->m, node->in[1], &number) &&
+        (number == 2 || number == 3))
         return add_power(p, node->in[0], (int)number);
     *apart = false;
     return true;
@@ -120,7 +122,8 @@ static bool is_tanh(gate *g)
     product p = {.number = 1};
     const double pi = 3.14159265358979323846;
     const rg_node *tanh_node = rg_piece(g->m, &g->pieces, beside_number(g, g->value, 1), "Tanh", 1);
-    if (!tanh_node || !multiply(g, tanh_node->in[0], &p) || !rg_is_about(p.number, sqrt(2 / pi))) return false;
+    if (!tanh_node || !multiply(g, tanh_node->in[0], &p) || !rg_is_about(p.number, sqrt(2 / pi)))
+        return false;
     g->attr = (rg_attr){.name = RG_LIT("approximate"), .kind = RG_ATTR_STRING, .s = RG_LIT("tanh")};
     return is_cubic(g, &p);
 }
@@ -150,7 +153,9 @@ static bool is_hard_sigmoid(gate *g)
 static bool is_clip(gate *g)
 {
     const rg_node *clip = rg_piece(g->m, &g->pieces, g->value, "Clip", 1);
-    if (!clip || clip->in_count != 3 || !rg_const_is(g->m, clip->in[1], 0) || !rg_const_is(g->m, clip->in[2], 6)) return false;
+    if (!clip || clip->in_count != 3 || !rg_const_is(g->m, clip->in[1], 0) ||
+        !rg_const_is(g->m, clip->in[2], 6))
+        return false;
     return beside_number(g, clip->in[0], 3) == g->x;
 }
 
@@ -161,9 +166,9 @@ static bool is_mish(gate *g)
     return softplus && softplus->in[0] == g->x;
 }
 
-static const struct { double number; bool (*is)(gate *g); const char *type; int version; } gates[] = {
-    {0.5, is_erf, "Gelu", 20}, {0.5, is_tanh, "Gelu", 20}, {1, is_sigmoid, "Swish", 24},
-    {1, is_hard_sigmoid, "HardSwish", 22}, {1.0 / 6, is_clip, "HardSwish", 22}, {1, is_mish, "Mish", 22},
+static const struct { double number; bool (*is)(gate *g); const char *type; } gates[] = {
+    {0.5, is_erf, "Gelu"}, {0.5, is_tanh, "Gelu"}, {1, is_sigmoid, "Swish"},
+    {1, is_hard_sigmoid, "HardSwish"}, {1.0 / 6, is_clip, "HardSwish"}, {1, is_mish, "Mish"},
 };
 
 /* ---- the pass ---- */
@@ -174,20 +179,21 @@ static rg_err try_gates(gate *g, double number, bool *changed)
     const rg_value *values = g->m->g->values;
     uint32_t count = g->pieces.count;
     const rg_type *x = &values[g->x].type;
-    if (!rg_dtype_is_float(x->dtype) || !rg_type_eq(x, &values[g->pieces.nodes[0]->out[0]].type)) return RG_OK;
+    if (!rg_dtype_is_float(x->dtype) || !rg_type_eq(x, &values[g->pieces.nodes[0]->out[0]].type))
+        return RG_OK;
     for (size_t i = 0; i < RG_COUNT(gates); i++) {
         g->pieces.count = count;
         g->attr = (rg_attr){0};
         if (!rg_is_about(number, gates[i].number) || !gates[i].is(g)) continue;
-        rg_node like = {.type = rg_str_of(gates[i].type), .version = gates[i].version, .in = &g->x, .in_count = 1,
-                        .attrs = &g->attr, .attr_count = g->attr.name.size != 0};
+        rg_node like = {.in = &g->x, .in_count = 1, .attrs = &g->attr, .attr_count = g->attr.name.size != 0};
         *changed = true;
-        return rg_pieces_become(g->m, &g->pieces, &like);
+        return rg_pieces_become(g->m, &g->pieces, gates[i].type, &like);
     }
     return RG_OK;
 }
 
-/* The root of a product may be any Mul or Div: one further out, with more factors, has been or will be looked at too. */
+/* The root of a product may be any Mul or Div: one further out, with more factors, has been or will be
+ * looked at too. */
 static rg_err try_root(const rg_match *m, rg_node *root, bool *changed)
 {
     product p = {.number = 1};

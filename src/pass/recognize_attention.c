@@ -1,17 +1,20 @@
 /* recognize_attention.c - Attention from its pieces:
  *
- *     scores = MatMul(Q, K^T)            [batch, heads, q_length, length], or [batch * heads, q_length, length]
+ *     scores = MatMul(Q, K^T)         [batch, heads, q_length, length], or [batch * heads, q_length, length]
  *     Y      = MatMul(Softmax(scale * scores + mask), V)
  *
- * The scale may stand on Q, on K, on both (its root) or on the scores, as factors or quotients. Attention takes K the
- * right way round, so the Transpose that made K^T changes its order, or goes. Batches and heads in one axis are batches
- * of one head.
+ * The scale may stand on Q, on K, on both (its root) or on the scores, as factors or quotients. Attention
+ * takes K the right way round, so the Transpose that made K^T changes its order, or goes. Batches and heads
+ * in one axis are batches of one head.
  *
- * ONNX's own decomposition puts zeros where the mask forbids all keys of a query: Attention does that by itself.
+ * Where several query heads share one of K and V, these stand before their repetition: Unsqueeze, Expand,
+ * Reshape. ONNX's own decomposition puts zeros where the mask forbids all keys of a query: Attention does
+ * that by itself.
  *
  * What splits the heads off and joins them again is part of Attention too, once all of it is there:
  *
- *     [batch, length, heads * size] -Reshape-> [batch, length, heads, size] -Transpose-> [batch, heads, length, size]
+ *     [batch, length, heads * size]  -Reshape->    [batch, length, heads, size]
+ *                                    -Transpose->  [batch, heads, length, size]
  */
 #include "pass/pass.h"
 
@@ -24,6 +27,7 @@ typedef struct attention {
     rg_node *turn;       /* the Transpose that makes K^T; NULL: it goes */
     int64_t *perm;       /* its new order */
     double scale;
+    bool repeated;       /* the heads of K and V were repeated for those of Q */
 } attention;
 
 static const rg_type *type_of(const rg_match *m, rg_value_id v) { return &m->g->values[v].type; }
@@ -56,6 +60,26 @@ static rg_value_id unscaled(attention *a, rg_value_id value)
     }
 }
 
+/* [batch, heads, length, size] before each head was repeated `n` times: Unsqueeze to [.., heads, 1, ..],
+ * Expand to [.., heads, n, ..], Reshape to [.., heads * n, ..]. A value that is no such repetition stays. */
+static rg_value_id unrepeated(attention *a, rg_value_id value)
+{
+    uint32_t count = a->pieces.count;
+    const rg_node *join = piece(a, value, "Reshape");
+    const rg_node *expand = join ? piece(a, join->in[0], "Expand") : NULL;
+    const rg_node *open = expand ? piece(a, expand->in[0], "Unsqueeze") : NULL;
+    a->pieces.count = open ? a->pieces.count : count;
+    if (!open) return value;
+    const rg_type *from = type_of(a->m, open->in[0]), *one = type_of(a->m, open->out[0]);
+    const rg_type *many = type_of(a->m, expand->out[0]), *all = type_of(a->m, value);
+    bool fits = from->rank == 4 && one->rank == 5 && many->rank == 5 && all->rank == 4 && one->dim[2] == 1;
+    for (int i = 0; i < 4 && fits; i++)
+        fits = from->dim[i] == many->dim[i < 2 ? i : i + 1] && (i == 1 || from->dim[i] == all->dim[i]);
+    if (!fits) a->pieces.count = count;
+    a->repeated = a->repeated || fits;
+    return fits ? open->in[0] : value;
+}
+
 /* K from K^T: the last two axes of the Transpose behind it are swapped. */
 static bool turn_back(attention *a, rg_value_id turned)
 {
@@ -63,7 +87,8 @@ static bool turn_back(attention *a, rg_value_id turned)
     rg_node *turn = piece(a, unscaled(a, turned), "Transpose");
     const rg_attr *perm = turn ? rg_node_attr(turn, "perm") : NULL;
     if (!perm || perm->kind != RG_ATTR_INTS || perm->count != (uint32_t)rank) return false;
-    if (!(a->perm = RG_NEW(&a->m->g->arena, int64_t, rank))) return false; /* the arena remembers: inference reports it */
+    a->perm = RG_NEW(&a->m->g->arena, int64_t, rank);
+    if (!a->perm) return false; /* the arena remembers: whoever edits next reports it */
     bool straight = true;
     for (int i = 0; i < rank; i++) {
         a->perm[i] = perm->ints[i < rank - 2 ? i : 2 * rank - 3 - i];
@@ -71,7 +96,7 @@ static bool turn_back(attention *a, rg_value_id turned)
     }
     a->turn = straight ? NULL : turn;
     if (!straight) a->pieces.count--; /* it stays */
-    a->k = straight ? unscaled(a, turn->in[0]) : turn->out[0];
+    a->k = straight ? unrepeated(a, unscaled(a, turn->in[0])) : turn->out[0];
     return true;
 }
 
@@ -85,16 +110,17 @@ static bool is_scores(attention *a, rg_value_id value)
     return a->scale > 0; /* Attention takes its root */
 }
 
-/* Broadcasts to the scores without enlarging them, and says so for each axis: a last size of 1 would be padded. */
+/* Broadcasts to the scores without enlarging them, and says so for each axis: a last size of 1 would be
+ * padded. */
 static bool is_mask(const attention *a, rg_value_id mask, const rg_type *scores)
 {
     const rg_type *t = type_of(a->m, mask);
-    if (t->kind != RG_KIND_TENSOR || t->dtype != scores->dtype || t->rank < 2 || t->rank > scores->rank) return false;
+    if (t->kind != RG_KIND_TENSOR || t->dtype != scores->dtype || t->rank < 2 || t->rank > scores->rank)
+        return false;
     for (int back = 1; back <= t->rank; back++) {
         rg_dim size = t->dim[t->rank - back], full = scores->dim[scores->rank - back];
-        bool joined = back == 3 && scores->rank == 3; /* batch * heads in one: the mask would need both axes */
         if (size != full && (size != 1 || back == 1)) return false;
-        if (joined && size != 1) return false;
+        if (back == 3 && scores->rank == 3 && size != 1) return false; /* batch and heads in one */
     }
     return true;
 }
@@ -114,39 +140,49 @@ static bool is_masked_scores(attention *a, rg_value_id value)
     return false;
 }
 
-/* Batches and heads are the same ones, not broadcast, and the sizes are those of the two products. */
+/* Of rank 4 or 3; batches and heads are the same ones, or K and V have fewer heads to share; and the other
+ * sizes are those of the two products. */
 static bool shapes_agree(const attention *a, rg_value_id scores, rg_value_id y)
 {
-    const rg_type *q = type_of(a->m, a->q), *v = type_of(a->m, a->v), *s = type_of(a->m, scores), *out = type_of(a->m, y);
-    int rank = s->rank;
-    if ((rank != 3 && rank != 4) || q->rank != rank || v->rank != rank || out->rank != rank) return false;
-    if (!rg_dtype_is_float(q->dtype) || v->dtype != q->dtype) return false;
-    for (int i = 0; i < rank - 2; i++)
-        if (q->dim[i] != s->dim[i] || v->dim[i] != s->dim[i]) return false;
-    const rg_node *turned = a->turn;
+    const rg_type *q = type_of(a->m, a->q), *v = type_of(a->m, a->v);
     const rg_type *k = type_of(a->m, a->k); /* of K^T while its Transpose waits to be turned */
-    for (int i = 0; i < rank - 2; i++)
-        if (k->rank != rank || k->dim[i] != s->dim[i]) return false;
-    return k->dim[turned ? rank - 2 : rank - 1] == q->dim[rank - 1] && k->dim[turned ? rank - 1 : rank - 2] == v->dim[rank - 2];
+    const rg_type *s = type_of(a->m, scores), *out = type_of(a->m, y);
+    int rank = s->rank, length = a->turn ? rank - 1 : rank - 2, size = a->turn ? rank - 2 : rank - 1;
+    if ((rank != 3 && rank != 4) || q->rank != rank || k->rank != rank || v->rank != rank ||
+        out->rank != rank)
+        return false;
+    if (!rg_dtype_is_float(q->dtype) || v->dtype != q->dtype) return false;
+    for (int i = 0; i < rank - 2; i++) {
+        bool shared = i == 1 && rg_dim_is_number(s->dim[i]) && rg_dim_is_number(k->dim[i]) && k->dim[i] > 0
+                      && s->dim[i] % k->dim[i] == 0 && a->repeated;
+        if (q->dim[i] != s->dim[i] || k->dim[i] != v->dim[i] || (k->dim[i] != s->dim[i] && !shared))
+            return false;
+    }
+    return k->dim[size] == q->dim[rank - 1] && k->dim[length] == v->dim[rank - 2];
 }
 
-static rg_attr int_attr(const char *name, int64_t x) { return (rg_attr){.name = rg_str_of(name), .kind = RG_ATTR_INT, .i = x}; }
+static rg_attr int_attr(const char *name, int64_t x)
+{
+    return (rg_attr){.name = rg_str_of(name), .kind = RG_ATTR_INT, .i = x};
+}
 
 static rg_err rewrite_core(attention *a, int rank)
 {
     rg_attr scale = {.name = RG_LIT("scale"), .kind = RG_ATTR_FLOAT, .f = a->scale};
     rg_attr attrs[] = {int_attr("kv_num_heads", 1), int_attr("q_num_heads", 1), scale};
     rg_value_id in[] = {a->q, a->k, a->v, a->mask};
-    rg_node like = {.type = RG_LIT("Attention"), .version = 23, .in = in, .in_count = a->mask ? 4 : 3};
-    like.attrs = rank == 3 ? attrs : &scale;
-    like.attr_count = rank == 3 ? 3 : 1;
+    rg_node like = {.in = in, .in_count = a->mask ? 4 : 3, .attrs = &scale, .attr_count = 1};
+    if (rank == 3) {
+        like.attrs = attrs;
+        like.attr_count = RG_COUNT(attrs);
+    }
     if (a->turn) {
         rg_attr perm = *rg_node_attr(a->turn, "perm");
         perm.ints = a->perm;
         RG_TRY(rg_node_set_attr(a->m->cx, a->m->g, (rg_node_id)(a->turn - a->m->g->nodes), &perm));
         a->m->g->values[a->k].type = (rg_type){.kind = RG_KIND_UNKNOWN, .rank = -1}; /* inferred anew */
     }
-    return rg_pieces_become(a->m, &a->pieces, &like);
+    return rg_pieces_become(a->m, &a->pieces, "Attention", &like);
 }
 
 /* Equal(ReduceMax(mask), -inf), along the keys: no key is allowed. */
@@ -157,8 +193,10 @@ static bool is_all_masked(attention *a, rg_value_id value)
     for (int side = 0; equal && side < 2; side++) {
         if (!rg_const_scalar(a->m, equal->in[side], &number) || number != -INFINITY) continue;
         const rg_node *most = piece(a, equal->in[1 - side], "ReduceMax");
-        if (!most || most->in_count != 2 || most->in[0] != a->mask || !rg_int_attr_is(most, "keepdims", 1, 1)) return false;
-        return rg_const_scalar(a->m, most->in[1], &number) && (number == -1 || number == type_of(a->m, a->mask)->rank - 1);
+        if (!most || most->in_count != 2 || most->in[0] != a->mask || !rg_int_attr_is(most, "keepdims", 1, 1))
+            return false;
+        return rg_const_scalar(a->m, most->in[1], &number) &&
+               (number == -1 || number == type_of(a->m, a->mask)->rank - 1);
     }
     return false;
 }
@@ -173,9 +211,12 @@ static rg_err try_core(const rg_match *m, rg_node *last, bool *changed)
     if (!softmax) return RG_OK;
     rg_value_id scores = softmax->out[0];
     int rank = type_of(m, scores)->rank;
+    a.v = unrepeated(&a, a.v);
     bool last_axis = rg_int_attr_is(softmax, "axis", -1, -1) || rg_int_attr_is(softmax, "axis", rank - 1, -1);
-    if (!last_axis || !is_masked_scores(&a, softmax->in[0]) || !shapes_agree(&a, scores, last->out[0])) return RG_OK;
+    if (!last_axis || !is_masked_scores(&a, softmax->in[0]) || !shapes_agree(&a, scores, last->out[0]))
+        return RG_OK;
     if (guard && !is_all_masked(&a, guard->in[0])) return RG_OK;
+    if (a.mask && rg_const_is(m, a.mask, 0)) a.mask = 0;
     *changed = true;
     return rewrite_core(&a, rank);
 }
@@ -195,8 +236,8 @@ static bool swaps_heads(const rg_node *transpose)
 /* [batch, length, columns] and [batch, length, heads, size] are the same numbers. */
 static bool splits_heads(const rg_type *whole, const rg_type *split)
 {
-    return whole->rank == 3 && split->rank == 4 && whole->dim[0] == split->dim[0] && whole->dim[1] == split->dim[1]
-           && rg_dim_is_number(split->dim[2]);
+    return whole->rank == 3 && split->rank == 4 && whole->dim[0] == split->dim[0] &&
+           whole->dim[1] == split->dim[1] && rg_dim_is_number(split->dim[2]);
 }
 
 /* The value whose heads were split off to make this one, or 0. */
@@ -209,14 +250,16 @@ static rg_value_id whole_of(const rg_match *m, rg_pieces *p, rg_value_id value, 
     return split->in[0];
 }
 
-/* Reshape(Transpose(Attention)) with the heads of all three inputs split the same way is one Attention of rank 3. */
+/* Reshape(Transpose(Attention)) with the heads of all three inputs split the same way is one Attention of
+ * rank 3. */
 static rg_err try_heads(const rg_match *m, rg_node *join, bool *changed)
 {
     rg_pieces p = rg_pieces_of(join);
     rg_value_id in[4] = {0};
     int64_t heads[3];
     const rg_node *swap = rg_piece(m, &p, join->in[0], "Transpose", 1);
-    if (!swap || !swaps_heads(swap) || !splits_heads(type_of(m, join->out[0]), type_of(m, swap->out[0]))) return RG_OK;
+    if (!swap || !swaps_heads(swap) || !splits_heads(type_of(m, join->out[0]), type_of(m, swap->out[0])))
+        return RG_OK;
     const rg_node *core = rg_piece(m, &p, swap->in[0], "Attention", 1);
     const rg_attr *scale = core ? rg_node_attr(core, "scale") : NULL;
     if (!scale || core->attr_count != 1 || core->in_count > RG_COUNT(in)) return RG_OK;
@@ -224,11 +267,11 @@ static rg_err try_heads(const rg_match *m, rg_node *join, bool *changed)
         in[i] = i < 3 ? whole_of(m, &p, core->in[i], &heads[i]) : core->in[i];
         if (!in[i]) return RG_OK;
     }
+    if (heads[1] != heads[2]) return RG_OK;
     rg_attr attrs[] = {int_attr("kv_num_heads", heads[1]), int_attr("q_num_heads", heads[0]), *scale};
-    rg_node like = {.type = RG_LIT("Attention"), .version = 23, .in = in, .in_count = core->in_count,
-                    .attrs = attrs, .attr_count = RG_COUNT(attrs)};
+    rg_node like = {.in = in, .in_count = core->in_count, .attrs = attrs, .attr_count = RG_COUNT(attrs)};
     *changed = true;
-    return rg_pieces_become(m, &p, &like);
+    return rg_pieces_become(m, &p, "Attention", &like);
 }
 
 /* ---- the pass ---- */

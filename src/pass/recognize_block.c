@@ -1,9 +1,10 @@
-/* recognize_block.c - larger blocks that stay the nodes they are, but are known by a name: squeeze-and-excitation.
+/* recognize_block.c - larger blocks that stay the nodes they are, but are known by a name:
+ * squeeze-and-excitation.
  *
- *     x -> pool over height and width -> product -> activation -> product -> gate (Sigmoid, HardSigmoid) -> Mul(x, gate)
+ *     x -> pool over the positions -> product -> activation -> product -> Sigmoid or HardSigmoid -> Mul(x, .)
  *
- * Products are 1x1 convolutions, Gemm or MatMul; reshapes and biases may stand between. The nodes from the pool to the Mul
- * get the same block, "SqueezeExcite:N".
+ * Products are 1x1 convolutions, Gemm or MatMul; reshapes and biases may stand between. The nodes from the
+ * pool to the Mul get the same block, "SqueezeExcite:N".
  */
 #include "pass/pass.h"
 
@@ -11,10 +12,11 @@ enum { CHAIN_MAX = 24 };
 
 /* What may stand between the pool and the gate; a product has weights, and there are two. */
 static const struct { const char *type; bool product; } links[] = {
-    {"Conv", true}, {"Gemm", true}, {"MatMul", true},
-    {"Add", false}, {"BatchNormalization", false}, {"Relu", false}, {"Swish", false}, {"HardSwish", false}, {"Clip", false},
-    {"PRelu", false}, {"LeakyRelu", false}, {"Gelu", false}, {"Mish", false}, {"Reshape", false}, {"Flatten", false},
-    {"Squeeze", false}, {"Unsqueeze", false}, {"Transpose", false},
+    {"Conv", true},         {"Gemm", true},       {"MatMul", true},      {"Add", false},
+    {"Relu", false},        {"PRelu", false},     {"LeakyRelu", false},  {"Clip", false},
+    {"Swish", false},       {"HardSwish", false}, {"Gelu", false},       {"Mish", false},
+    {"Reshape", false},     {"Flatten", false},   {"Squeeze", false},    {"Unsqueeze", false},
+    {"Transpose", false},   {"BatchNormalization", false},
 };
 
 /* The row of a node, or -1. */
@@ -37,7 +39,8 @@ static bool is_pool(const rg_match *m, const rg_node *node)
 {
     if (rg_node_is(node, "GlobalAveragePool")) return true;
     bool means = rg_node_is(node, "ReduceMean") || rg_node_is(node, "AveragePool");
-    return means && m->g->values[node->in[0]].type.rank == 4 && is_pooled(m->g, &m->g->values[node->out[0]].type);
+    return means && m->g->values[node->in[0]].type.rank == 4 &&
+           is_pooled(m->g, &m->g->values[node->out[0]].type);
 }
 
 /* The input that is no constant; 0 when there are two. */
@@ -63,7 +66,8 @@ static bool is_excitation(const rg_match *m, rg_pieces *p, rg_value_id x, rg_val
         node = from ? rg_piece(m, p, from, NULL, 1) : NULL;
         int link = node ? link_of(node) : -1;
         if (node && is_pool(m, node)) return products == 2 && node->in[0] == x;
-        if (link < 0 || (links[link].product && !is_pooled(m->g, &m->g->values[node->out[0]].type))) return false;
+        if (link < 0 || (links[link].product && !is_pooled(m->g, &m->g->values[node->out[0]].type)))
+            return false;
         products += links[link].product;
     }
     return false;

@@ -1,11 +1,13 @@
-/* recognize_norm.c - LayerNormalization and RMSNormalization from the pieces that exporters write before opset 17 and 23:
+/* recognize_norm.c - LayerNormalization and RMSNormalization from the pieces that exporters write before
+ * opset 17 and 23:
  *
  *     d = x - ReduceMean(x)                       LayerNormalization; RMSNormalization has d = x
  *     v = ReduceMean(d ^ 2) + epsilon
  *     y = d / sqrt(v) * scale [+ bias]            bias: LayerNormalization only
  *
- * Squares are Pow(d, 2) or Mul(d, d); the root is Sqrt or Pow(v, 0.5); the division is Div, or Mul by a reciprocal. Models
- * of half precision do all but the scale in f32, between two Casts: that is what stash_type means.
+ * Squares are Pow(d, 2) or Mul(d, d); the root is Sqrt or Pow(v, 0.5); the division is Div, or Mul by a
+ * reciprocal. Models of half precision do all but the scale in f32, between two Casts: that is what
+ * stash_type means.
  */
 #include "pass/pass.h"
 
@@ -45,7 +47,8 @@ static rg_value_id inverse_rooted(norm *n, rg_value_id value)
     uint32_t count = n->pieces.count;
     const rg_node *inverse = piece(n, value, "Reciprocal");
     if (inverse) return rooted(n, inverse->in[0]);
-    if ((inverse = piece(n, value, "Div")) && rg_const_is(n->m, inverse->in[0], 1)) return rooted(n, inverse->in[1]);
+    if ((inverse = piece(n, value, "Div")) && rg_const_is(n->m, inverse->in[0], 1))
+        return rooted(n, inverse->in[1]);
     n->pieces.count = count;
     if ((inverse = piece(n, value, "Pow")) && rg_const_is(n->m, inverse->in[1], -0.5)) return inverse->in[0];
     n->pieces.count = count;
@@ -123,14 +126,16 @@ static bool is_division(norm *n)
     return false;
 }
 
-/* One number for each normalized position: the last sizes of x. A constant may have ones before; of another value they
- * would tell that a batch and a sequence happen to be 1.
+/* One number for each normalized position: the last sizes of x. A constant may have ones before; of another
+ * value they would tell that a batch and a sequence happen to be 1.
  */
 static bool is_affine(const norm *n, rg_value_id v)
 {
     const rg_type *x = type_of(n, n->x), *t = type_of(n, v);
     bool constant = n->m->g->values[v].role == RG_ROLE_CONST;
-    if (t->kind != RG_KIND_TENSOR || t->rank < n->axis_count || t->rank > (constant ? x->rank : n->axis_count)) return false;
+    if (t->kind != RG_KIND_TENSOR || t->rank < n->axis_count ||
+        t->rank > (constant ? x->rank : n->axis_count))
+        return false;
     for (int back = 1; back <= t->rank; back++)
         if (t->dim[t->rank - back] != (back <= n->axis_count ? x->dim[x->rank - back] : 1)) return false;
     return true;
@@ -141,20 +146,24 @@ static rg_value_id take_affine(norm *n, const char *type)
 {
     rg_node *last = n->pieces.nodes[0], *next = rg_single_user(n->m, last->out[0], type);
     rg_value_id other = next ? rg_other_input(next, last->out[0]) : 0;
-    if (!other || next->region != last->region || n->pieces.count == RG_PIECES_MAX || !is_affine(n, other)) return 0;
+    if (!other || next->region != last->region || n->pieces.count == RG_PIECES_MAX || !is_affine(n, other))
+        return 0;
     n->pieces.nodes[n->pieces.count++] = last;
     n->pieces.nodes[0] = next;
     return other;
 }
 
-/* x comes from a Cast to f32 that only the pattern reads, and the result is cast back: both are part of it. */
+/* x comes from a Cast to f32 that only the pattern reads, and the result is cast back: both are part of
+ * it. */
 static void take_casts(norm *n)
 {
     rg_node *last = n->pieces.nodes[0], *back = rg_single_user(n->m, last->out[0], "Cast");
     uint32_t count = n->pieces.count;
-    if (type_of(n, n->x)->dtype != RG_F32 || !back || back->region != last->region || count == RG_PIECES_MAX) return;
+    if (type_of(n, n->x)->dtype != RG_F32 || !back || back->region != last->region || count == RG_PIECES_MAX)
+        return;
     const rg_node *to = rg_piece(n->m, &n->pieces, n->x, "Cast", n->x_uses);
-    if (to && n->pieces.count < RG_PIECES_MAX && rg_type_eq(type_of(n, to->in[0]), type_of(n, back->out[0]))) {
+    if (to && n->pieces.count < RG_PIECES_MAX &&
+        rg_type_eq(type_of(n, to->in[0]), type_of(n, back->out[0]))) {
         n->pieces.nodes[n->pieces.count++] = last;
         n->pieces.nodes[0] = back;
         n->x = to->in[0];
@@ -170,11 +179,8 @@ static rg_err rewrite(norm *n)
         {.name = RG_LIT("epsilon"), .kind = RG_ATTR_FLOAT, .f = n->epsilon},
     };
     rg_value_id in[] = {n->x, n->scale, n->bias};
-    rg_node like = {
-        .type = n->centered ? RG_LIT("LayerNormalization") : RG_LIT("RMSNormalization"), .version = n->centered ? 17 : 23,
-        .in = in, .in_count = n->bias ? 3 : 2, .attrs = attrs, .attr_count = RG_COUNT(attrs),
-    };
-    return rg_pieces_become(n->m, &n->pieces, &like);
+    rg_node like = {.in = in, .in_count = n->bias ? 3 : 2, .attrs = attrs, .attr_count = RG_COUNT(attrs)};
+    return rg_pieces_become(n->m, &n->pieces, n->centered ? "LayerNormalization" : "RMSNormalization", &like);
 }
 
 static rg_err recognize(rg_ctx *cx, rg_graph *g, bool *changed)

@@ -1,14 +1,19 @@
 /* energy.c - where the joules go, and the clock that the power cap leaves.
  *
- *     E = Σ op·e_op·v² + Σ byte·e_level·v² (main memory: its own supply, no v²) + P_idle·t + P_active·(f/f0)·v²·t_work
- *     v = V(f) / V(f0)          f0: the highest clock
+ *     E = sum op e_op v2 + sum byte e_level v2 + P_idle t + P_active (f / f0) v2 t_work
+ *     v2 = (V(f) / V(f0))^2     f0: the highest clock; main memory has its own supply: no v2
  *     P = E / t <= cap          solved for f: latency and power are one model
  *
- * P_active is what clock trees and leakage of running engines add whatever they compute (profile: power.active_w).
+ * P_active is what clock trees and leakage of running engines add whatever they compute (profile: active_w).
  */
 #include "predict/predict.h"
 
 #include <math.h>
+
+/* The search for the clock: to a tenth of a percent, finer than any P-state, and no lower than a
+ * thousandth. */
+#define CLOCK_CLOSE 1e-3
+#define CLOCK_LEAST 1e-3
 
 static double relative_voltage(const rg_device *device, double clock_hz)
 {
@@ -28,33 +33,37 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
 {
     const rg_device *device = plan->device;
     const rg_work *w = &row->work;
-    double v = relative_voltage(device, clock_hz), v2 = v * v, times = cost->latency_s > 0 ? cost->total_s / cost->latency_s : 0;
-    rg_hw_dtype others = row->peak->unit == RG_MATRIX ? RG_HW_F32 : row->dtype;
-    double other_op = fmax(w->flop - 2 * w->mac, 0) + RG_SPECIAL_FLOP * w->special, memory = 0;
+    double v = relative_voltage(device, clock_hz), v2 = v * v, memory = 0;
+    double times = cost->latency_s > 0 ? cost->total_s / cost->latency_s : 0;
+    double product_j = joule_per_op(device, row->dtype);
+    double other_j = row->peak->unit == RG_MATRIX ? joule_per_op(device, RG_HW_F32) : product_j;
+    double others = fmax(w->flop - 2 * w->mac, 0) + RG_SPECIAL_FLOP * w->special;
     for (int i = 1; i < cost->limit_count; i++) {
         const rg_level *level = &device->levels[i - 1];
-        bool main_memory = level == rg_device_memory(device);
-        memory += row->tiling.traffic_byte[i - 1] * level->pj_per_byte * 1e-12 * (main_memory ? 1 : v2);
+        double scale = level == rg_device_memory(device) ? 1 : v2;
+        memory += row->tiling.traffic_byte[i - 1] * level->pj_per_byte * 1e-12 * scale;
     }
     double work_s = cost->latency_s - cost->terms_s[RG_TERM_LAUNCH];
     double active_w = device->active_w * clock_hz / rg_device_clock_max(device) * v2;
-    cost->energy.compute_j = times * v2 * (2 * w->mac * joule_per_op(device, row->dtype) + other_op * joule_per_op(device, others));
+    cost->energy.compute_j = times * v2 * (2 * w->mac * product_j + others * other_j);
     cost->energy.memory_j = times * memory;
     cost->energy.static_j = times * (device->idle_w * cost->latency_s + active_w * work_s);
     cost->energy_j = cost->energy.compute_j + cost->energy.memory_j + cost->energy.static_j;
     cost->power_w = cost->total_s > 0 ? cost->energy_j / cost->total_s : 0;
 }
 
-/* Bisection: power rises with the clock, because every dynamic term does and time falls. 1 % of a clock is finer than
- * any P-state. */
-void rg_forecast_clock(rg_forecast *f, double core_hz)
+/* Bisection: power rises with the clock, because every dynamic term does and time falls. A cap that no
+ * clock can hold (the check of power will say so) leaves the lowest. */
+void rg_forecast_clock(rg_forecast *f)
 {
     const rg_device *device = f->plan->device;
-    double top = rg_device_clock_max(device), high = core_hz > 0 ? fmin(core_hz, top) : top, low = high / 20;
+    double top = rg_device_clock_max(device), high = f->asked_hz > 0 ? fmin(f->asked_hz, top) : top;
+    double low = high;
     rg_forecast_at(f, high);
     if (f->power_w.value <= device->cap_w || device->cap_w <= 0) return;
     f->capped = true;
-    while (high - low > 0.01 * low) {
+    while (f->power_w.value > device->cap_w && low > CLOCK_LEAST * top) rg_forecast_at(f, low /= 2);
+    while (high - low > CLOCK_CLOSE * low) {
         double middle = (low + high) / 2;
         rg_forecast_at(f, middle);
         if (f->power_w.value > device->cap_w) high = middle;
@@ -63,17 +72,20 @@ void rg_forecast_clock(rg_forecast *f, double core_hz)
     rg_forecast_at(f, low);
 }
 
-rg_err rg_clock_best(rg_ctx *cx, const double *clock_hz, const double *time_s, const double *energy_j, size_t count,
-                     rg_best_clock *out)
+rg_err rg_clock_best(rg_ctx *cx, const double *clock_hz, const double *time_s, const double *energy_j,
+                     size_t count, rg_best_clock *out)
 {
     *out = (rg_best_clock){0};
     if (count == 0) return rg_fail(cx, RG_INPUT, "no clock to choose from");
     for (size_t i = 0; i < count; i++) {
-        if (!(time_s[i] > 0) || !(energy_j[i] > 0))
-            return rg_fail(cx, RG_INPUT, "at %.4g Hz: time %g s and energy %g J must both be above 0", clock_hz[i], time_s[i], energy_j[i]);
-        if (energy_j[i] < energy_j[out->energy]) out->energy = i;
-        if (energy_j[i] * time_s[i] < energy_j[out->edp] * time_s[out->edp]) out->edp = i;
-        if (energy_j[i] * time_s[i] * time_s[i] < energy_j[out->ed2p] * time_s[out->ed2p] * time_s[out->ed2p]) out->ed2p = i;
+        double t = time_s[i], e = energy_j[i];
+        if (!(t > 0 && isfinite(t)) || !(e > 0 && isfinite(e)))
+            return rg_fail(cx, RG_INPUT, "at %.4g Hz: time %g s and energy %g J must be above 0 and finite",
+                           clock_hz[i], t, e);
+        size_t a = out->energy, b = out->edp, c = out->ed2p;
+        if (e < energy_j[a]) out->energy = i;
+        if (e * t < energy_j[b] * time_s[b]) out->edp = i;
+        if (e * t * t < energy_j[c] * time_s[c] * time_s[c]) out->ed2p = i;
     }
     return RG_OK;
 }

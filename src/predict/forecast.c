@@ -13,7 +13,6 @@ void rg_forecast_free(const rg_forecast *constant)
     rg_arena_done(&arena);
 }
 
-/* Sums over rows. Overlap and arms need the graph and are settled before: rows whose arm is not taken count 0. */
 static void sum_rows(rg_forecast *f)
 {
     const rg_plan *plan = f->plan;
@@ -22,7 +21,8 @@ static void sum_rows(rg_forecast *f)
     f->compute_s = f->memory_s = f->overhead_s = f->wasted_j = f->peak_power_w = 0;
     for (uint32_t r = 0; r < plan->row_count; r++) {
         const rg_row_cost *c = &f->rows[r];
-        double times = c->latency_s > 0 ? c->total_s / c->latency_s : 0, busy = c->terms_s[RG_TERM_BUSY] * times;
+        double times = c->latency_s > 0 ? c->total_s / c->latency_s : 0;
+        double busy = c->terms_s[RG_TERM_BUSY] * times;
         rows_s += c->total_s;
         if (c->binding == 0) f->compute_s += busy;
         else f->memory_s += busy;
@@ -31,11 +31,11 @@ static void sum_rows(rg_forecast *f)
         f->energy.memory_j += c->energy.memory_j;
         f->energy.static_j += c->energy.static_j;
         f->wasted_j += c->energy.static_j * (1 - c->utilization);
-        f->peak_power_w = fmax(f->peak_power_w, c->total_s > 0 ? c->power_w : 0);
+        f->peak_power_w = fmax(f->peak_power_w, c->power_w);
     }
     f->graph_s = plan->runtime->graph_s;
     f->latency_s.value = rows_s + f->overlap_s + f->graph_s;
-    double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s); /* overlap: idle power is not paid twice */
+    double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s); /* what overlaps idles once */
     f->energy.static_j += idle_j;
     f->wasted_j += fmax(idle_j, 0);
     f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
@@ -44,33 +44,35 @@ static void sum_rows(rg_forecast *f)
 
 void rg_forecast_at(rg_forecast *f, double clock_hz)
 {
-    double top = rg_device_voltage(f->plan->device, rg_device_clock_max(f->plan->device));
+    const rg_plan *plan = f->plan;
+    double top = rg_device_voltage(plan->device, rg_device_clock_max(plan->device));
     f->clock_hz = clock_hz;
-    f->voltage = top > 0 ? rg_device_voltage(f->plan->device, clock_hz) / top : 1;
-    for (uint32_t r = 0; r < f->plan->row_count; r++) {
-        bool taken = !f->settled || f->rows[r].total_s > 0; /* arms stay as chosen when only the clock moves */
-        rg_price_row(f->plan, &f->plan->rows[r], clock_hz, &f->rows[r]);
-        if (!taken) f->rows[r].total_s = 0;
-        rg_energy_row(f->plan, &f->plan->rows[r], clock_hz, &f->rows[r]);
+    f->voltage = top > 0 ? rg_device_voltage(plan->device, clock_hz) / top : 1;
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        rg_price_row(plan, &plan->rows[r], clock_hz, &f->rows[r]);
+        if (f->skipped[r]) f->rows[r].total_s = 0;
+        rg_energy_row(plan, &plan->rows[r], clock_hz, &f->rows[r]);
     }
+    rg_forecast_path(f);
     sum_rows(f);
 }
 
-/* A stated prior until residuals say better: the runtime's factor, and what the other arms of Ifs would save. */
+/* A stated prior until residuals say better: the runtime's factor, and what the other arms of Ifs would
+ * save. */
 static void set_intervals(rg_forecast *f)
 {
     const rg_device *device = f->plan->device;
-    double factor = fmax(f->plan->runtime->interval_factor, 1), t = f->latency_s.value;
+    double factor = fmax(f->plan->runtime->interval_factor, 1), root = sqrt(factor);
+    double t = f->latency_s.value, p = f->power_w.value;
     f->latency_s.low = fmax(t - f->arm_spread_s, 0) / factor;
     f->latency_s.high = t * factor;
-    f->power_w.low = fmax(device->idle_w, f->power_w.value / sqrt(factor));
-    f->power_w.high = device->cap_w > 0 ? fmin(device->cap_w, f->power_w.value * sqrt(factor)) : f->power_w.value * sqrt(factor);
-    f->power_w.low = fmin(f->power_w.low, f->power_w.value);
-    f->power_w.high = fmax(f->power_w.high, f->power_w.value);
+    f->power_w.low = fmin(fmax(device->idle_w, p / root), p);
+    f->power_w.high = fmax(device->cap_w > 0 ? fmin(device->cap_w, p * root) : p * root, p);
     f->energy_j.low = f->latency_s.low * f->power_w.low;
     f->energy_j.high = f->latency_s.high * f->power_w.high;
     double peak = f->plan->peak_byte, needed = f->plan->weight_byte + (double)f->plan->block_byte;
-    /* allocators round up and keep caches: between what is needed and a quarter more than planned (assumed) */
+    /* allocators round up and keep caches: between what is needed and a quarter more than planned (assumed)
+     */
     f->peak_memory_byte = (rg_estimate){peak, needed, 1.25 * peak};
 }
 
@@ -81,19 +83,18 @@ static const char *bound_of_all(const rg_forecast *f)
     return f->compute_s >= f->memory_s ? "compute" : "memory";
 }
 
-static rg_err make(rg_ctx *cx, rg_forecast *f, double core_hz)
+static rg_err make(rg_ctx *cx, rg_forecast *f)
 {
-    f->rows = RG_NEW(&f->arena, rg_row_cost, f->plan->row_count + 1);
-    if (!f->rows) return rg_nomem(cx);
+    uint32_t count = f->plan->row_count + 1;
+    f->rows = RG_NEW(&f->arena, rg_row_cost, count);
+    f->skipped = RG_NEW(&f->arena, bool, count);
+    f->finish_s = RG_NEW(&f->arena, double, count);
+    f->critical = RG_NEW(&f->arena, uint32_t, count);
+    if (f->arena.failed) return rg_nomem(cx);
     double top = rg_device_clock_max(f->plan->device);
-    rg_forecast_at(f, core_hz > 0 ? fmin(core_hz, top) : top);
-    RG_TRY(rg_forecast_path(cx, f));
-    f->settled = true;
-    rg_forecast_clock(f, core_hz);
-    if (f->capped) {
-        RG_TRY(rg_forecast_path(cx, f)); /* times moved: so may the longest path */
-        sum_rows(f);
-    }
+    rg_forecast_at(f, f->asked_hz > 0 ? fmin(f->asked_hz, top) : top);
+    RG_TRY(rg_forecast_arms(cx, f)); /* they stay as chosen when only the clock moves */
+    rg_forecast_clock(f);
     set_intervals(f);
     f->bound = bound_of_all(f);
     f->hash = rg_hash_u64(rg_hash_u64(RG_HASH_SEED, f->plan->hash), (uint64_t)f->clock_hz);
@@ -104,14 +105,19 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
 {
     rg_forecast_opt o = {0};
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
-    if (o.core_hz < 0 || !isfinite(o.core_hz)) return rg_fail(cx, RG_USAGE, "a core clock of %g Hz is not possible", o.core_hz);
+    if (!(o.core_hz >= 0) || isinf(o.core_hz))
+        return rg_fail(cx, RG_USAGE, "a core clock of %g Hz is not possible", o.core_hz);
     rg_arena arena;
     rg_arena_init(&arena, cx);
     rg_forecast *f = RG_NEW(&arena, rg_forecast, 1);
-    if (!f) return rg_nomem(cx);
+    if (!f) {
+        rg_arena_done(&arena);
+        return rg_nomem(cx);
+    }
     f->arena = arena;
     f->plan = rg_plan_ref(plan);
-    rg_err err = make(cx, f, o.core_hz);
+    f->asked_hz = o.core_hz;
+    rg_err err = make(cx, f);
     if (err) {
         rg_forecast_free(f);
         return err;
@@ -122,8 +128,10 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
 
 void rg_forecast_summary(const rg_forecast *f, rg_summary *out)
 {
-    rg_summary s = {.size = out->size, .latency_s = f->latency_s, .energy_j = f->energy_j, .power_w = f->power_w,
-                    .peak_memory_byte = f->peak_memory_byte};
+    rg_summary s = {
+        .size = out->size, .latency_s = f->latency_s, .energy_j = f->energy_j, .power_w = f->power_w,
+        .peak_memory_byte = f->peak_memory_byte,
+    };
     for (uint32_t i = 0; i < f->check_count; i++) s.checks_failed += !f->checks[i].pass;
     memcpy(out, &s, out->size < sizeof s ? out->size : sizeof s);
 }

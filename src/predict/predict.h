@@ -7,14 +7,21 @@
 
 #include "map/map.h"
 
-/* Stand-alone time of one resource; the longest binds. index 0: compute; 1 + i: memory level i of the device. */
+/* Stand-alone time of one resource; the longest binds. index 0: compute; 1 + i: memory level i of the
+ * device. */
 typedef struct rg_limit { const char *name; double time_s; } rg_limit;
 
 /* Additive, signed; they sum to latency_s. */
-typedef enum rg_term { RG_TERM_BUSY, RG_TERM_LAUNCH, RG_TERM_TAIL, RG_TERM_CORRECTION, RG_TERM_COUNT } rg_term;
+typedef enum rg_term {
+    RG_TERM_BUSY, RG_TERM_LAUNCH, RG_TERM_TAIL, RG_TERM_CORRECTION, RG_TERM_COUNT,
+} rg_term;
 const char *rg_term_name(rg_term term);
 
-typedef enum rg_bound { RG_BOUND_COMPUTE, RG_BOUND_MEMORY, RG_BOUND_LAUNCH, RG_BOUND_NOTHING, RG_BOUND_COUNT } rg_bound;
+/* BALANCED: compute and memory are within RG_BALANCE of each other, so that neither alone would help. */
+typedef enum rg_bound {
+    RG_BOUND_COMPUTE, RG_BOUND_BALANCED, RG_BOUND_MEMORY, RG_BOUND_LAUNCH, RG_BOUND_NOTHING, RG_BOUND_COUNT,
+} rg_bound;
+#define RG_BALANCE 0.9
 const char *rg_bound_name(rg_bound bound);
 
 /* Joules; they sum to energy_j. */
@@ -25,33 +32,36 @@ typedef struct rg_row_cost {
     int binding;                     /* index of the longest limit */
     double terms_s[RG_TERM_COUNT];
     double latency_s;                /* once */
-    double total_s;                  /* × times; 0 for the arm of an If that is not taken */
-    rg_energy energy;                /* × times */
+    double total_s;                  /* x times; 0 for the arm of an If that is not taken */
+    rg_energy energy;                /* x times */
     double energy_j, power_w;
-    double intensity, ridge;         /* FLOP per byte of main memory; where this row's unit turns compute-bound */
+    double intensity, ridge;         /* FLOP per byte; where this row's unit turns compute-bound */
     double utilization;              /* of the row's peak, launch included */
     rg_bound bound;
 } rg_row_cost;
 
 typedef struct rg_check { const char *name; bool pass; const char *text; } rg_check;
-typedef struct rg_advice { const char *name, *text; double gain_s, gain_j, gain_byte; } rg_advice; /* per inference, > 0 better */
+/* Gains are of one inference, > 0 is better. */
+typedef struct rg_advice { const char *name, *text; double gain_s, gain_j, gain_byte; } rg_advice;
 
 struct rg_forecast {
     rg_arena arena;
     const rg_plan *plan;             /* referenced */
+    double asked_hz;                 /* the fixed clock that was asked for; 0: none */
     double clock_hz;                 /* sustained, after the power cap */
     bool capped;                     /* the power cap lowered the clock */
-    bool settled;                    /* arms of Ifs are chosen: rows with total 0 are not taken */
-    double arm_spread_s;             /* what the arms not taken would save */
     double voltage;                  /* relative to the highest clock's */
     rg_row_cost *rows;               /* by row of the plan */
+    bool *skipped;                   /* by row: in the arm of an If that is not taken, or in one inside it */
+    double arm_spread_s;             /* what the arms not taken would save */
     double overlap_s;                /* <= 0: what parallel branches save */
     double graph_s;                  /* fixed cost of one inference */
     rg_estimate latency_s, energy_j, power_w, peak_memory_byte;
     rg_energy energy;
     double peak_power_w;
     double wasted_j;                 /* static energy of idle units while rows run */
-    double compute_s, memory_s, overhead_s; /* the sum of rows by what binds them; overhead: launch, tail */
+    double compute_s, memory_s, overhead_s; /* sum of rows by what binds them; overhead: launch, tail */
+    double *finish_s;                /* by row: when it ends if every row starts as soon as it can */
     uint32_t *critical; uint32_t critical_count; double critical_s; /* longest path of rows by time */
     const char *bound;               /* of the whole: the largest of the three */
     rg_check *checks; uint32_t check_count;
@@ -59,22 +69,26 @@ struct rg_forecast {
 };
 
 /* ---- the stages ---- */
-void rg_price_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *out);   /* roofline.c */
-void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost); /* energy.c */
-/* Prices every row at one clock and sums; energy.c finds the clock by calling it. */
-void rg_forecast_at(rg_forecast *f, double clock_hz);               /* forecast.c */
-void rg_forecast_clock(rg_forecast *f, double core_hz);             /* energy.c: the highest clock that the cap allows */
-rg_err rg_forecast_path(rg_ctx *cx, rg_forecast *f) RG_CHECKED;     /* overlap.c: critical path, arms of Ifs, overlap */
-rg_err rg_forecast_check(rg_ctx *cx, rg_forecast *f) RG_CHECKED;    /* sanity.c: what would catch an impossible report */
+/* roofline.c: limits, terms, latency. energy.c: joules, from the latency. */
+void rg_price_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *out);
+void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost);
+/* overlap.c: the dearer arm of every If at the prices of now; rows of the others are skipped from here on. */
+rg_err rg_forecast_arms(rg_ctx *cx, rg_forecast *f) RG_CHECKED;
+void rg_forecast_path(rg_forecast *f);                /* overlap.c: longest path, overlap */
+void rg_forecast_at(rg_forecast *f, double clock_hz); /* forecast.c: rows, path and sums at one clock */
+void rg_forecast_clock(rg_forecast *f);               /* energy.c: the highest clock that the cap allows */
+rg_err rg_forecast_check(rg_ctx *cx, rg_forecast *f) RG_CHECKED; /* sanity.c: catches an impossible report */
 
 /* ---- words, on demand ---- */
 /* One sentence: what binds the row, with the numbers that say so. Returns `buffer`. why.c */
 const char *rg_row_why(const rg_forecast *f, uint32_t row, char *buffer, size_t size);
-/* What would help and by how much, largest gain first; each entry was priced, not guessed. In cx's arena. advice.c */
-rg_err rg_forecast_advise(rg_ctx *cx, const rg_forecast *f, const rg_advice **advice, uint32_t *count) RG_CHECKED;
+/* What would help and by how much, largest gain first; each entry was priced, not guessed. In cx's arena. */
+rg_err rg_forecast_advise(rg_ctx *cx, const rg_forecast *f, const rg_advice **advice,
+                          uint32_t *count) RG_CHECKED; /* advice.c */
 
-/* A special function (exp, divide, sqrt) costs as much as this many additions: 16 results a clock and SM against 128
- * multiply-adds (CUDA C++ Programming Guide, "Throughput of native arithmetic instructions", 8.x and 9.0). */
+/* A special function (exp, divide, sqrt) costs as much as this many additions: 16 results a clock and SM
+ * against 128 multiply-adds (CUDA C++ Programming Guide, "Throughput of native arithmetic instructions",
+ * 8.x and 9.0). */
 #define RG_SPECIAL_FLOP 16.0
 
 #endif

@@ -117,6 +117,11 @@ rg_item *rg_doc_str(rg_doc *doc, rg_item *parent, const char *key, const char *x
     return add_string(doc, parent, key, x ? rg_arena_cstr(&doc->arena, rg_str_of(x)) : NULL);
 }
 
+rg_item *rg_doc_view(rg_doc *doc, rg_item *parent, const char *key, rg_str x)
+{
+    return add_string(doc, parent, key, rg_arena_cstr(&doc->arena, x));
+}
+
 rg_item *rg_doc_text(rg_doc *doc, rg_item *parent, const char *key, const char *format, ...)
 {
     va_list args;

@@ -34,6 +34,7 @@ rg_item *rg_doc_real(rg_doc *doc, rg_item *parent, const char *key, double x);
 rg_item *rg_doc_int(rg_doc *doc, rg_item *parent, const char *key, int64_t x);
 rg_item *rg_doc_flag(rg_doc *doc, rg_item *parent, const char *key, bool x);
 rg_item *rg_doc_str(rg_doc *doc, rg_item *parent, const char *key, const char *x);       /* NULL: null */
+rg_item *rg_doc_view(rg_doc *doc, rg_item *parent, const char *key, rg_str x);
 rg_item *rg_doc_text(rg_doc *doc, rg_item *parent, const char *key, const char *format, ...) RG_PRINTF(4, 5);
 rg_item *rg_doc_quantity(rg_doc *doc, rg_item *parent, const char *key, rg_estimate x);  /* {value, low, high} */
 

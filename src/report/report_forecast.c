@@ -1,6 +1,7 @@
 /* report_forecast.c - the tree of "ridge.predict/1": every figure of a forecast once, with its terms.
  *
- * results[] -> summary figures, partition, concurrency, performance, energy, memory, advice[], checks[], rows[]
+ * results[] -> summary figures, partition, concurrency, performance, energy, memory, advice[], checks[],
+ * rows[]
  */
 #include "report/report.h"
 
@@ -40,11 +41,18 @@ static void add_mapping(const adding *a, rg_item *row, const rg_row *r)
     rg_doc_real(d, m, "blocks_per_unit", r->tiling.per_unit);
     rg_doc_real(d, m, "waves", r->tiling.waves);
     rg_doc_real(d, m, "units", r->tiling.units);
-    rg_doc_real(d, m, "unit_count", engine->count);
+    rg_doc_real(d, m, "unit_count", r->unit_count);
     rg_doc_real(d, m, "occupancy", r->tiling.occupancy);
     rg_doc_real(d, m, "utilization", r->tiling.utilization);
     rg_doc_real(d, m, "split_k", r->tiling.split_k);
     rg_doc_real(d, m, "kernels", r->kernels);
+    rg_doc_flag(d, m, "at_load", r->folded);
+}
+
+static void add_parallelism(const adding *a, rg_item *row, const rg_row *r)
+{
+    rg_doc *d = a->doc;
+    const rg_tiling *t = &r->tiling;
     rg_item *p = rg_doc_object(d, row, "parallelism");
     rg_doc_real(d, p, "batch", r->width.batch);
     rg_doc_real(d, p, "channels", r->width.channels);
@@ -57,6 +65,9 @@ static void add_mapping(const adding *a, rg_item *row, const rg_row *r)
     rg_doc_flag(d, p, "split_batch", r->width.split_batch);
     rg_doc_flag(d, p, "split_channels", r->width.split_channels);
     rg_doc_flag(d, p, "split_spatial", r->width.split_spatial);
+    rg_doc_real(d, p, "min_units", 1);
+    rg_doc_real(d, p, "best_units", rg_ceil_div(t->blocks, rg_ceil_div(t->blocks, t->units)));
+    rg_doc_real(d, p, "max_units", t->blocks);
 }
 
 static rg_item *add_row(const adding *a, rg_item *rows, uint32_t index)
@@ -65,7 +76,7 @@ static rg_item *add_row(const adding *a, rg_item *rows, uint32_t index)
     const rg_row_cost *c = &a->f->rows[index];
     rg_doc *d = a->doc;
     char why[512];
-    double factor = fmax(a->f->plan->runtime->interval_factor, 1);
+    double factor = fmax(a->f->plan->runtime->interval_factor, 1), t = c->latency_s, e = c->energy_j;
     rg_item *row = rg_doc_object(d, rows, NULL);
     rg_doc_text(d, row, "id", "%016llx", (unsigned long long)r->id);
     rg_doc_str(d, row, "name", r->name);
@@ -81,10 +92,10 @@ static rg_item *add_row(const adding *a, rg_item *rows, uint32_t index)
     rg_doc_real(d, row, "weight_byte", r->work.weight_byte);
     rg_doc_real(d, row, "output_byte", r->work.out_byte);
     rg_doc_real(d, row, "saved_byte", r->saved_byte);
-    rg_doc_quantity(d, row, "latency_s", (rg_estimate){c->latency_s, c->latency_s / factor, c->latency_s * factor});
+    rg_doc_quantity(d, row, "latency_s", (rg_estimate){t, t / factor, t * factor});
     rg_doc_real(d, row, "total_s", c->total_s);
     add_limits(a, row, r, c);
-    rg_doc_quantity(d, row, "energy_j", (rg_estimate){c->energy_j, c->energy_j / factor, c->energy_j * factor});
+    rg_doc_quantity(d, row, "energy_j", (rg_estimate){e, e / factor, e * factor});
     rg_doc_real(d, row, "power_w", c->power_w);
     rg_doc_real(d, row, "intensity", c->intensity);
     rg_doc_real(d, row, "ridge", c->ridge);
@@ -92,29 +103,63 @@ static rg_item *add_row(const adding *a, rg_item *rows, uint32_t index)
     rg_doc_str(d, row, "bound", rg_bound_name(c->bound));
     rg_doc_str(d, row, "binds", c->limit_count ? c->limits[c->binding].name : "none");
     add_mapping(a, row, r);
+    add_parallelism(a, row, r);
     rg_item *deps = rg_doc_array(d, row, "deps");
     for (uint32_t i = 0; i < r->dep_count; i++) rg_doc_int(d, deps, NULL, r->deps[i]);
     rg_doc_str(d, row, "why", rg_row_why(a->f, index, why, sizeof why));
     return row;
 }
 
-static void add_histogram(const adding *a, rg_item *parent, const char *key, const char *const *names, const uint32_t *counts, int n)
+static void add_histogram(const adding *a, rg_item *parent, const char *key, const char *const *names,
+                          const uint32_t *counts, int n)
 {
     rg_item *array = rg_doc_array(a->doc, parent, key);
+    double all = fmax(a->f->plan->row_count, 1);
     for (int i = 0; i < n; i++) {
         rg_item *bucket = rg_doc_object(a->doc, array, NULL);
         rg_doc_str(a->doc, bucket, "bucket", names[i]);
         rg_doc_int(a->doc, bucket, "rows", counts[i]);
-        rg_doc_real(a->doc, bucket, "share", a->f->plan->row_count ? (double)counts[i] / a->f->plan->row_count : 0);
+        rg_doc_real(a->doc, bucket, "share", counts[i] / all);
     }
 }
 
-static void add_partition(const adding *a, rg_item *result)
+/* Rows of the same rule or operator, in the order in which the first of each runs. */
+static rg_err add_kinds(const adding *a, rg_item *partition)
+{
+    typedef struct kind { const char *name; uint32_t rows; double flops, latency_s; } kind;
+    const rg_plan *plan = a->f->plan;
+    kind *kinds = RG_NEW(&a->cx->arena, kind, plan->row_count + 1);
+    uint32_t count = 0;
+    rg_map index;
+    rg_map_init(&index, &a->cx->arena);
+    if (!kinds) return rg_nomem(a->cx);
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        rg_str name = rg_str_of(plan->rows[r].kind);
+        uint32_t at = rg_map_get(&index, name);
+        if (!at && !rg_map_put(&index, name, at = ++count)) return rg_nomem(a->cx);
+        kinds[at].name = plan->rows[r].kind;
+        kinds[at].rows++;
+        kinds[at].flops += plan->rows[r].work.flop * plan->rows[r].times;
+        kinds[at].latency_s += a->f->rows[r].total_s;
+    }
+    rg_item *array = rg_doc_array(a->doc, partition, "kinds");
+    for (uint32_t i = 1; i <= count; i++) {
+        rg_item *item = rg_doc_object(a->doc, array, NULL);
+        rg_doc_str(a->doc, item, "kind", kinds[i].name);
+        rg_doc_int(a->doc, item, "rows", kinds[i].rows);
+        rg_doc_real(a->doc, item, "flops", kinds[i].flops);
+        rg_doc_real(a->doc, item, "latency_s", kinds[i].latency_s);
+    }
+    return RG_OK;
+}
+
+static rg_err add_partition(const adding *a, rg_item *result)
 {
     const rg_plan *plan = a->f->plan;
-    uint32_t threads[RG_THREAD_BUCKETS] = {0}, intensity[RG_INTENSITY_BUCKETS] = {0}, used[10] = {0};
-    static const char *const tenths[10] = {"0 - 10 %", "10 - 20 %", "20 - 30 %", "30 - 40 %", "40 - 50 %",
-                                           "50 - 60 %", "60 - 70 %", "70 - 80 %", "80 - 90 %", "90 - 100 %"};
+    static const char *const tenths[] = {"0 - 10 %", "10 - 20 %", "20 - 30 %", "30 - 40 %", "40 - 50 %",
+                                         "50 - 60 %", "60 - 70 %", "70 - 80 %", "80 - 90 %", "90 - 100 %"};
+    uint32_t threads[RG_THREAD_BUCKETS] = {0}, intensity[RG_INTENSITY_BUCKETS] = {0};
+    uint32_t used[RG_COUNT(tenths)] = {0};
     double saved = 0;
     rg_item *p = rg_doc_object(a->doc, result, "partition");
     rg_doc_int(a->doc, p, "nodes", plan->facts->step_count);
@@ -126,29 +171,11 @@ static void add_partition(const adding *a, rg_item *result)
         saved += plan->rows[r].saved_byte * plan->rows[r].times;
     }
     rg_doc_real(a->doc, p, "saved_byte", saved);
-    rg_item *kinds = rg_doc_array(a->doc, p, "kinds");
-    for (uint32_t r = 0; r < plan->row_count; r++) {
-        rg_item *kind = NULL;
-        for (rg_item *k = kinds ? kinds->first : NULL; k && !kind; k = k->next) {
-            const rg_item *name = rg_item_find(k, "kind");
-            if (name && rg_str_is(rg_str_of(name->string), plan->rows[r].kind)) kind = k;
-        }
-        if (!kind) {
-            kind = rg_doc_object(a->doc, kinds, NULL);
-            rg_doc_str(a->doc, kind, "kind", plan->rows[r].kind);
-            rg_doc_int(a->doc, kind, "rows", 0);
-            rg_doc_real(a->doc, kind, "flops", 0);
-            rg_doc_real(a->doc, kind, "latency_s", 0);
-        }
-        rg_item *count = (rg_item *)(uintptr_t)rg_item_find(kind, "rows"), *flops = (rg_item *)(uintptr_t)rg_item_find(kind, "flops");
-        rg_item *time = (rg_item *)(uintptr_t)rg_item_find(kind, "latency_s");
-        if (count) count->integer++;
-        if (flops) flops->real += plan->rows[r].work.flop * plan->rows[r].times;
-        if (time) time->real += a->f->rows[r].total_s;
-    }
+    RG_TRY(add_kinds(a, p));
     add_histogram(a, p, "parallelism", rg_thread_bucket_name, threads, RG_THREAD_BUCKETS);
     add_histogram(a, p, "intensity", rg_intensity_bucket_name, intensity, RG_INTENSITY_BUCKETS);
-    add_histogram(a, p, "utilization", tenths, used, 10);
+    add_histogram(a, p, "utilization", tenths, used, RG_COUNT(tenths));
+    return RG_OK;
 }
 
 static void add_concurrency(const adding *a, rg_item *result)
@@ -156,7 +183,10 @@ static void add_concurrency(const adding *a, rg_item *result)
     const rg_plan *plan = a->f->plan;
     const rg_facts *facts = plan->facts;
     double rows_s = 0, batch = 1;
-    for (uint32_t r = 0; r < plan->row_count; r++) rows_s += a->f->rows[r].total_s, batch = fmax(batch, plan->rows[r].width.batch);
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        rows_s += a->f->rows[r].total_s;
+        batch = fmax(batch, plan->rows[r].width.batch);
+    }
     rg_item *c = rg_doc_object(a->doc, result, "concurrency");
     rg_doc_int(a->doc, c, "stages", plan->stage_count);
     rg_doc_int(a->doc, c, "critical_rows", a->f->critical_count);
@@ -164,7 +194,7 @@ static void add_concurrency(const adding *a, rg_item *result)
     rg_doc_real(a->doc, c, "critical_flops", facts->critical_flop);
     double all = facts->flop + facts->special;
     rg_doc_real(a->doc, c, "parallel_flops", fmax(all - facts->critical_flop, 0));
-    rg_doc_real(a->doc, c, "rows_per_stage", plan->stage_count ? (double)plan->row_count / plan->stage_count : 0);
+    rg_doc_real(a->doc, c, "rows_per_stage", plan->row_count / fmax(plan->stage_count, 1));
     rg_doc_real(a->doc, c, "graph_speed_up_limit", a->f->critical_s > 0 ? rows_s / a->f->critical_s : 1);
     rg_doc_real(a->doc, c, "batch_parallelism", batch);
     rg_doc_real(a->doc, c, "overlap_s", a->f->overlap_s);
@@ -175,7 +205,7 @@ static void add_concurrency(const adding *a, rg_item *result)
 static void add_performance(const adding *a, rg_item *result)
 {
     const rg_forecast *f = a->f;
-    double bounds[RG_BOUND_COUNT] = {0}, weighted = 0, total = 0;
+    double bounds[RG_BOUND_COUNT] = {0}, weighted = 0, total = 0, latency_s = f->latency_s.value;
     uint32_t counts[RG_BOUND_COUNT] = {0};
     for (uint32_t r = 0; r < f->plan->row_count; r++) {
         bounds[f->rows[r].bound] += f->rows[r].total_s;
@@ -189,7 +219,7 @@ static void add_performance(const adding *a, rg_item *result)
     rg_doc_real(a->doc, p, "overhead_s", f->overhead_s);
     rg_doc_real(a->doc, p, "graph_s", f->graph_s);
     rg_doc_real(a->doc, p, "utilization", total > 0 ? weighted / total : 0);
-    rg_doc_real(a->doc, p, "flops_per_s", f->latency_s.value > 0 ? f->plan->facts->flop / f->latency_s.value : 0);
+    rg_doc_real(a->doc, p, "flops_per_s", latency_s > 0 ? f->plan->facts->flop / latency_s : 0);
     rg_doc_real(a->doc, p, "core_clock_hz", f->clock_hz);
     rg_doc_flag(a->doc, p, "power_capped", f->capped);
     rg_item *bound = rg_doc_array(a->doc, p, "bounds");
@@ -232,6 +262,7 @@ static void add_top_energy(const adding *a, rg_item *energy)
 static void add_energy(const adding *a, rg_item *result)
 {
     const rg_forecast *f = a->f;
+    double joules = f->energy_j.value;
     rg_item *e = rg_doc_object(a->doc, result, "energy");
     rg_doc_real(a->doc, e, "compute_j", f->energy.compute_j);
     rg_doc_real(a->doc, e, "memory_j", f->energy.memory_j);
@@ -241,7 +272,7 @@ static void add_energy(const adding *a, rg_item *result)
     rg_doc_real(a->doc, e, "peak_power_w", f->peak_power_w);
     rg_doc_real(a->doc, e, "idle_w", f->plan->device->idle_w);
     rg_doc_real(a->doc, e, "cap_w", f->plan->device->cap_w);
-    rg_doc_real(a->doc, e, "flops_per_j", f->energy_j.value > 0 ? f->plan->facts->flop / f->energy_j.value : 0);
+    rg_doc_real(a->doc, e, "flops_per_j", joules > 0 ? f->plan->facts->flop / joules : 0);
     rg_doc_str(a->doc, e, "origin", "estimated");
     add_top_energy(a, e);
 }
@@ -257,7 +288,7 @@ static void add_memory(const adding *a, rg_item *result)
     rg_doc_real(a->doc, m, "peak_byte", plan->peak_byte);
     rg_doc_int(a->doc, m, "buffers", plan->buffer_count);
     rg_doc_real(a->doc, m, "reuse", plan->reuse);
-    if (plan->row_count) rg_doc_str(a->doc, m, "peak_row", plan->rows[plan->peak_row].name);
+    rg_doc_str(a->doc, m, "peak_row", plan->row_count ? plan->rows[plan->peak_row].name : NULL);
     rg_item *fits = rg_doc_array(a->doc, m, "fits");
     for (size_t i = 0; i < plan->device->level_count; i++) {
         const rg_level *level = &plan->device->levels[i];
@@ -338,12 +369,14 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
     rg_doc_quantity(doc, r, "energy_j", f->energy_j);
     rg_doc_quantity(doc, r, "power_w", f->power_w);
     rg_doc_quantity(doc, r, "peak_memory_byte", f->peak_memory_byte);
-    rg_doc_real(doc, r, "throughput_per_s", f->latency_s.value > 0 ? (double)batch_of(plan->graph) / f->latency_s.value : 0);
+    double batch = (double)batch_of(plan->graph), latency_s = f->latency_s.value;
+    rg_doc_real(doc, r, "throughput_per_s", latency_s > 0 ? batch / latency_s : 0);
     rg_doc_real(doc, r, "cost_usd", NAN);
     rg_doc_real(doc, r, "carbon_g", NAN);
     rg_doc_str(doc, r, "bound", f->bound);
-    rg_doc_text(doc, r, "interval", "a stated prior: real times lie within a factor %.2g of the forecast in 90 %% of cases; not validated yet",
-                plan->runtime->interval_factor);
+    rg_doc_text(doc, r, "interval",
+                "a stated prior: real times lie within a factor %.2g of the forecast in 90 %% of cases; "
+                "not validated yet", plan->runtime->interval_factor);
     rg_doc_str(doc, r, "notes", plan->graph->notes);
     rg_item *hashes = rg_doc_object(doc, r, "hashes");
     rg_doc_text(doc, hashes, "graph_hash", "%016llx", (unsigned long long)rg_graph_hash(plan->graph));
@@ -351,7 +384,7 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
     rg_doc_text(doc, hashes, "runtime_hash", "%016llx", (unsigned long long)plan->runtime->hash);
     rg_doc_text(doc, hashes, "plan_hash", "%016llx", (unsigned long long)plan->hash);
     RG_TRY(rg_graph_fields(cx, doc, rg_doc_object(doc, r, "graph"), plan->facts));
-    add_partition(&a, r);
+    RG_TRY(add_partition(&a, r));
     add_concurrency(&a, r);
     add_performance(&a, r);
     add_energy(&a, r);
@@ -364,14 +397,20 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
 }
 
 static const rg_column compared[] = {
-    {"model", "model", RG_UNIT_NONE, false}, {"device", "device", RG_UNIT_NONE, false}, {"runtime", "runtime", RG_UNIT_NONE, false},
-    {"precision", "precision", RG_UNIT_NONE, false}, {"batch", "batch", RG_UNIT_COUNT, false},
-    {"latency_s.value", "latency", RG_UNIT_SECOND, false}, {"energy_j.value", "energy", RG_UNIT_JOULE, false},
-    {"power_w.value", "power", RG_UNIT_WATT, false}, {"peak_memory_byte.value", "memory", RG_UNIT_BYTE, false},
+    {"model", "model", RG_UNIT_NONE, false},
+    {"device", "device", RG_UNIT_NONE, false},
+    {"runtime", "runtime", RG_UNIT_NONE, false},
+    {"precision", "precision", RG_UNIT_NONE, false},
+    {"batch", "batch", RG_UNIT_COUNT, false},
+    {"latency_s.value", "latency", RG_UNIT_SECOND, false},
+    {"energy_j.value", "energy", RG_UNIT_JOULE, false},
+    {"power_w.value", "power", RG_UNIT_WATT, false},
+    {"peak_memory_byte.value", "memory", RG_UNIT_BYTE, false},
     {"bound", "bound by", RG_UNIT_NONE, false},
 };
 
-rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count, int explain, rg_doc **out)
+rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count, int explain,
+                       rg_doc **out)
 {
     rg_doc *doc;
     RG_TRY(rg_doc_new(cx, "ridge.predict/1", &doc));

@@ -13,7 +13,7 @@ static void add_ports(rg_ctx *cx, rg_doc *doc, rg_item *object, const char *key,
         rg_text_init(&text, &cx->arena);
         rg_type_print(g, &value->type, &text);
         rg_item *port = rg_doc_object(doc, array, NULL);
-        rg_doc_str(doc, port, "name", rg_arena_cstr(&cx->arena, value->name));
+        rg_doc_view(doc, port, "name", value->name);
         rg_doc_str(doc, port, "type", text.data ? text.data : "?");
         rg_doc_str(doc, port, "dtype", rg_dtype_name(value->type.dtype));
         rg_item *shape = rg_doc_array(doc, port, "shape");
@@ -28,18 +28,15 @@ static void add_ports(rg_ctx *cx, rg_doc *doc, rg_item *object, const char *key,
     }
 }
 
-/* Keys are borrowed by the document; operators' names, which are keys here, live in cx: the document must not
- * outlive it.
- */
 rg_err rg_graph_fields(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_facts *facts)
 {
     const rg_graph *g = facts->graph;
     const rg_region *main_region = &g->regions[RG_MAIN];
     rg_op_share *shares;
     uint32_t count;
-    rg_doc_str(doc, object, "name", rg_arena_cstr(&cx->arena, g->name));
+    rg_doc_view(doc, object, "name", g->name);
     rg_doc_str(doc, object, "source", g->source);
-    rg_doc_str(doc, object, "producer", rg_arena_cstr(&cx->arena, g->producer));
+    rg_doc_view(doc, object, "producer", g->producer);
     rg_doc_int(doc, object, "opset", g->opset);
     rg_doc_int(doc, object, "ir_version", g->ir_version);
     rg_doc_str(doc, object, "family", facts->family);
@@ -59,13 +56,12 @@ rg_err rg_graph_fields(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_facts 
     add_ports(cx, doc, object, "inputs", g, main_region->inputs, main_region->input_count);
     add_ports(cx, doc, object, "outputs", g, main_region->outputs, main_region->output_count);
     RG_TRY(rg_op_histogram(cx, facts, &shares, &count));
-    rg_item *operators = rg_doc_object(doc, object, "operators");
-    for (uint32_t i = 0; i < count; i++)
-        rg_doc_int(doc, operators, rg_arena_cstr(&cx->arena, shares[i].name), shares[i].count);
-    rg_item *mix = rg_doc_array(doc, object, "operator_mix");
+    rg_item *operators = rg_doc_object(doc, object, "operators"), *mix = rg_doc_array(doc, object, "operator_mix");
     for (uint32_t i = 0; i < count; i++) {
         rg_item *item = rg_doc_object(doc, mix, NULL);
-        rg_doc_str(doc, item, "operator", rg_arena_cstr(&cx->arena, shares[i].name));
+        const rg_item *name = rg_doc_view(doc, item, "operator", shares[i].name);
+        /* a key is borrowed: of the copy that lives as long as the document */
+        if (name && name->kind == RG_ITEM_STRING) rg_doc_int(doc, operators, name->string, shares[i].count);
         rg_doc_int(doc, item, "count", shares[i].count);
         rg_doc_real(doc, item, "macs", shares[i].mac);
         rg_doc_real(doc, item, "flops", shares[i].flop);
@@ -86,10 +82,10 @@ static void add_layers(rg_ctx *cx, rg_doc *doc, rg_item *root, const rg_facts *f
         if (node->out_count && node->out[0])
             rg_type_print(facts->graph, &facts->graph->values[node->out[0]].type, &type);
         rg_item *layer = rg_doc_object(doc, layers, NULL);
-        rg_doc_str(doc, layer, "name", rg_arena_cstr(&cx->arena, node->name));
-        rg_doc_str(doc, layer, "operator", rg_arena_cstr(&cx->arena, node->type));
+        rg_doc_view(doc, layer, "name", node->name);
+        rg_doc_view(doc, layer, "operator", node->type);
         rg_doc_str(doc, layer, "family", rg_family_name(w->family));
-        rg_doc_str(doc, layer, "block", rg_arena_cstr(&cx->arena, node->block));
+        rg_doc_view(doc, layer, "block", node->block);
         rg_doc_str(doc, layer, "output", type.data ? type.data : "");
         rg_doc_real(doc, layer, "times", facts->steps[s].times);
         rg_doc_int(doc, layer, "stage", facts->stage[s]);

@@ -166,7 +166,7 @@ static void show_partition(rg_doc *doc, const rg_item *result, const rg_plan *pl
     TABLE(doc, "kinds", rg_item_find(partition, "kinds"), kinds, 0);
     rg_doc_say(doc, "Rows by independent results, which are the threads that can work on one:");
     rg_doc_bars(doc, rg_item_find(partition, "parallelism"), "bucket", "rows", RG_UNIT_COUNT);
-    rg_doc_say(doc, "Rows by arithmetic intensity, in FLOP per byte of main memory:");
+    rg_doc_say(doc, "Rows by arithmetic intensity, in FLOP per byte that they must move:");
     rg_doc_bars(doc, rg_item_find(partition, "intensity"), "bucket", "rows", RG_UNIT_COUNT);
 }
 
@@ -302,7 +302,7 @@ static void show_advice(rg_doc *doc, const rg_item *result)
     const rg_item *advice = rg_item_find(result, "advice");
     rg_doc_section(doc, 2, "What would help");
     if (!advice || !advice->count)
-        rg_doc_say(doc, "Nothing that was tried gains 2 %% of time, energy or memory.");
+        rg_doc_say(doc, "Nothing that was tried gains 2 %% of time or energy, or 4 %% of memory.");
     for (const rg_item *a = advice ? advice->first : NULL; a; a = a->next)
         rg_doc_point(doc, "%s", text_at(a, "text"));
 }
