@@ -60,8 +60,9 @@ fuzz: setup-dev ## every fuzz target for SECONDS_EACH seconds
 
 cover: setup-dev ## line coverage of src/ and cmd/ by the project's own fixtures
 	$(call configure,$(B)-cover,,-Dbuildtype=debug -Db_coverage=true -Dshared_dir=/nonexistent)
+	@find $(B)-cover -name '*.gcda' -delete
 	@ninja -C $(B)-cover -j$(J) --quiet && meson test -C $(B)-cover --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
-	@gcovr -r . --object-directory $(B)-cover -f src/ -f cmd/ -s -j $(J) | tail -n +1
+	@gcovr -r . $(B)-cover -f src/ -f cmd/ -s -j $(J)
 
 lint: ## style and layers
 	@tools/lint.sh && tools/layers.sh

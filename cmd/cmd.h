@@ -48,7 +48,11 @@ RG_CHECKED rg_err help_find(rg_ctx *cx, const char *name, const rg_cmd **out);
 
 /* ---- model.c: loading ---- */
 
-typedef struct cmd_model { const char *shape, *value, *trip; int batch; } cmd_model;
+typedef struct cmd_model {
+    const char *shape, *value, *trip;
+    int batch;
+    bool symbolic; /* no option: sizes that nobody gave stay open, else they are assumed */
+} cmd_model;
 
 /* Rows of an option table; `at` is the offset of the cmd_model in the command's option struct. */
 #define CMD_MODEL_OPTIONS(at)                                                                            \

@@ -22,13 +22,15 @@ static const rg_opt opts[] = {
 static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out)
 {
     const export_opt *o = opt;
+    cmd_model model = o->model;
     const rg_graph *graph = NULL;
     rg_export_opt to = {
         .size = sizeof to, .weights = o->weights[0] == 'r' ? "random" : NULL, .seed = (uint64_t)o->seed,
     };
     (void)argc, (void)out;
     if (!o->output) return rg_fail(cx, RG_USAGE, "expected a file to write: -o FILE");
-    CMD_TRY(cmd_model_load(cx, &o->model, argv[0], !o->optimized, &graph));
+    model.symbolic = true;
+    CMD_TRY(cmd_model_load(cx, &model, argv[0], !o->optimized, &graph));
     rg_err err = rg_graph_export(cx, graph, o->output, &to);
     rg_graph_free(graph);
     return err ? rg_note(cx, err, "%s", argv[0]) : RG_OK;
@@ -36,9 +38,9 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 
 RG_CMD(export) = {
     .name = "export", .args = "MODEL", .brief = "write a model as an ONNX file",
-    .detail = "Writes the graph as it was read; operators of older opsets get their newer meaning, and\n"
-              "sizes that the model leaves open are fixed. Constants that would make the file larger\n"
-              "than 2 GB go to FILE.data beside it.",
+    .detail = "Writes the graph as it was read; operators of older opsets get their newer meaning. Sizes that\n"
+              "the model leaves open stay open; those that are given (--batch, --shape) are fixed. Constants\n"
+              "that would make the file larger than 2 GB go to FILE.data beside it.",
     .examples = "ridge export zoo:resnet50 --weights random -o resnet50.onnx\n"
                 "ridge export bert.onnx --optimized --shape seq=128 -o bert-128.onnx",
     .opt_size = sizeof(export_opt), .opts = opts, .opt_count = CMD_COUNT(opts),

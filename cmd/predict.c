@@ -52,31 +52,27 @@ static void done(work *w)
 
 static rg_err no_memory(rg_ctx *cx) { return rg_fail(cx, RG_NOMEM, "no memory for the list of devices"); }
 
-static rg_err all_devices(rg_ctx *cx, work *w)
-{
-    const char *const *ids;
-    CMD_TRY(rg_device_ids(cx, &ids, &w->id_count));
-    w->ids = calloc(w->id_count + 1, sizeof *w->ids);
-    if (!w->ids) return no_memory(cx);
-    memcpy(w->ids, ids, w->id_count * sizeof *ids);
-    w->all = true;
-    return RG_OK;
-}
-
+/* "t4,all,host": names in order, `all` standing for every built-in device. */
 static rg_err read_devices(rg_ctx *cx, work *w)
 {
-    const char *list = w->opt->devices;
-    if (strcmp(list, "all") == 0) return all_devices(cx, w);
-    size_t size = strlen(list) + 1;
+    const char *list = w->opt->devices, *const *all;
+    size_t size = strlen(list) + 1, all_count;
+    CMD_TRY(rg_device_ids(cx, &all, &all_count));
     w->names = malloc(size);
-    w->ids = calloc(size, sizeof *w->ids); /* more than there can be names */
+    w->ids = calloc(size + all_count * size / 3, sizeof *w->ids); /* a name takes two bytes, `all` takes four */
     if (!w->names || !w->ids) return no_memory(cx);
     memcpy(w->names, list, size);
     for (char *name = w->names; name;) {
         char *comma = strchr(name, ',');
         if (comma) *comma = 0;
         if (!*name) return rg_fail(cx, RG_USAGE, "--on: '%s' has an empty name", list);
-        w->ids[w->id_count++] = name;
+        if (strcmp(name, "all") == 0) {
+            memcpy(w->ids + w->id_count, all, all_count * sizeof *all);
+            w->id_count += all_count;
+            w->all = true;
+        } else {
+            w->ids[w->id_count++] = name;
+        }
         name = comma ? comma + 1 : NULL;
     }
     return RG_OK;

@@ -101,7 +101,8 @@ typedef struct rg_load_opt {
     const char *trip;   /* trip counts of Loop nodes: "/decoder/Loop=20" */
     int batch;          /* size of the batch dimension; 0: as the file says, 1 where it is symbolic */
     bool raw;           /* as imported: no pass has run */
-    bool symbolic;      /* symbols that nobody bound stay symbols; else their presets stand in, and the notes say so */
+    bool symbolic;      /* symbols that nobody bound stay symbols; else their presets stand in, and the notes say so;
+                         * with raw, and nothing bound, a model that inference cannot follow comes without types */
 } rg_load_opt;
 
 RG_API RG_CHECKED rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt, const rg_graph **out);

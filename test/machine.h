@@ -1,8 +1,8 @@
-/* machine.h - machines and stacks with round numbers, and the way from a graph's text to its plan and forecast:
- * for tests whose figures are worked out by hand.
+/* machine.h - machines and stacks with round numbers, and the way from a graph's text to its plan and
+ * forecast: for tests whose figures are worked out by hand.
  *
- * The machine: 10 cores at 1 GHz, each 100 f32 operations a clock, so 1e12 op/s; 8 lanes; one memory of
- * 100 GB/s. The stack reaches all of both. What a test turns is in `knobs`.
+ * The machine: 10 cores at 1 GHz, each 100 f32 operations a clock, so 1e12 op/s; 8 lanes; one memory of 100
+ * GB/s. The stack reaches all of both. What a test turns is in `knobs`.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
@@ -12,18 +12,18 @@
 typedef struct knobs {
     double byte_per_s, pj_per_byte, pj_per_op, idle_w, active_w, cap_w, fork_s; /* of the machine */
     double voltage_half_v;    /* at half the clock; 1 V at the whole */
-    double launch_s, graph_s; /* of the stack */
-    const char *hidden, *rules, *more; /* more: members of the stack's profile, each with a comma behind it */
+    double launch_s, graph_s, branch_overlap; /* of the stack */
+    const char *hidden, *rules;
 } knobs;
 
 static const knobs machine_default = {
     .byte_per_s = 1e11, .pj_per_byte = 10, .pj_per_op = 1, .idle_w = 10, .cap_w = 1000, .fork_s = 1e-6,
-    .voltage_half_v = 1, .launch_s = 2e-6, .graph_s = 10e-6, .hidden = "false", .rules = "[]", .more = "",
+    .voltage_half_v = 1, .launch_s = 2e-6, .graph_s = 10e-6, .hidden = "false", .rules = "[]",
 };
 
 static const char machine_text[] =
     "{\"schema\": \"ridge.device/1\", \"name\": \"round\", \"vendor\": \"test\", \"kind\": \"cpu\","
-    " \"architecture\": \"none\", \"year\": 2024, \"aliases\": [], \"modelled\": true, \"note\": \"\","
+    " \"architecture\": \"none\", \"year\": 2024, \"aliases\": [], \"modelled\": true,"
     " \"engines\": [{\"id\": \"core\", \"kind\": \"core\", \"count\": 10, \"clock_base_hz\": 1e9,"
     "  \"clock_max_hz\": 1e9, \"threads\": 1, \"simd_bit\": 256, \"source\": \"round\"}],"
     " \"peaks\": [{\"engine\": \"core\", \"unit\": \"vector\", \"dtype\": \"f32\", \"accumulate\": \"f32\","
@@ -42,7 +42,7 @@ static const char machine_text[] =
 static const char stack_text[] =
     "{\"schema\": \"ridge.runtime/1\", \"name\": \"round\", \"kinds\": [\"cpu\", \"gpu\", \"tpu\", \"kpu\"],"
     " \"launch\": {\"launch_s\": %.17g, \"hidden\": %s, \"graph_s\": %.17g, \"source\": \"round\"},"
-    " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\", %s"
+    " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\","
     " \"memory\": {\"overhead_byte\": 0, \"workspace_fraction\": 0, \"source\": \"round\"},"
     " \"interval\": {\"factor\": 2, \"source\": \"round\"}, \"rules\": %s,"
     " \"efficiencies\": [{\"family\": \"default\", \"compute\": 1, \"memory\": 1, \"source\": \"round\"}],"
@@ -78,9 +78,11 @@ static inline rg_err machine_device(rg_ctx *cx, const knobs *k, const rg_device 
 
 static inline rg_err machine_runtime(rg_ctx *cx, const knobs *k, const rg_runtime **out)
 {
-    const char *json = rg_arena_printf(&cx->arena, stack_text, k->launch_s, k->hidden, k->graph_s, k->more,
-                                       k->rules);
-    return json ? rg_runtime_parse(cx, rg_str_of(json), "round", out) : rg_nomem(cx);
+    const char *json = rg_arena_printf(&cx->arena, stack_text, k->launch_s, k->hidden, k->graph_s, k->rules);
+    if (!json) return rg_nomem(cx);
+    RG_TRY(rg_runtime_parse(cx, rg_str_of(json), "round", out));
+    ((rg_runtime *)(uintptr_t)*out)->branch_overlap = k->branch_overlap; /* no profile has it yet */
+    return RG_OK;
 }
 
 /* A graph as it stands: resolved and inferred, no pass has run. */

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 library=${RIDGE_BUILD:-$(dirname "${RIDGE:-build/ridge}")}/libridge.so
 for tool in nm readelf; do command -v $tool >/dev/null || { echo "skipped: no $tool"; exit 77; }; done
-[ "${RIDGE_SANITIZE:-none}" = none ] || { echo "skipped: sanitizers add symbols and libraries"; exit 77; }
+[ "${RIDGE_INSTRUMENT:-none}" = none ] || { echo "skipped: $RIDGE_INSTRUMENT adds symbols and libraries"; exit 77; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -213,6 +213,34 @@ static void a_diamond_has_two_sides(void **state)
     rg_facts_free(f);
 }
 
+/* Of the diamond, the two convolutions as one: they share what they read, and both results are needed outside. */
+static void any_set_of_nodes_has_facts(void **state)
+{
+    rg_ctx *cx = *state;
+    const rg_facts *f = facts_of_text(cx,
+        HEAD "const %w3 = f32[8,8,3,3] none const %w1 = f32[8,8,1,1] none\n"
+        "graph (%x: f32[1,8,4,4]) {\n"
+        "  %a = Relu(%x) %b = Conv(%a, %w3) pads=1,1,1,1  %c = Conv(%a, %w1)  %d = Add(%b, %c) return %d }");
+    static const uint32_t middle[] = {1, 2}, all[] = {0, 1, 2, 3};
+    rg_uses uses;
+    rg_set set;
+    assert_int_equal(rg_graph_uses(cx, f->graph, &cx->arena, &uses), RG_OK);
+    assert_int_equal(rg_facts_set(cx, f, &uses, middle, 2, &set), RG_OK);
+    assert_int_equal(set.input_count, 1);
+    assert_int_equal(set.weight_count, 2);
+    assert_int_equal(set.output_count, 2);
+    assert_int_equal(set.dep_count, 1);
+    assert_int_equal(set.deps[0], 0);
+    assert_true(set.in_byte == 512 && set.out_byte == 1024 && set.weight_byte == 4 * 8 * 8 * (9 + 1));
+    assert_true(set.mac == 128 * 72 + 128 * 8);
+    assert_true(set.intensity == set.flop / (512 + 1024 + 2560));
+    assert_int_equal(rg_facts_set(cx, f, &uses, all, 4, &set), RG_OK); /* the whole: only its ends cross */
+    assert_true(set.in_byte == 512 && set.out_byte == 512 && set.dep_count == 0 && set.output_count == 1);
+    assert_int_equal(rg_facts_set(cx, f, &uses, NULL, 0, &set), RG_OK);
+    assert_true(set.flop == 0 && set.intensity == 0);
+    rg_facts_free(f);
+}
+
 /* ---- control flow ---- */
 
 #define BRANCHES(condition)                                                                              \
@@ -563,6 +591,7 @@ int main(void)
         TEST(convolutions_in_a_chain),
         TEST(a_view_shares_its_source),
         TEST(a_diamond_has_two_sides),
+        TEST(any_set_of_nodes_has_facts),
         TEST(an_undecided_branch_has_two_arms),
         TEST(a_decided_branch_is_a_straight_line),
         TEST(nested_branches_take_the_dearest_way),

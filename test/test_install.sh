@@ -4,7 +4,7 @@
 set -eu
 build=${RIDGE_BUILD:-$(dirname "${RIDGE:-build/ridge}")}
 skip() { echo "skipped: $1"; exit 77; } # meson's code for a skipped test
-[ "${RIDGE_SANITIZE:-none}" = none ] || skip "a plain program cannot be linked with a library built for $RIDGE_SANITIZE"
+[ "${RIDGE_INSTRUMENT:-none}" = none ] || skip "a plain program cannot be linked with a library built for $RIDGE_INSTRUMENT"
 for tool in meson cc pkg-config; do command -v $tool >/dev/null || skip "no $tool"; done
 
 dest=$(mktemp -d)

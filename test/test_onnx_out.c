@@ -143,6 +143,23 @@ static void test_round_trip(void **state)
     rg_graph_free(c);
 }
 
+/* Split of opset 13 may leave the parts unsaid; opset 18, which is written, wants at least their number. */
+static void test_equal_parts_are_counted(void **state)
+{
+    (void)state;
+    ob graph = {0}, model = {0};
+    ob_value(&graph, OB_INPUT, "x", RG_F32, "6");
+    ob_node(&graph, "cut", "Split", "x", "a,b,c", NULL);
+    ob_value(&graph, OB_OUTPUT, "b", RG_F32, "2");
+    ob_model(&model, &graph);
+    write_bytes("a.onnx", model.data, model.size);
+    rg_graph *g = load("a.onnx"), *b = again(g, "b.onnx", NULL);
+    assert_null(rg_node_attr(&g->nodes[1], "num_outputs"));
+    assert_int_equal(rg_node_attr(&b->nodes[1], "num_outputs")->i, 3);
+    rg_graph_free(g);
+    rg_graph_free(b);
+}
+
 static void test_splats_are_written_out(void **state)
 {
     (void)state;
@@ -325,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, start, stop),
+        cmocka_unit_test_setup_teardown(test_equal_parts_are_counted, start, stop),
         cmocka_unit_test_setup_teardown(test_splats_are_written_out, start, stop),
         cmocka_unit_test_setup_teardown(test_random_weights, start, stop),
         cmocka_unit_test_setup_teardown(test_unwritable, start, stop),

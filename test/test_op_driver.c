@@ -78,6 +78,13 @@ static void test_unknown_operator(void **state)
             "node '/a' (Convv): operator Convv of domain 'ai.onnx' is not known; nearest: Conv");
 }
 
+static void test_an_operator_like_no_other(void **state)
+{
+    refused(state, 20, "graph (%x: f32[2]) {\n %y = Gradient(%x)\n return %y }", RG_UNSUPPORTED,
+            "operator Gradient of domain 'ai.onnx' is not known");
+    assert_null(strstr(rg_ctx_error(((fixture *)*state)->cx), "nearest"));
+}
+
 static void test_unknown_domain(void **state)
 {
     refused(state, 20, "graph (%x: f32[2]) {\n %y = com.acme:Relu(%x)\n return %y }", RG_UNSUPPORTED,
@@ -258,14 +265,41 @@ static void test_dft_17(void **state)
              "f32[1,10,10,1]");
 }
 
+/* The batch of 4 becomes a Scan of its own around the one over 3 slices. */
 static void test_scan_8(void **state)
 {
+    fixture *f = *state;
     accepted(state, 8,
              "graph (%s: f32[4,2], %x: f32[4,3,2]) {\n"
-             " %all, %last = Scan(_, %s, %x) body=graph (%a: f32[2], %b: f32[2]) {\n"
-             "  %c = Add(%a, %b)\n  return %c, %c\n } num_scan_inputs=1\n return %last, %all }",
+             " %last, %all = Scan(_, %s, %x) body=graph (%a: f32[2], %b: f32[2]) {\n"
+             "  %c = Add(%a, %b)\n  return %c, %c\n } directions=[1] num_scan_inputs=1\n"
+             " return %all, %last }",
              "f32[4,3,2]");
     typed(state, 1, "f32[4,2]");
+    assert_int_equal(f->g->node_count, 4);
+    const rg_node *outer = &f->g->nodes[1], *inner = &f->g->nodes[3];
+    assert_int_equal(rg_node_attr(outer, "num_scan_inputs")->i, 2);
+    assert_int_equal(f->g->regions[inner->region].owner, 1);
+    assert_int_equal(rg_node_attr(inner, "num_scan_inputs")->i, 1);
+    assert_int_equal(rg_node_attr(inner, "scan_input_directions")->ints[0], 1);
+    assert_null(rg_node_attr(outer, "directions"));
+    assert_int_equal(rg_graph_verify(f->cx, f->g), RG_OK);
+}
+
+static void test_scan_8_of_batches_of_different_lengths(void **state)
+{
+    refused(state, 8,
+            "graph (%n: i64[4], %s: f32[4,2], %x: f32[4,3,2]) {\n"
+            " %last, %all = Scan(%n, %s, %x) body=graph (%a: f32[2], %b: f32[2]) {\n"
+            "  %c = Add(%a, %b)\n  return %c, %c\n } num_scan_inputs=1\n return %all, %last }",
+            RG_UNSUPPORTED, "input 0, the lengths of the batches in opset 8, is not supported");
+}
+
+static void test_scatter_9(void **state)
+{
+    accepted(state, 9, "graph (%x: f32[3,3], %i: i64[2,3], %u: f32[2,3]) {\n"
+             " %y = Scatter(%x, %i, %u) axis=1\n return %y }", "f32[3,3]");
+    assert_non_null(node_of_type(((fixture *)*state)->g, "ScatterElements"));
 }
 
 /* ---- bodies ---- */
@@ -333,6 +367,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_unknown_operator),
+        TEST(test_an_operator_like_no_other),
         TEST(test_unknown_domain),
         TEST(test_unknown_attribute),
         TEST(test_wrong_attribute),
@@ -358,6 +393,8 @@ int main(void)
         TEST(test_upsample_9_and_resize_10),
         TEST(test_dft_17),
         TEST(test_scan_8),
+        TEST(test_scan_8_of_batches_of_different_lengths),
+        TEST(test_scatter_9),
         TEST(test_a_branch_that_never_runs_may_be_wrong),
         TEST(test_a_branch_that_contradicts_the_shapes_is_not_taken),
         TEST(test_two_branches_that_contradict_the_shapes),

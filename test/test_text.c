@@ -234,6 +234,7 @@ static const struct { const char *text; rg_err err; const char *message; } error
     {HEAD "graph (%x: f32[ceil(a)]) {}", RG_FORMAT, "expected ceil(a/b)"},
     {HEAD "const %c: i32[2] = f32[2] none", RG_FORMAT, "elements are of type f32"},
     {HEAD "graph (%x: i64[2] is [1,2,3]) { return }", RG_FORMAT, "column 22: 3 elements of a tensor that has 2"},
+    {HEAD "const %c is [1,2] = i64[3] {1, 2, 3}", RG_FORMAT, "2 elements of a tensor that has 3"},
     {HEAD "graph (%x) { () = If() a=graph () { %y = Neg(%x) return } return %y }", RG_FORMAT, "another body"},
     {HEAD "symbol a = 5 from 6", RG_FORMAT, "line 2, column 19: 6 is outside"},
     {HEAD "symbol a = 1\nsymbol a = 2", RG_FORMAT, "symbol 'a' is there already"},

@@ -55,6 +55,19 @@ typedef struct rg_facts {
 rg_err rg_facts_make(rg_ctx *cx, const rg_graph *graph, const rg_facts **out) RG_CHECKED; /* graph inferred and bound */
 void rg_facts_free(const rg_facts *facts);
 
+/* Facts of any set of steps, taken as one: what it computes, and the tensors that cross its border. Bytes count each
+ * tensor that crosses once, whole; what stays inside counts nothing. Arrays lie in cx's scratch arena. */
+typedef struct rg_set {
+    double mac, flop, special;
+    rg_value_id *inputs, *weights, *outputs; /* activations read, constants read, results that others need */
+    uint32_t input_count, weight_count, output_count;
+    double in_byte, weight_byte, out_byte;
+    double intensity;                        /* FLOP per byte that crosses */
+    uint32_t *deps; uint32_t dep_count;      /* steps outside that it waits for, ascending */
+} rg_set;
+rg_err rg_facts_set(rg_ctx *cx, const rg_facts *facts, const rg_uses *uses, const uint32_t *steps, uint32_t count,
+                    rg_set *out) RG_CHECKED;
+
 /* Operator histogram, most frequent first. */
 typedef struct rg_op_count { rg_str name; uint32_t count; double mac, flop; } rg_op_share;
 rg_err rg_op_histogram(rg_ctx *cx, const rg_facts *facts, rg_op_share **items, uint32_t *count) RG_CHECKED; /* in cx's arena */

@@ -3,7 +3,7 @@
 #define RG_LIMITS_H
 
 enum {
-    RG_RANK_MAX       = 8,        /* dimensions of a tensor: what runtimes take, and the ONNX backend suite needs less */
+    RG_RANK_MAX       = 8,        /* dimensions of a tensor; the ONNX backend suite stays below */
     RG_NEST_MAX       = 32,       /* depth of nested subgraphs, types, function calls, JSON */
     RG_NODE_MAX       = 4000000,  /* nodes of a model, functions expanded */
     RG_VALUE_MAX      = 8000000,

@@ -51,7 +51,7 @@ bool rg_map_reserve(rg_map *map, uint32_t count)
 
 bool rg_map_put(rg_map *map, rg_str key, uint32_t value)
 {
-    if (key.size > UINT32_MAX || map->count == UINT32_MAX || !rg_map_reserve(map, map->count + 1)) return false;
+    if (key.size > UINT32_MAX || !rg_map_reserve(map, map->count + 1)) return false;
     struct rg_map_slot *slot = slot_of(map, key);
     map->count += !slot->data;
     *slot = (struct rg_map_slot){key.data ? key.data : "", (uint32_t)key.size, value};

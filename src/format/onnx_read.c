@@ -25,7 +25,8 @@ static size_t letter(const uint8_t *s, size_t left)
     return overlong || outside ? 0 : size;
 }
 
-/* What nearly all names are, looked at eight bytes at a time: how many of them are ASCII without NUL for sure. */
+/* How many of the first bytes are ASCII and no NUL for sure, which in nearly all names is all of them: looked
+ * at eight at a time. */
 static size_t plain_letters(rg_str name)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
@@ -342,8 +343,8 @@ static rg_err read_value_infos(rg_onnx_in *in, const rg_onnx_scope *scope, rg_wi
     return RG_OK;
 }
 
-/* Room for what the model's graph will define, which the file says before: as many as it lists, and no more than
- * its bytes can be, so that empty messages reserve nothing. Bodies are small: they grow the tables as they come. */
+/* Room for what the model's graph will define, which the file says before: as many as it lists, and no more
+ * than its bytes can be, so that empty messages reserve nothing. Bodies grow the tables as they come. */
 static rg_err reserve(rg_onnx_in *in, rg_onnx_scope *scope, const rg_onnx_graph *msg)
 {
     enum { BYTE_MIN = 8 }; /* the shortest node or constant with a name: its type, its output */

@@ -197,6 +197,15 @@ static bool is_listed(const rg_node *n, rg_str attr)
     return !n->op;
 }
 
+/* Parts that are equal because nobody says otherwise must be counted since opset 18. */
+static bool put_parts(rg_onnx_out *w, pb_ostream_t *out, const rg_node *n)
+{
+    const rg_attr parts = {.name = RG_LIT("num_outputs"), .kind = RG_ATTR_INT, .i = n->out_count};
+    bool sized = n->in_count > 1 && n->in[1];
+    if (!rg_node_is(n, "Split") || sized || rg_node_attr(n, "num_outputs")) return true;
+    return rg_onnx_put_message(w, out, RG_ONNX_node_attribute, put_attr, &parts);
+}
+
 static bool put_node(rg_onnx_out *w, pb_ostream_t *out, const void *what)
 {
     const rg_node *n = what;
@@ -209,7 +218,7 @@ static bool put_node(rg_onnx_out *w, pb_ostream_t *out, const void *what)
     for (uint32_t i = 0; ok && i < n->attr_count; i++)
         if (is_listed(n, n->attrs[i].name))
             ok = rg_onnx_put_message(w, out, RG_ONNX_node_attribute, put_attr, &n->attrs[i]);
-    return ok;
+    return ok && put_parts(w, out, n);
 }
 
 /* Output `i` of a region, under the name that it has in the file. A body may not hand out a value from

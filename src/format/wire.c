@@ -4,9 +4,9 @@
  *                                                         5: 4 bytes
  *     varint: 7 bits a byte, the lowest first; the top bit says that more follow
  *
- * Content is located, not looked at, which keeps the pages of a gigabyte of weights on disk. Decoding is plain
- * loops over the bytes: a model of a hundred thousand nodes has millions of fields, and a call through a stream
- * for each of them was half of the time that reading took.
+ * Content is located, not looked at, which keeps the pages of a gigabyte of weights on disk. Decoding is
+ * plain loops over the bytes, and not nanopb's streams, which the writer uses: a model of a hundred thousand
+ * nodes has millions of fields, and a few calls for each would be half of the time that reading takes.
  */
 #include "format/wire.h"
 

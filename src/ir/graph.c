@@ -1,8 +1,8 @@
 /* graph.c - making graphs, copying them, adding to them, and asking who uses what.
  *
- * Tables grow by doubling inside an arena of their own; ids stay, addresses do not. A clone copies the tables and
- * the lists of ids, which editing touches, and borrows strings, attributes and constants from its base. Loading
- * clones a graph again and again and drops the one before: its tables go at once, only what is shared stays.
+ * Tables grow by doubling inside an arena of their own; ids stay, addresses do not. A clone copies the tables
+ * and the lists of ids, which editing touches, and borrows strings, attributes and constants from its base.
+ * Whoever loads a model clones it and drops what was read: its tables go at once, only what is shared stays.
  */
 #include "ir/ir.h"
 
@@ -51,10 +51,10 @@ rg_err rg_graph_new(rg_ctx *cx, rg_graph **out)
 }
 
 /* The array with room for `more` elements behind its `count`; NULL without memory. */
-static void *widen(rg_arena *arena, void *array, uint32_t count, uint32_t more, uint32_t *capacity, size_t size)
+static void *widen(rg_graph *g, void *array, uint32_t count, uint32_t more, uint32_t *capacity, size_t size)
 {
     if (more <= *capacity - count) return array;
-    void *wide = count <= UINT32_MAX - more ? rg_arena_array(arena, (size_t)count + more, size) : NULL;
+    void *wide = count <= UINT32_MAX - more ? rg_arena_array(&g->tables, (size_t)count + more, size) : NULL;
     if (!wide) return NULL;
     if (count) memcpy(wide, array, count * size);
     *capacity = count + more;
@@ -63,12 +63,12 @@ static void *widen(rg_arena *arena, void *array, uint32_t count, uint32_t more, 
 
 rg_err rg_graph_reserve(rg_ctx *cx, rg_graph *g, uint32_t value_count, uint32_t node_count)
 {
-    void *values = widen(&g->tables, g->values, g->value_count, value_count, &g->value_capacity, sizeof *g->values);
-    if (!values) return rg_nomem(cx);
-    g->values = values;
-    void *nodes = widen(&g->tables, g->nodes, g->node_count, node_count, &g->node_capacity, sizeof *g->nodes);
-    if (!nodes) return rg_nomem(cx);
-    g->nodes = nodes;
+    void *wide = widen(g, g->values, g->value_count, value_count, &g->value_capacity, sizeof *g->values);
+    if (!wide) return rg_nomem(cx);
+    g->values = wide;
+    wide = widen(g, g->nodes, g->node_count, node_count, &g->node_capacity, sizeof *g->nodes);
+    if (!wide) return rg_nomem(cx);
+    g->nodes = wide;
     return RG_OK;
 }
 
@@ -95,7 +95,8 @@ static void move_ids(rg_node *n, const rg_value_id *in, const rg_value_id *out, 
 static bool copy_ids(rg_graph *g)
 {
     size_t count = 0;
-    for (uint32_t i = 1; i < g->node_count; i++) count += (size_t)g->nodes[i].in_count + g->nodes[i].out_count;
+    for (uint32_t i = 1; i < g->node_count; i++)
+        count += (size_t)g->nodes[i].in_count + g->nodes[i].out_count;
     rg_value_id *ids = RG_NEW(&g->tables, rg_value_id, count);
     for (uint32_t i = 1; ids && i < g->node_count; i++) {
         rg_node *n = &g->nodes[i];

@@ -70,21 +70,27 @@ static rg_err read_uses(parser *p, const char *end)
     return RG_OK;
 }
 
-static rg_err read_known(parser *p, rg_value *value)
+/* A tensor of so many elements cannot have more or fewer known ones; `at` is where they stand in the text. */
+static rg_err check_known(parser *p, const rg_value *value, size_t at)
 {
-    if (!rg_lex_keyword(&p->lex, "is")) return RG_OK;
-    size_t start = p->lex.at;
     int64_t count = 1;
-    RG_TRY(rg_lex_dims(&p->lex, &p->g->dims, RG_KNOWN_MAX, &value->known, &value->known_count));
-    if (value->type.kind != RG_KIND_TENSOR) return RG_OK;
+    if (!value->known || value->type.kind != RG_KIND_TENSOR || value->type.rank < 0) return RG_OK;
     for (int i = 0; i < value->type.rank; i++) {
         rg_dim d = value->type.dim[i];
         if (!rg_dim_is_number(d) || !rg_mul_size(count, d, &count)) return RG_OK;
     }
-    if (value->type.rank < 0 || count == value->known_count) return RG_OK;
-    p->lex.at = start;
+    if (count == value->known_count) return RG_OK;
+    p->lex.at = at;
     return rg_lex_fail(&p->lex, RG_FORMAT, "%u elements of a tensor that has %lld", value->known_count,
                        (long long)count);
+}
+
+static rg_err read_known(parser *p, rg_value *value)
+{
+    if (!rg_lex_keyword(&p->lex, "is")) return RG_OK;
+    size_t start = p->lex.at;
+    RG_TRY(rg_lex_dims(&p->lex, &p->g->dims, RG_KNOWN_MAX, &value->known, &value->known_count));
+    return check_known(p, value, start);
 }
 
 /* %name: type is [elements]. *out is 0 for `_`; without a type it is unknown. */
@@ -118,6 +124,7 @@ static rg_err read_const(parser *p)
 {
     rg_value_id id;
     const rg_tensor *data;
+    size_t start = p->lex.at;
     RG_TRY(read_definition(p, RG_MAIN, RG_ROLE_CONST, &id));
     if (!id) return rg_lex_fail(&p->lex, RG_FORMAT, "a constant needs a name");
     RG_TRY(rg_lex_expect(&p->lex, "="));
@@ -125,6 +132,7 @@ static rg_err read_const(parser *p)
     rg_value *value = &p->g->values[id];
     value->data = data;
     if (value->type.kind == RG_KIND_UNKNOWN) value->type = rg_type_tensor(data->dtype, data->rank, data->dim);
+    RG_TRY(check_known(p, value, start));
     if (value->type.kind == RG_KIND_TENSOR && value->type.dtype == data->dtype) return RG_OK;
     return rg_lex_fail(&p->lex, RG_FORMAT, "the elements are of type %s, the constant is not",
                        rg_dtype_name(data->dtype));

@@ -73,7 +73,8 @@ static void fetch_shape(const rg_tiling *t, double *m, double *n)
     *n = t->tile[0] <= t->tile[1] ? t->tile[1] : 2 * t->tile[1];
 }
 
-/* Instructions that multiply, of all: a thread with p results loads 2 sqrt(p) operands a step, four at once. */
+/* Instructions that multiply, of all: a thread with p results loads 2 sqrt(p) operands a step, four at
+ * once. */
 static double issue_share(const rg_tiling *t)
 {
     double p = t->tile[0] * t->tile[1] / tile_threads(t->tile[0], t->tile[1]);
@@ -91,7 +92,9 @@ static double cost_of(const rg_plan *plan, const rg_row *row, const rg_tiling *t
     double share = fmin(1, t->blocks / row->unit_count);
     double rate = rg_row_rate(row, rg_device_clock_max(plan->device));
     double compute = 1 / (t->utilization * issue_share(t));
-    double traffic = bytes / (behind->read_byte_per_s * share) * rate / (2 * row->work.mac);
+    /* few SMs draw no more than their own memories take in: the bandwidth that roofline.c prices */
+    double drawn = fmin(behind->read_byte_per_s, share * plan->device->levels[0].read_byte_per_s);
+    double traffic = bytes / drawn * rate / (2 * row->work.mac);
     return fmax(compute, traffic) + compute / 1000;
 }
 

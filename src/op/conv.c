@@ -84,6 +84,11 @@ void rg_conv_work(const rg_site *s, uint32_t x, uint32_t w, rg_work *work)
     work->channels = channels;
     work->spatial = work->m;
     work->weight_in_b = rg_in_is_const(s, w);
+    /* Strides beyond the kernel step over positions: no more is read than every product needs. */
+    const rg_type *input = rg_in_type(s, x);
+    double whole = rg_type_bytes(s->g, input);
+    double touched = rg_dtype_bytes(input->dtype, work->m * work->k * group);
+    if (touched < whole && !rg_in_is_const(s, x)) work->in_byte -= whole - touched;
 }
 
 static rg_err infer(const rg_site *s)

@@ -93,9 +93,10 @@ static rg_err fail_unknown(rg_ctx *cx, const rg_graph *g, rg_node_id id)
     const rg_node *n = &g->nodes[id];
     const rg_op *near = rg_op_nearest(n->type);
     rg_str domain = n->domain.size ? n->domain : RG_LIT("ai.onnx");
-    return rg_fail(cx, RG_UNSUPPORTED, "%s: operator %.*s of domain '%.*s' is not known; nearest: %s%s%s",
-                   rg_node_label(cx, g, id), RG_STR(n->type), RG_STR(domain),
-                   near->domain ? near->domain : "", near->domain ? "::" : "", near->name);
+    return rg_fail(cx, RG_UNSUPPORTED, "%s: operator %.*s of domain '%.*s' is not known%s%s%s%s",
+                   rg_node_label(cx, g, id), RG_STR(n->type), RG_STR(domain), near ? "; nearest: " : "",
+                   near && near->domain ? near->domain : "", near && near->domain ? "::" : "",
+                   near ? near->name : "");
 }
 
 static rg_err infer_node(rg_ctx *cx, rg_graph *g, rg_node_id id)

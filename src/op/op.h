@@ -105,7 +105,7 @@ typedef struct rg_op {
 extern const rg_op *const rg_op_table[];
 extern const int rg_op_count;
 const rg_op *rg_op_find(rg_str domain, rg_str name); /* NULL when there is none */
-const rg_op *rg_op_nearest(rg_str name);             /* by spelling, for messages */
+const rg_op *rg_op_nearest(rg_str name);             /* by spelling, for messages; NULL: none is near */
 
 /* ---- the driver (op/infer.c) ---- */
 

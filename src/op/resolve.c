@@ -19,9 +19,9 @@ static const char *const kind_names[] = {
 
 const rg_op *rg_op_nearest(rg_str name)
 {
-    const rg_op *near = rg_op_table[0];
-    int least = rg_str_distance(name, rg_str_of(near->name));
-    for (int i = 1; i < rg_op_count; i++) {
+    const rg_op *near = NULL;
+    int least = name.size > 4 ? 3 : 2; /* letters: what differs in so many is another word */
+    for (int i = 0; i < rg_op_count; i++) {
         int d = rg_str_distance(name, rg_str_of(rg_op_table[i]->name));
         if (d < least) {
             least = d;

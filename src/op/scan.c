@@ -1,7 +1,12 @@
 /* scan.c - Scan: a body run over slices of its inputs along one axis each, with states and stacked outputs.
  *
- * Opset 8 had a batch axis in front of everything, a first input with the lengths of the batches, and scanned
- * the second axis. No rewriting says that with today's Scan: such a node keeps its version and is read here.
+ * Opset 8 had a batch axis in front of everything, and scanned the second axis. Today that is a Scan over the
+ * batch around a Scan over what is left:
+ *
+ *     8:  Scan(_, states [batch, ...], slices [batch, length, ...])
+ *     9:  Scan(states, slices) body=graph (state [...], slice [length, ...]) { Scan(state, slice) }
+ *
+ * Its first input, the length of each batch, has no such rewriting; nobody is known to have used it.
  */
 #include "op/body.h"
 #include "op/share.h"
@@ -18,22 +23,19 @@ static const rg_attr_spec attrs[] = {
 
 typedef struct scan {
     rg_region_id body;
-    uint32_t first;          /* input that the states begin at */
     uint32_t states, slices; /* of the inputs */
-    int batch_axes;          /* leading axes that the body does not see: 1 in opset 8 */
-    rg_dim batch, length;    /* length: slices of every scanned input */
+    rg_dim length;           /* slices of every scanned input */
 } scan;
 
 static rg_err read(const rg_site *s, scan *c)
 {
-    bool is_old = s->node->version < 9;
     int64_t slices = rg_op_int(s, "num_scan_inputs");
-    *c = (scan){.first = is_old, .batch_axes = is_old, .batch = 1, .length = -1};
-    if (slices < 1 || slices > (int64_t)s->node->in_count - c->first)
+    *c = (scan){.length = -1};
+    if (slices < 1 || slices > (int64_t)s->node->in_count)
         return rg_site_fail(s, RG_SHAPE, "num_scan_inputs is %lld, the node has %u inputs", (long long)slices,
                             s->node->in_count);
     c->slices = (uint32_t)slices;
-    c->states = s->node->in_count - c->first - c->slices;
+    c->states = s->node->in_count - c->slices;
     return rg_body_of(s, "body", c->states + c->slices, s->node->out_count, &c->body);
 }
 
@@ -61,37 +63,18 @@ static void insert_axis(rg_type *t, int axis, rg_dim size)
     t->rank++;
 }
 
-static rg_err give_states(const rg_site *s, scan *c)
-{
-    for (uint32_t i = 0; i < c->states; i++) {
-        rg_type t = *rg_in_type(s, c->first + i);
-        if (c->batch_axes) {
-            RG_TRY(rg_need_rank(s, c->first + i, 1, -1));
-            c->batch = t.dim[0];
-            remove_axis(&t, 0);
-        }
-        RG_TRY(rg_body_give(s, c->body, i, &t));
-    }
-    return RG_OK;
-}
-
 static rg_err give_slices(const rg_site *s, scan *c)
 {
-    for (uint32_t i = 0; i < c->slices; i++) {
-        uint32_t in = c->first + c->states + i;
+    for (uint32_t i = c->states; i < c->states + c->slices; i++) {
         int axis = 0;
-        RG_TRY(rg_need_rank(s, in, 1 + c->batch_axes, -1));
-        rg_type t = *rg_in_type(s, in);
-        if (c->batch_axes) {
-            c->batch = t.dim[0];
-            remove_axis(&t, 0);
-        } else
-            RG_TRY(read_axis(s, "scan_input_axes", i, c->slices, t.rank, &axis));
-        if (i == 0)
+        RG_TRY(rg_need_rank(s, i, 1, -1));
+        rg_type t = *rg_in_type(s, i);
+        RG_TRY(read_axis(s, "scan_input_axes", i - c->states, c->slices, t.rank, &axis));
+        if (i == c->states)
             c->length = t.dim[axis];
         RG_TRY(rg_need_equal(s, "lengths of the scanned inputs", c->length, t.dim[axis], &c->length));
         remove_axis(&t, axis);
-        RG_TRY(rg_body_give(s, c->body, c->states + i, &t));
+        RG_TRY(rg_body_give(s, c->body, i, &t));
     }
     return RG_OK;
 }
@@ -101,8 +84,6 @@ static rg_err set_state(const rg_site *s, const scan *c, uint32_t i)
     const rg_type *before = &rg_value_at(s->g, s->g->regions[c->body].inputs[i])->type;
     rg_type out;
     RG_TRY(rg_body_join(s, "state", i, before, rg_body_out(s, c->body, i), true, &out));
-    if (c->batch_axes && out.rank >= 0 && out.rank < RG_RANK_MAX)
-        insert_axis(&out, 0, c->batch);
     rg_set_out(s, i, out);
     return RG_OK;
 }
@@ -110,20 +91,16 @@ static rg_err set_state(const rg_site *s, const scan *c, uint32_t i)
 static rg_err set_stacked(const rg_site *s, const scan *c, uint32_t i)
 {
     rg_type out = *rg_body_out(s, c->body, i);
+    uint32_t stacked = s->node->out_count - c->states;
     int axis = 0;
     if (out.kind != RG_KIND_TENSOR || out.rank < 0) {
         rg_set_out(s, i, rg_type_tensor(out.dtype, -1, NULL));
         return RG_OK;
     }
-    if (out.rank + 1 + c->batch_axes > RG_RANK_MAX)
-        return rg_site_fail(s, RG_LIMIT, "stacked output %u would have rank %d", i,
-                            out.rank + 1 + c->batch_axes);
-    if (!c->batch_axes)
-        RG_TRY(read_axis(s, "scan_output_axes", i - c->states, s->node->out_count - c->states, out.rank + 1,
-                         &axis));
+    if (out.rank == RG_RANK_MAX)
+        return rg_site_fail(s, RG_LIMIT, "stacked output %u would have rank %d", i, out.rank + 1);
+    RG_TRY(read_axis(s, "scan_output_axes", i - c->states, stacked, out.rank + 1, &axis));
     insert_axis(&out, axis, c->length);
-    if (c->batch_axes)
-        insert_axis(&out, 0, c->batch);
     rg_set_out(s, i, out);
     return RG_OK;
 }
@@ -132,7 +109,8 @@ static rg_err infer(const rg_site *s)
 {
     scan c;
     RG_TRY(read(s, &c));
-    RG_TRY(give_states(s, &c));
+    for (uint32_t i = 0; i < c.states; i++)
+        RG_TRY(rg_body_give(s, c.body, i, rg_in_type(s, i)));
     RG_TRY(give_slices(s, &c));
     RG_TRY(rg_region_infer(s->cx, s->g, c.body));
     for (uint32_t i = 0; i < s->node->out_count; i++)
@@ -144,6 +122,71 @@ static void work(const rg_site *s, rg_work *w)
 {
     (void)s;
     w->family = RG_FAMILY_CONTROL;
+}
+
+/* ---- from opset 8 ---- */
+
+/* The values of a region between the two Scans: what it takes in, or hands out. */
+static rg_err add_values(const rg_site *s, rg_region_id region, rg_role role, uint32_t count,
+                         rg_value_id *out)
+{
+    rg_str name;
+    for (uint32_t i = 0; i < count; i++) {
+        RG_TRY(rg_graph_fresh_name(s->cx, s->g, "batch", &name));
+        RG_TRY(rg_graph_add_value(s->cx, s->g, region, name, NULL, role, &out[i]));
+        if (role == RG_ROLE_INPUT)
+            RG_TRY(rg_graph_add_input(s->cx, s->g, region, out[i]));
+        else
+            RG_TRY(rg_graph_add_output(s->cx, s->g, region, out[i]));
+    }
+    return RG_OK;
+}
+
+/* The Scan over one batch, in a body of the node, which becomes the Scan over all of them. */
+static rg_err add_inner(const rg_site *s, uint32_t in_count, rg_region_id *outer)
+{
+    rg_node like = s->g->nodes[s->id];
+    const rg_attr *body = rg_node_attr(&like, "body"), *turned = rg_node_attr(&like, "directions");
+    rg_value_id *in = RG_NEW(&s->cx->arena, rg_value_id, in_count);
+    rg_value_id *out = RG_NEW(&s->cx->arena, rg_value_id, like.out_count);
+    rg_node_id inner;
+    if (!in || !out)
+        return rg_nomem(s->cx);
+    RG_TRY(rg_graph_add_region(s->cx, s->g, s->id, outer));
+    RG_TRY(add_values(s, *outer, RG_ROLE_INPUT, in_count, in));
+    RG_TRY(add_values(s, *outer, RG_ROLE_NODE, like.out_count, out));
+    like.version = 9;
+    RG_TRY(rg_graph_add_node(s->cx, s->g, *outer, &like, in, in_count, out, like.out_count, &inner));
+    s->g->regions[body->region].owner = inner;
+    if (!turned)
+        return RG_OK;
+    rg_attr today = *turned;
+    today.name = RG_LIT("scan_input_directions");
+    RG_TRY(rg_node_set_attr(s->cx, s->g, inner, &today));
+    rg_site_drop_attr(&(rg_site){s->cx, s->g, inner, NULL}, "directions");
+    return RG_OK;
+}
+
+static rg_err upgrade(const rg_site *s)
+{
+    const rg_node *n = s->node;
+    const rg_attr *body = rg_node_attr(n, "body");
+    rg_region_id outer = 0;
+    if (rg_has_in(s, 0))
+        return rg_site_fail(s, RG_UNSUPPORTED,
+                            "input 0, the lengths of the batches in opset 8, is not supported");
+    if (!n->in_count || !body || body->kind != RG_ATTR_GRAPH)
+        return RG_OK; /* what is wrong with it, reading tells */
+    uint32_t in_count = n->in_count - 1;
+    RG_TRY(add_inner(s, in_count, &outer));
+    rg_attr scanned = {.name = RG_LIT("num_scan_inputs"), .kind = RG_ATTR_INT, .i = in_count};
+    rg_attr around = {.name = RG_LIT("body"), .kind = RG_ATTR_GRAPH, .region = outer};
+    RG_TRY(rg_node_set_attr(s->cx, s->g, s->id, &scanned));
+    RG_TRY(rg_node_set_attr(s->cx, s->g, s->id, &around));
+    rg_site_drop_attr(s, "directions");
+    s->g->nodes[s->id].in++;
+    s->g->nodes[s->id].in_count--;
+    return RG_OK;
 }
 
 static const rg_case cases[] = {
@@ -163,5 +206,5 @@ RG_OP(scan) = {
     .name = "Scan", .brief = "a body run over slices of its inputs", .since = 9,
     .in_min = 0, .in_max = -1, .out_min = 1, .out_max = -1, .traits = RG_HAS_REGIONS,
     RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work,
+    .infer = infer, .work = work, .upgrade = upgrade,
 };

@@ -53,11 +53,17 @@ RG_OP(scatterelements) = {
 };
 
 /* The name of opsets 9 and 10. */
+static rg_err scatter_upgrade(const rg_site *s)
+{
+    s->g->nodes[s->id].type = RG_LIT("ScatterElements");
+    return RG_OK;
+}
+
 RG_OP(scatter) = {
-    .name = "Scatter", .brief = "ScatterElements under its older name", .since = 9,
+    .name = "Scatter", .brief = "ScatterElements under its older name", .since = 11,
     .in_min = 3, .in_max = 3, .out_min = 1, .out_max = 1, .traits = RG_IN_PLACE,
     RG_SPEC(elements_attrs) RG_CASES(elements_cases)
-    .infer = elements_infer, .work = scatter_work,
+    .infer = elements_infer, .work = scatter_work, .upgrade = scatter_upgrade,
 };
 
 /* ---- ScatterND ---- */

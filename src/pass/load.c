@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+/* What is kept as it was read needs no types: that inference cannot follow it is no reason to refuse it. */
+static bool is_kept(const rg_load_opt *o, rg_err err)
+{
+    bool as_read = o->raw && o->symbolic && !o->shape && !o->value && !o->trip && !o->batch;
+    return as_read && (err == RG_SHAPE || err == RG_UNSUPPORTED);
+}
+
 rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt, const rg_graph **out)
 {
     rg_load_opt o = {0};
@@ -12,6 +19,10 @@ rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt, cons
     RG_TRY(rg_format_read(cx, model, &file));
     rg_binding binding = {o.shape, o.value, o.trip, o.batch, o.symbolic};
     rg_err err = rg_graph_bind(cx, file, &binding, &ready);
+    if (is_kept(&o, err)) {
+        *out = file;
+        return RG_OK;
+    }
     rg_graph_free(file); /* the bound graph keeps what it shares alive */
     if (!err && !o.raw) err = rg_passes_apply(cx, ready, NULL);
     if (err) {

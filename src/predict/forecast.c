@@ -37,7 +37,7 @@ static void sum_rows(rg_forecast *f)
     f->latency_s.value = rows_s + f->overlap_s + f->graph_s;
     double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s); /* what overlaps idles once */
     f->energy.static_j += idle_j;
-    f->wasted_j += fmax(idle_j, 0);
+    f->wasted_j += idle_j;
     f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
     f->power_w.value = f->latency_s.value > 0 ? f->energy_j.value / f->latency_s.value : plan->device->idle_w;
 }

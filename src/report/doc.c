@@ -40,7 +40,12 @@ void rg_doc_free(rg_doc *doc)
     rg_arena_done(&arena);
 }
 
-rg_err rg_doc_done(rg_ctx *cx, rg_doc *doc) { return doc->arena.failed ? rg_nomem(cx) : RG_OK; }
+/* What was printed into scratch on the way (types, names) counts too: a document with holes is none. */
+rg_err rg_doc_done(rg_ctx *cx, rg_doc *doc)
+{
+    return doc->arena.failed || cx->arena.failed ? rg_nomem(cx) : RG_OK;
+}
+
 rg_item *rg_doc_root(rg_doc *doc) { return doc->root; }
 const rg_item *rg_doc_tree(const rg_doc *doc) { return doc->root; }
 const rg_doc_block *rg_doc_blocks(const rg_doc *doc) { return doc->first; }

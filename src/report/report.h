@@ -7,6 +7,8 @@
 
 /* One result of "ridge.predict/1", added to the array `results` (report_forecast.c). */
 rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecast *f, rg_item **out) RG_CHECKED;
+/* Its rows (report_row.c). */
+rg_err rg_rows_add(rg_ctx *cx, rg_doc *doc, rg_item *rows, const rg_forecast *f) RG_CHECKED;
 /* The sections that show it (report_sections.c). explain: 0 the answer, 1 by section, 2 by row, 3 every term. */
 void rg_result_show(rg_doc *doc, const rg_item *result, const rg_forecast *f, int explain);
 

@@ -8,107 +8,9 @@
 #include <math.h>
 #include <string.h>
 
+enum { TOP = 10 }; /* rows listed as the costliest */
+
 typedef struct adding { rg_ctx *cx; rg_doc *doc; const rg_forecast *f; } adding;
-
-static void add_limits(const adding *a, rg_item *row, const rg_row *r, const rg_row_cost *c)
-{
-    rg_item *limits = rg_doc_array(a->doc, row, "limits"), *terms = rg_doc_array(a->doc, row, "terms");
-    for (int i = 0; i < c->limit_count; i++) {
-        rg_item *limit = rg_doc_object(a->doc, limits, NULL);
-        rg_doc_str(a->doc, limit, "name", c->limits[i].name);
-        rg_doc_real(a->doc, limit, "time_s", c->limits[i].time_s);
-        if (i > 0) rg_doc_real(a->doc, limit, "byte", r->tiling.traffic_byte[i - 1]);
-    }
-    for (int i = 0; i < RG_TERM_COUNT; i++) {
-        rg_item *term = rg_doc_object(a->doc, terms, NULL);
-        rg_doc_str(a->doc, term, "name", rg_term_name((rg_term)i));
-        rg_doc_real(a->doc, term, "time_s", c->terms_s[i]);
-    }
-}
-
-static void add_mapping(const adding *a, rg_item *row, const rg_row *r)
-{
-    rg_doc *d = a->doc;
-    rg_item *m = rg_doc_object(d, row, "mapping");
-    const rg_engine *engine = &a->f->plan->device->engines[r->peak->engine];
-    rg_doc_str(d, m, "engine", engine->id);
-    rg_doc_str(d, m, "unit", rg_unit_kind_name(r->peak->unit));
-    rg_doc_str(d, m, "dtype", rg_hw_dtype_name(r->dtype));
-    rg_doc_str(d, m, "why", r->placed_why);
-    rg_item *tile = rg_doc_array(d, m, "tile");
-    for (int i = 0; i < 3; i++) rg_doc_real(d, tile, NULL, r->tiling.tile[i]);
-    rg_doc_real(d, m, "blocks", r->tiling.blocks);
-    rg_doc_real(d, m, "blocks_per_unit", r->tiling.per_unit);
-    rg_doc_real(d, m, "waves", r->tiling.waves);
-    rg_doc_real(d, m, "units", r->tiling.units);
-    rg_doc_real(d, m, "unit_count", r->unit_count);
-    rg_doc_real(d, m, "occupancy", r->tiling.occupancy);
-    rg_doc_real(d, m, "utilization", r->tiling.utilization);
-    rg_doc_real(d, m, "split_k", r->tiling.split_k);
-    rg_doc_real(d, m, "kernels", r->kernels);
-    rg_doc_flag(d, m, "at_load", r->folded);
-}
-
-static void add_parallelism(const adding *a, rg_item *row, const rg_row *r)
-{
-    rg_doc *d = a->doc;
-    const rg_tiling *t = &r->tiling;
-    rg_item *p = rg_doc_object(d, row, "parallelism");
-    rg_doc_real(d, p, "batch", r->width.batch);
-    rg_doc_real(d, p, "channels", r->width.channels);
-    rg_doc_real(d, p, "spatial", r->width.spatial);
-    rg_doc_real(d, p, "threads", r->width.threads);
-    rg_doc_flag(d, p, "depthwise", r->width.depthwise);
-    rg_doc_flag(d, p, "grouped", r->width.grouped);
-    rg_doc_str(d, p, "vector_dim", r->width.vector_dim);
-    rg_doc_real(d, p, "vector_length", r->width.vector_length);
-    rg_doc_flag(d, p, "split_batch", r->width.split_batch);
-    rg_doc_flag(d, p, "split_channels", r->width.split_channels);
-    rg_doc_flag(d, p, "split_spatial", r->width.split_spatial);
-    rg_doc_real(d, p, "min_units", 1);
-    rg_doc_real(d, p, "best_units", rg_ceil_div(t->blocks, rg_ceil_div(t->blocks, t->units)));
-    rg_doc_real(d, p, "max_units", t->blocks);
-}
-
-static rg_item *add_row(const adding *a, rg_item *rows, uint32_t index)
-{
-    const rg_row *r = &a->f->plan->rows[index];
-    const rg_row_cost *c = &a->f->rows[index];
-    rg_doc *d = a->doc;
-    char why[512];
-    double factor = fmax(a->f->plan->runtime->interval_factor, 1), t = c->latency_s, e = c->energy_j;
-    rg_item *row = rg_doc_object(d, rows, NULL);
-    rg_doc_text(d, row, "id", "%016llx", (unsigned long long)r->id);
-    rg_doc_str(d, row, "name", r->name);
-    rg_doc_str(d, row, "kind", r->kind);
-    rg_doc_str(d, row, "family", rg_family_name(r->family));
-    rg_doc_int(d, row, "nodes", r->step_count);
-    rg_doc_real(d, row, "times", r->times);
-    rg_doc_int(d, row, "stage", r->stage);
-    rg_doc_real(d, row, "flops", r->work.flop);
-    rg_doc_real(d, row, "macs", r->work.mac);
-    rg_doc_real(d, row, "byte", r->work.in_byte + r->work.weight_byte + r->work.out_byte);
-    rg_doc_real(d, row, "input_byte", r->work.in_byte);
-    rg_doc_real(d, row, "weight_byte", r->work.weight_byte);
-    rg_doc_real(d, row, "output_byte", r->work.out_byte);
-    rg_doc_real(d, row, "saved_byte", r->saved_byte);
-    rg_doc_quantity(d, row, "latency_s", (rg_estimate){t, t / factor, t * factor});
-    rg_doc_real(d, row, "total_s", c->total_s);
-    add_limits(a, row, r, c);
-    rg_doc_quantity(d, row, "energy_j", (rg_estimate){e, e / factor, e * factor});
-    rg_doc_real(d, row, "power_w", c->power_w);
-    rg_doc_real(d, row, "intensity", c->intensity);
-    rg_doc_real(d, row, "ridge", c->ridge);
-    rg_doc_real(d, row, "utilization", c->utilization);
-    rg_doc_str(d, row, "bound", rg_bound_name(c->bound));
-    rg_doc_str(d, row, "binds", c->limit_count ? c->limits[c->binding].name : "none");
-    add_mapping(a, row, r);
-    add_parallelism(a, row, r);
-    rg_item *deps = rg_doc_array(d, row, "deps");
-    for (uint32_t i = 0; i < r->dep_count; i++) rg_doc_int(d, deps, NULL, r->deps[i]);
-    rg_doc_str(d, row, "why", rg_row_why(a->f, index, why, sizeof why));
-    return row;
-}
 
 static void add_histogram(const adding *a, rg_item *parent, const char *key, const char *const *names,
                           const uint32_t *counts, int n)
@@ -202,6 +104,60 @@ static void add_concurrency(const adding *a, rg_item *result)
     for (uint32_t i = 0; i < a->f->critical_count; i++) rg_doc_int(a->doc, path, NULL, a->f->critical[i]);
 }
 
+static double row_time(const rg_row_cost *c) { return c->total_s; }
+static double row_energy(const rg_row_cost *c) { return c->energy_j; }
+
+/* Indices of the rows that cost most, at most TOP of them, the costliest first. */
+static uint32_t top_rows(const rg_forecast *f, double (*cost)(const rg_row_cost *c), uint32_t *rows)
+{
+    uint32_t count = 0;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) {
+        uint32_t at = count;
+        while (at > 0 && cost(&f->rows[r]) > cost(&f->rows[rows[at - 1]])) at--;
+        if (at == TOP || cost(&f->rows[r]) <= 0) continue;
+        if (count < TOP) count++;
+        memmove(rows + at + 1, rows + at, (count - at - 1) * sizeof *rows);
+        rows[at] = r;
+    }
+    return count;
+}
+
+static void add_slowest(const adding *a, rg_item *performance, double total_s)
+{
+    char why[512];
+    rg_item *top = rg_doc_array(a->doc, performance, "top");
+    uint32_t rows[TOP], count = top_rows(a->f, row_time, rows);
+    for (uint32_t i = 0; i < count; i++) {
+        rg_item *item = rg_doc_object(a->doc, top, NULL);
+        rg_doc_int(a->doc, item, "row", rows[i]);
+        rg_doc_str(a->doc, item, "name", a->f->plan->rows[rows[i]].name);
+        rg_doc_real(a->doc, item, "total_s", a->f->rows[rows[i]].total_s);
+        rg_doc_real(a->doc, item, "share", total_s > 0 ? a->f->rows[rows[i]].total_s / total_s : 0);
+        rg_doc_str(a->doc, item, "why", rg_row_why(a->f, rows[i], why, sizeof why));
+    }
+}
+
+/* Busy time by the resource that is the longest of each row: compute, or one memory level. */
+static void add_limits(const adding *a, rg_item *performance)
+{
+    const rg_device *device = a->f->plan->device;
+    double time[RG_LEVEL_LIMIT + 1] = {0}, bytes[RG_LEVEL_LIMIT + 1] = {0};
+    for (uint32_t r = 0; r < a->f->plan->row_count; r++) {
+        const rg_row_cost *c = &a->f->rows[r];
+        double times = c->latency_s > 0 ? c->total_s / c->latency_s : 0;
+        if (c->limit_count) time[c->binding] += c->terms_s[RG_TERM_BUSY] * times;
+        for (int i = 1; i < c->limit_count; i++)
+            bytes[i] += a->f->plan->rows[r].tiling.traffic_byte[i - 1] * times;
+    }
+    rg_item *limits = rg_doc_array(a->doc, performance, "limits");
+    for (size_t i = 0; i <= device->level_count && i <= RG_LEVEL_LIMIT; i++) {
+        rg_item *limit = rg_doc_object(a->doc, limits, NULL);
+        rg_doc_str(a->doc, limit, "name", i ? device->levels[i - 1].name : "compute");
+        rg_doc_real(a->doc, limit, "binds_s", time[i]);
+        if (i) rg_doc_real(a->doc, limit, "byte", bytes[i]);
+    }
+}
+
 static void add_performance(const adding *a, rg_item *result)
 {
     const rg_forecast *f = a->f;
@@ -231,23 +187,17 @@ static void add_performance(const adding *a, rg_item *result)
         rg_doc_real(a->doc, b, "latency_s", bounds[i]);
         rg_doc_real(a->doc, b, "share", total > 0 ? bounds[i] / total : 0);
     }
+    add_limits(a, p);
+    add_slowest(a, p, total);
 }
 
-/* Indices of the rows with the most energy, at most ten. */
 static void add_top_energy(const adding *a, rg_item *energy)
 {
     rg_item *top = rg_doc_array(a->doc, energy, "top");
-    uint32_t taken[10], count = 0;
-    while (count < 10 && count < a->f->plan->row_count) {
-        uint32_t best = UINT32_MAX;
-        for (uint32_t r = 0; r < a->f->plan->row_count; r++) {
-            bool used = false;
-            for (uint32_t i = 0; i < count; i++) used |= taken[i] == r;
-            if (!used && (best == UINT32_MAX || a->f->rows[r].energy_j > a->f->rows[best].energy_j)) best = r;
-        }
+    uint32_t rows[TOP], count = top_rows(a->f, row_energy, rows);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t best = rows[i];
         const rg_row_cost *c = &a->f->rows[best];
-        if (c->energy_j <= 0) break;
-        taken[count++] = best;
         rg_item *item = rg_doc_object(a->doc, top, NULL);
         rg_doc_int(a->doc, item, "row", best);
         rg_doc_str(a->doc, item, "name", a->f->plan->rows[best].name);
@@ -391,9 +341,7 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
     add_memory(&a, r);
     RG_TRY(add_advice(&a, r));
     add_checks(&a, r);
-    rg_item *rows = rg_doc_array(doc, r, "rows");
-    for (uint32_t i = 0; i < plan->row_count; i++) add_row(&a, rows, i);
-    return RG_OK;
+    return rg_rows_add(cx, doc, rg_doc_array(doc, r, "rows"), f);
 }
 
 static const rg_column compared[] = {
@@ -409,6 +357,18 @@ static const rg_column compared[] = {
     {"bound", "bound by", RG_UNIT_NONE, false},
 };
 
+/* Among several results only the failed checks are named. */
+static void say_failures(rg_doc *doc, const rg_item *result)
+{
+    const rg_item *checks = rg_item_find(result, "checks"), *model = rg_item_find(result, "model");
+    const rg_item *device = rg_item_find(result, "device");
+    for (const rg_item *c = checks ? checks->first : NULL; c; c = c->next) {
+        const rg_item *pass = rg_item_find(c, "pass"), *name = rg_item_find(c, "name"), *text = rg_item_find(c, "text");
+        if (!pass || pass->flag || !name || !text || !model || !device) continue;
+        rg_doc_point(doc, "%s on %s fails the check '%s': %s", model->string, device->string, name->string, text->string);
+    }
+}
+
 rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count, int explain,
                        rg_doc **out)
 {
@@ -420,6 +380,7 @@ rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t c
     for (size_t i = 0; i < count && !err; i++) {
         err = rg_result_add(cx, doc, results, forecasts[i], &result);
         if (!err && (count == 1 || explain > 1)) rg_result_show(doc, result, forecasts[i], explain);
+        else if (!err) say_failures(doc, result);
     }
     if (!err) err = rg_doc_done(cx, doc);
     if (err) {

@@ -52,6 +52,11 @@ static const rg_column performance[] = {
     {"core_clock_hz", "core clock", RG_UNIT_HERTZ, false},
     {"power_capped", "lowered by the power cap", RG_UNIT_NONE, false},
 };
+static const rg_column level_limits[] = {
+    {"name", "resource", RG_UNIT_NONE, false},
+    {"byte", "moved", RG_UNIT_BYTE, false},
+    {"binds_s", "time that it limits", RG_UNIT_SECOND, true},
+};
 static const rg_column bounds[] = {
     {"bound", "bound by", RG_UNIT_NONE, false},
     {"rows", "rows", RG_UNIT_COUNT, false},
@@ -244,6 +249,7 @@ static void show_performance(rg_doc *doc, const rg_item *result)
     TABLE(doc, "bounds", rg_item_find(performance_item, "bounds"), bounds, 0);
     rg_doc_say(doc, "Rows by utilization of their unit:");
     rg_doc_bars(doc, rg_item_find(result, "partition.utilization"), "bucket", "rows", RG_UNIT_COUNT);
+    TABLE(doc, "limits", rg_item_find(result, "performance.limits"), level_limits, 0);
     show_slowest(doc, rg_item_find(result, "rows"));
 }
 

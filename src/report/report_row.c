@@ -1,0 +1,139 @@
+/* report_row.c - rows[] of "ridge.predict/1": what each row computes, where it runs, what it costs and why, and the
+ * tensors that cross its border.
+ */
+#include "report/report.h"
+
+#include <math.h>
+
+typedef struct adding { rg_ctx *cx; rg_doc *doc; const rg_forecast *f; rg_uses uses; } adding;
+
+static void add_limits(const adding *a, rg_item *row, const rg_row *r, const rg_row_cost *c)
+{
+    rg_item *limits = rg_doc_array(a->doc, row, "limits"), *terms = rg_doc_array(a->doc, row, "terms");
+    for (int i = 0; i < c->limit_count; i++) {
+        rg_item *limit = rg_doc_object(a->doc, limits, NULL);
+        rg_doc_str(a->doc, limit, "name", c->limits[i].name);
+        rg_doc_real(a->doc, limit, "time_s", c->limits[i].time_s);
+        if (i > 0) rg_doc_real(a->doc, limit, "byte", r->tiling.traffic_byte[i - 1]);
+    }
+    for (int i = 0; i < RG_TERM_COUNT; i++) {
+        rg_item *term = rg_doc_object(a->doc, terms, NULL);
+        rg_doc_str(a->doc, term, "name", rg_term_name((rg_term)i));
+        rg_doc_real(a->doc, term, "time_s", c->terms_s[i]);
+    }
+}
+
+static void add_mapping(const adding *a, rg_item *row, const rg_row *r)
+{
+    rg_doc *d = a->doc;
+    rg_item *m = rg_doc_object(d, row, "mapping");
+    const rg_engine *engine = &a->f->plan->device->engines[r->peak->engine];
+    rg_doc_str(d, m, "engine", engine->id);
+    rg_doc_str(d, m, "unit", rg_unit_kind_name(r->peak->unit));
+    rg_doc_str(d, m, "dtype", rg_hw_dtype_name(r->dtype));
+    rg_doc_str(d, m, "why", r->placed_why);
+    rg_item *tile = rg_doc_array(d, m, "tile");
+    for (int i = 0; i < 3; i++) rg_doc_real(d, tile, NULL, r->tiling.tile[i]);
+    rg_doc_real(d, m, "blocks", r->tiling.blocks);
+    rg_doc_real(d, m, "blocks_per_unit", r->tiling.per_unit);
+    rg_doc_real(d, m, "waves", r->tiling.waves);
+    rg_doc_real(d, m, "units", r->tiling.units);
+    rg_doc_real(d, m, "unit_count", r->unit_count);
+    rg_doc_real(d, m, "occupancy", r->tiling.occupancy);
+    rg_doc_real(d, m, "utilization", r->tiling.utilization);
+    rg_doc_real(d, m, "split_k", r->tiling.split_k);
+    rg_doc_real(d, m, "kernels", r->kernels);
+    rg_doc_flag(d, m, "at_load", r->folded);
+}
+
+static void add_parallelism(const adding *a, rg_item *row, const rg_row *r)
+{
+    rg_doc *d = a->doc;
+    const rg_tiling *t = &r->tiling;
+    rg_item *p = rg_doc_object(d, row, "parallelism");
+    rg_doc_real(d, p, "batch", r->width.batch);
+    rg_doc_real(d, p, "channels", r->width.channels);
+    rg_doc_real(d, p, "spatial", r->width.spatial);
+    rg_doc_real(d, p, "threads", r->width.threads);
+    rg_doc_flag(d, p, "depthwise", r->width.depthwise);
+    rg_doc_flag(d, p, "grouped", r->width.grouped);
+    rg_doc_str(d, p, "vector_dim", r->width.vector_dim);
+    rg_doc_real(d, p, "vector_length", r->width.vector_length);
+    rg_doc_flag(d, p, "split_batch", r->width.split_batch);
+    rg_doc_flag(d, p, "split_channels", r->width.split_channels);
+    rg_doc_flag(d, p, "split_spatial", r->width.split_spatial);
+    rg_doc_real(d, p, "min_units", 1);
+    rg_doc_real(d, p, "best_units", rg_ceil_div(t->blocks, rg_ceil_div(t->blocks, t->units)));
+    rg_doc_real(d, p, "max_units", t->blocks);
+}
+
+/* Tensors that cross the row's border: name, type and bytes. */
+static void add_tensors(const adding *a, rg_item *row, const char *key, const rg_value_id *ids, uint32_t count)
+{
+    const rg_graph *g = a->f->plan->graph;
+    rg_item *array = rg_doc_array(a->doc, row, key);
+    for (uint32_t i = 0; i < count; i++) {
+        const rg_value *value = &g->values[ids[i]];
+        rg_text type;
+        rg_text_init(&type, &a->cx->arena);
+        rg_type_print(g, &value->type, &type);
+        rg_item *tensor = rg_doc_object(a->doc, array, NULL);
+        rg_doc_str(a->doc, tensor, "name", rg_arena_cstr(&a->cx->arena, value->name));
+        rg_doc_str(a->doc, tensor, "type", type.data ? type.data : "?");
+        rg_doc_real(a->doc, tensor, "byte", rg_type_bytes(g, &value->type));
+        rg_doc_str(a->doc, tensor, "layout", value->type.rank == 4 ? a->f->plan->runtime->layout : "row-major");
+    }
+}
+
+static rg_err add_row(const adding *a, rg_item *rows, uint32_t index)
+{
+    const rg_row *r = &a->f->plan->rows[index];
+    const rg_row_cost *c = &a->f->rows[index];
+    rg_doc *d = a->doc;
+    char why[512];
+    double factor = fmax(a->f->plan->runtime->interval_factor, 1), t = c->latency_s, e = c->energy_j;
+    rg_item *row = rg_doc_object(d, rows, NULL);
+    rg_doc_text(d, row, "id", "%016llx", (unsigned long long)r->id);
+    rg_doc_str(d, row, "name", r->name);
+    rg_doc_str(d, row, "kind", r->kind);
+    rg_doc_str(d, row, "family", rg_family_name(r->family));
+    rg_doc_int(d, row, "nodes", r->step_count);
+    rg_doc_real(d, row, "times", r->times);
+    rg_doc_int(d, row, "stage", r->stage);
+    rg_doc_real(d, row, "flops", r->work.flop);
+    rg_doc_real(d, row, "macs", r->work.mac);
+    rg_doc_real(d, row, "byte", r->work.in_byte + r->work.weight_byte + r->work.out_byte);
+    rg_doc_real(d, row, "input_byte", r->work.in_byte);
+    rg_doc_real(d, row, "weight_byte", r->work.weight_byte);
+    rg_doc_real(d, row, "output_byte", r->work.out_byte);
+    rg_doc_real(d, row, "saved_byte", r->saved_byte);
+    rg_doc_quantity(d, row, "latency_s", (rg_estimate){t, t / factor, t * factor});
+    rg_doc_real(d, row, "total_s", c->total_s);
+    add_limits(a, row, r, c);
+    rg_doc_quantity(d, row, "energy_j", (rg_estimate){e, e / factor, e * factor});
+    rg_doc_real(d, row, "power_w", c->power_w);
+    rg_doc_real(d, row, "intensity", c->intensity);
+    rg_doc_real(d, row, "ridge", c->ridge);
+    rg_doc_real(d, row, "utilization", c->utilization);
+    rg_doc_str(d, row, "bound", rg_bound_name(c->bound));
+    rg_doc_str(d, row, "binds", c->limit_count ? c->limits[c->binding].name : "none");
+    add_mapping(a, row, r);
+    add_parallelism(a, row, r);
+    rg_item *deps = rg_doc_array(d, row, "deps");
+    for (uint32_t i = 0; i < r->dep_count; i++) rg_doc_int(d, deps, NULL, r->deps[i]);
+    rg_doc_str(d, row, "why", rg_row_why(a->f, index, why, sizeof why));
+    rg_set set;
+    RG_TRY(rg_facts_set(a->cx, a->f->plan->facts, &a->uses, r->steps, r->step_count, &set));
+    add_tensors(a, row, "inputs", set.inputs, set.input_count);
+    add_tensors(a, row, "weights", set.weights, set.weight_count);
+    add_tensors(a, row, "outputs", set.outputs, set.output_count);
+    return RG_OK;
+}
+
+rg_err rg_rows_add(rg_ctx *cx, rg_doc *doc, rg_item *rows, const rg_forecast *f)
+{
+    adding a = {.cx = cx, .doc = doc, .f = f};
+    RG_TRY(rg_graph_uses(cx, f->plan->graph, &cx->arena, &a.uses));
+    for (uint32_t i = 0; i < f->plan->row_count; i++) RG_TRY(add_row(&a, rows, i));
+    return RG_OK;
+}

@@ -1,0 +1,142 @@
+#!/bin/sh
+# test_cli.sh - the program as users meet it: exit codes, what goes to which stream, messages that name the
+# thing, help with examples, every format, the whole list of devices.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+ridge=${RIDGE:-build/ridge}
+[ -x "$ridge" ] || { echo "skipped: no program at $ridge"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0 failed=0
+demo=doc/demo/tiny_cnn.onnx
+
+pass() { passed=$((passed + 1)); }
+fail() {
+    failed=$((failed + 1))
+    echo "FAILED: $1"
+    sed 's/^/    /' "$work/out" "$work/err" 2>/dev/null | head -20
+}
+# run WORD...: output and words are kept
+run() { "$ridge" "$@" >"$work/out" 2>"$work/err" </dev/null; }
+
+# expect CODE PATTERN WORD...: the exit code, and a pattern in standard output (code 0) or standard error.
+expect() {
+    code=$1 pattern=$2
+    shift 2
+    run "$@"
+    got=$?
+    told="$work/err" quiet="$work/out"
+    [ "$code" = 0 ] && told="$work/out" quiet="$work/err"
+    [ "$code" = 3 ] && quiet=/dev/null
+    if [ $got != "$code" ]; then fail "ridge $*: exit code $got, expected $code"
+    elif ! grep -q -e "$pattern" "$told"; then fail "ridge $*: nothing says '$pattern'"
+    elif [ -s "$quiet" ]; then fail "ridge $*: data and errors on one stream"
+    else pass; fi
+}
+
+# ---- what works ----
+expect 0 'ridge 0\.' --version
+expect 0 'predict' help
+expect 0 'latency' predict "$demo" --on t4
+expect 0 'latency' predict "$demo" --on host --explain 0
+expect 0 'bert-base' zoo
+expect 0 'h100-sxm' devices
+expect 0 'tensorrt' runtimes
+expect 0 'cpu' doctor
+expect 0 'parameters' show zoo:mlp
+expect 0 'tpu-v4' predict "$demo" --on t4,tpu-v4 --explain 0
+expect 0 'complete' completion bash
+expect 0 'compdef' completion zsh
+expect 0 '^\.TH ridge 1' man ridge
+
+# every command: help with usage, options and an example; a page of the manual
+for command in $("$ridge" help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+    expect 0 '^Usage: ridge '"$command" "$command" --help
+    expect 0 '^Examples:' help "$command"
+    grep -q "^  ridge $command" "$work/out" || fail "help $command shows no example"
+    expect 0 '^\.SH NAME' man "$command"
+done
+
+# every device of the list can be shown, and the whole list runs a model
+devices=$(ls data/hw | sed 's/\.json$//')
+run predict "$demo" --on all --explain 0 --format csv || fail "predict --on all"
+cp "$work/out" "$work/all"
+for device in $devices; do
+    expect 0 "$device" devices "$device"
+    grep -q "$device" "$work/all" || fail "--on all lacks $device"
+done
+
+# ---- formats ----
+for command in "predict $demo --on t4" "show zoo:mlp" "devices" "runtimes" "zoo" "doctor"; do
+    for format in text json csv md html; do
+        # shellcheck disable=SC2086
+        run $command --format $format || fail "ridge $command --format $format"
+        [ -s "$work/out" ] && pass || fail "ridge $command --format $format is empty"
+        [ $format = json ] || continue
+        grep -q '"schema"' "$work/out" || fail "ridge $command: JSON without a schema"
+        command -v jq >/dev/null || continue
+        jq -e . "$work/out" >"$work/err" 2>&1 || fail "ridge $command: no JSON"
+    done
+done
+run predict "$demo" --on t4 --output "$work/report.md" --format md
+[ -s "$work/report.md" ] && [ ! -s "$work/out" ] && pass || fail "--output"
+run predict "$demo" --on t4
+if grep -q "$(printf '\033')" "$work/out"; then fail "colors without a terminal"; else pass; fi
+
+# the same question gets the same answer
+"$ridge" predict "$demo" --on all --format json >"$work/one" 2>/dev/null
+"$ridge" predict "$demo" --on all --format json >"$work/two" 2>/dev/null
+cmp -s "$work/one" "$work/two" && pass || fail "two runs differ"
+
+# ---- wrong use: 2, and what to read ----
+expect 2 "did you mean predict" predcit
+expect 2 "did you mean --precision" predict "$demo" --precison f16
+expect 2 "ridge help predict" predict
+expect 2 "did you mean json" predict "$demo" --format jsn
+expect 2 "f12" predict "$demo" --precision f12
+expect 2 "core-mhz.*-3" predict "$demo" --on t4 --core-mhz -3
+expect 2 "threads.*-1" predict "$demo" --on t4 --threads -1
+expect 2 "empty name" predict "$demo" --on t4,
+expect 2 "explain" predict "$demo" --explain 4
+run
+[ $? = 2 ] && grep -q Usage "$work/err" && pass || fail "no words at all"
+
+# ---- input that cannot be used: 5, and its name ----
+expect 5 "nosuch.onnx" predict nosuch.onnx
+expect 5 "zoo:resnet5" predict zoo:resnet5
+expect 5 "'nosuch'.*nearest" predict "$demo" --on nosuch
+expect 5 "tensorrt.*tpu" predict "$demo" --on tpu-v4 --runtime tensorrt
+expect 5 "nosuch" predict "$demo" --on t4 --runtime nosuch
+expect 5 "model.onnx" predict "$work"
+printf 'junk' >"$work/junk.onnx"
+expect 5 "junk.onnx" predict "$work/junk.onnx"
+: >"$work/empty.onnx"
+expect 5 "empty.onnx" predict "$work/empty.onnx"
+head -c 500 "$demo" >"$work/cut.onnx"
+expect 5 "cut.onnx" predict "$work/cut.onnx"
+printf '{"schema": "ridge.device/1"}' >"$work/bad.json"
+expect 5 "bad.json" predict "$demo" --on "$work/bad.json"
+run predict "$demo" --on all --runtime tensorrt --explain 0 || fail "--on all with a GPU's stack"
+grep -q "tpu-v4" "$work/err" && pass || fail "--on all does not say what it passes over"
+run predict "$demo" --on all --runtime tensorrt --explain 0 --quiet
+[ ! -s "$work/err" ] && pass || fail "--quiet says something"
+cat "$demo" | "$ridge" predict /dev/stdin --on t4 >"$work/out" 2>"$work/err"
+[ $? = 5 ] && grep -q "/dev/stdin" "$work/err" && pass || fail "a pipe is not refused by name"
+
+# ---- a gate that is not met: 3, with the report. No clock keeps a machine at its idle power. ----
+sed -e 's/"idle_w": [0-9.]*/"idle_w": 70.0/' -e 's/"cap_w": [0-9.]*/"cap_w": 70.0/g' data/hw/t4.json \
+    >"$work/tight.json"
+expect 3 "check.* failed" predict "$demo" --on "$work/tight.json"
+grep -q "power within limits" "$work/out" && pass || fail "the failed check is not in the report"
+
+# ---- output that cannot be written: 1 ----
+expect 1 "nonexistent" predict "$demo" --on t4 --output /nonexistent/report
+if [ -w /dev/full ]; then
+    "$ridge" predict "$demo" --on t4 >/dev/full 2>"$work/err"
+    [ $? = 1 ] && [ -s "$work/err" ] && pass || fail "a full disk goes unnoticed"
+fi
+"$ridge" predict "$demo" --on all --format json 2>/dev/null | head -n 1 >"$work/out"
+grep -q . "$work/out" && pass || fail "a reader that goes away"
+
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
