@@ -60,6 +60,25 @@ static void sizes_reach_every_value(void **state)
     }
 }
 
+/* Exporters write the batch of 1 into Reshape, too: it follows, and a target that no batch divides does not. */
+static void a_baked_in_reshape_follows_the_batch(void **state)
+{
+    static const char baked[] = HEAD
+        "const %w = f32[12,5] none\nconst %flat = i64[2] {1, 12}\n"
+        "graph (%image: f32[1,3,2,2]) {\n"
+        "%f = Reshape(%image, %flat)\n%y = MatMul(%f, %w)\nreturn %y\n}\n";
+    static const char stubborn[] = HEAD
+        "const %w = f32[12,5] none\nconst %flat = i64[2] {2, 6}\n"
+        "graph (%image: f32[1,3,2,2]) {\n%f = Reshape(%image, %flat)\n%y = Relu(%f)\nreturn %y\n}\n";
+    rg_ctx *cx = *state;
+    rg_graph *g = bound(cx, baked, &(rg_binding){.batch = 8}), *in = graph_of(cx, stubborn), *out = NULL;
+    expect_type(cx, g, "y", "f32[8,5]");
+    rg_graph_free(g);
+    assert_int_equal(rg_graph_bind(cx, in, &(rg_binding){.batch = 8}, &out), RG_SHAPE);
+    assert_non_null(strstr(rg_ctx_error(cx), "Reshape"));
+    rg_graph_free(in);
+}
+
 typedef struct wrong_case { rg_binding binding; const char *words[3]; } wrong_case;
 
 static const wrong_case wrong_cases[] = {
@@ -292,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(sizes_reach_every_value), TEST(wrong_options_name_both_sides), TEST(batch_replaces_a_fixed_one),
+        TEST(a_baked_in_reshape_follows_the_batch),
         TEST(an_open_rank_is_stated), TEST(states_follow_the_batch), TEST(the_inputs_are_right),
         TEST(stated_run_time_sizes_are_kept), TEST(guesses_that_do_not_fit_are_replaced),
         TEST(what_fits_nothing_is_told_with_the_first_guess), TEST(a_value_decides_the_branch),

@@ -129,9 +129,9 @@ static void test_eager_is_eager(void **state)
 
 static const char small[] =
     "{\"schema\": \"ridge.runtime/1\", \"name\": \"Small\", \"kinds\": [\"cpu\", \"gpu\"], \"default_for\": [\"cpu\"],"
-    " \"launch\": {\"launch_s\": 1e-6, \"hidden\": true, \"graph_s\": 2e-6, \"source\": \"s: words\"},"
+    " \"launch\": {\"launch_s\": 1e-6, \"hidden\": true, \"graph_s\": 2e-6, \"branch_overlap\": 0.5, \"source\": \"s: words\"},"
     " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\","
-    " \"memory\": {\"overhead_byte\": 5, \"workspace_fraction\": 0.5, \"source\": \"s\"},"
+    " \"memory\": {\"overhead_byte\": 5, \"workspace_fraction\": 0.5, \"in_place\": true, \"source\": \"s\"},"
     " \"interval\": {\"factor\": 2, \"source\": \"s\"},"
     " \"rules\": [{\"name\": \"conv\", \"anchor\": [\"Conv\"], \"follow\": [\"Add\", \"#activation\"], \"max_nodes\": 4, \"why\": \"w\"}],"
     " \"efficiencies\": [{\"family\": \"gemm\", \"compute\": 0.5, \"memory\": 0.75, \"source\": \"s\"},"
@@ -144,6 +144,7 @@ static void test_reads_every_field(void **state)
     assert_int_equal(rg_runtime_parse(*state, RG_LIT(small), "small", &r), RG_OK);
     assert_int_equal(r->kind_count, 2);
     assert_true(r->launch_s == 1e-6 && r->launch_hidden && r->graph_s == 2e-6);
+    assert_true(r->branch_overlap == 0.5 && r->in_place);
     assert_true(r->folds_constants && !r->fuses_attention && !r->tf32);
     assert_true(r->memory_overhead_byte == 5 && r->workspace_fraction == 0.5 && r->interval_factor == 2);
     assert_string_equal(r->rules[0].anchor[0], "Conv");

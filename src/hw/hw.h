@@ -135,6 +135,7 @@ struct rg_runtime {
     const char *layout;                      /* "nchw", "nhwc", "blocked" */
     double memory_overhead_byte;             /* context, allocator, code */
     double workspace_fraction;               /* of the largest row's input+output bytes */
+    bool in_place;                           /* results may take the place of an input that nobody reads again */
     double interval_factor;                  /* stated prior: 90 % of real times lie within forecast / f .. forecast * f */
     rg_fuse_rule *rules; size_t rule_count;  /* first match wins */
     rg_efficiency *efficiencies; size_t efficiency_count;

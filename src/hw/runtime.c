@@ -39,6 +39,8 @@ static const rg_field launch_fields[] = {
     {"launch_s", RG_FIELD_REAL, true, AT(launch_s), .help = "host time of one kernel"},
     {"hidden", RG_FIELD_FLAG, true, AT(launch_hidden), .help = "launches run ahead of the device"},
     {"graph_s", RG_FIELD_REAL, true, AT(graph_s), .help = "fixed time of one inference"},
+    {"branch_overlap", RG_FIELD_SHARE, false, AT(branch_overlap),
+     .help = "of the parallelism between rows, the share that is used; left out: one stream"},
     {"source", RG_FIELD_TEXT, true, AT(launch_source),
      .help = "where the figures come from: a key of sources, then words"},
 };
@@ -49,6 +51,8 @@ static const rg_field memory_fields[] = {
      .help = "context, allocator and code on the device"},
     {"workspace_fraction", RG_FIELD_REAL, true, AT(workspace_fraction),
      .help = "of the largest row's input and output"},
+    {"in_place", RG_FIELD_FLAG, true, AT(in_place),
+     .help = "a result may take the place of an input that is read no more"},
     {"source", RG_FIELD_TEXT, true, AT(memory_source),
      .help = "where the figures come from: a key of sources, then words"},
 };

@@ -130,7 +130,8 @@ static rg_value_id taken_over(const packing *x, uint32_t r, rg_value_id out)
 {
     const rg_row *row = &x->plan->rows[r];
     const rg_node *node = rg_node_at(x->g, x->facts->steps[row->anchor].node);
-    if (!works_in_place(x, row) || row->family == RG_FAMILY_VIEW || !node->op) return 0;
+    if (!x->plan->runtime->in_place || row->family == RG_FAMILY_VIEW) return 0;
+    if (!works_in_place(x, row) || !node->op) return 0;
     uint32_t candidates = node->op->traits & RG_COMMUTES ? 2 : 1;
     for (uint32_t i = 0; i < candidates && i < node->in_count; i++) {
         rg_value_id in = root_of(x, node->in[i]);

@@ -48,6 +48,7 @@ typedef struct binder {
     rg_graph *g;               /* of the attempt */
     bool sized;                /* not the sizes of the file: what it states inside need not hold */
     bool contradicted;         /* it does not hold */
+    bool rebatched;            /* targets of Reshape follow --batch */
 } binder;
 
 static const rg_region *main_of(const binder *b) { return &b->from->regions[RG_MAIN]; }
@@ -347,13 +348,33 @@ static void forget_types(rg_graph *g)
     }
 }
 
+/* Exporters bake the batch into the targets of Reshape: [1, 2048]. The leading 1 becomes the asked batch. */
+static rg_err rebatch_reshapes(binder *b)
+{
+    for (rg_node_id id = 1; id < b->g->node_count; id++) {
+        const rg_node *node = &b->g->nodes[id];
+        if (node->dead || !rg_node_is(node, "Reshape") || node->in_count < 2) continue;
+        const rg_value *shape = &b->g->values[node->in[1]];
+        const rg_tensor *t = shape->role == RG_ROLE_CONST ? shape->data : NULL;
+        if (!t || !rg_tensor_has_data(t) || t->count < 2 || t->count > RG_RANK_MAX || rg_tensor_int(t, 0) != 1) continue;
+        int64_t sizes[RG_RANK_MAX];
+        for (int64_t i = 0; i < t->count; i++) sizes[i] = i ? rg_tensor_int(t, i) : b->binding->batch;
+        rg_value_id constant;
+        rg_site site = {b->cx, b->g, id, node};
+        RG_TRY(rg_graph_add_ints(b->cx, b->g, RG_LIT(""), 1, t->count, sizes, &constant));
+        RG_TRY(rg_site_set_input(&site, 1, constant));
+    }
+    return RG_OK;
+}
+
 /* The graph with the sizes that the symbols have now. */
 static rg_err attempt(binder *b)
 {
     const rg_binding *o = b->binding;
     RG_TRY(rg_graph_clone(b->cx, b->from, &b->g));
     set_inputs(b);
-    rg_err err = o->value ? each_pair(b, "value", o->value, take_value) : RG_OK;
+    rg_err err = b->rebatched ? rebatch_reshapes(b) : RG_OK;
+    if (!err && o->value) err = each_pair(b, "value", o->value, take_value);
     if (!err && o->trip) err = each_pair(b, "trip", o->trip, take_trip);
     if (b->sized) forget_types(b->g);
     if (!err) err = rg_graph_finish(b->cx, b->g);
@@ -382,6 +403,18 @@ static rg_err try_guesses(binder *b, rg_err first)
     return err ? rg_fail(b->cx, first, "%s", why) : RG_OK;
 }
 
+/* The file bakes its batch into the middle, too. Where that does not help, the first failure stands. */
+static rg_err try_rebatched(binder *b, rg_err first)
+{
+    const char *why = rg_arena_printf(&b->cx->arena, "%s", rg_ctx_error(b->cx));
+    if (!why) return rg_nomem(b->cx);
+    b->rebatched = true;
+    rg_err err = attempt(b);
+    if (err != RG_SHAPE) return err;
+    b->rebatched = false;
+    return rg_fail(b->cx, first, "%s", why);
+}
+
 static rg_err bind_sizes(binder *b)
 {
     rg_err err = attempt(b);
@@ -389,6 +422,7 @@ static rg_err bind_sizes(binder *b)
         b->sized = b->contradicted = true;
         err = attempt(b);
     }
+    if (err == RG_SHAPE && b->binding->batch > 1) err = try_rebatched(b, err);
     return err == RG_SHAPE ? try_guesses(b, err) : err;
 }
 

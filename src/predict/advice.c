@@ -114,21 +114,39 @@ static rg_err try_plan(advising *a, const char *name, const char *precision, con
     return err;
 }
 
+/* The device computes both types at the same rate: a forecast cannot tell them apart. */
+static bool same_peak(const rg_device *device, rg_hw_dtype a, rg_hw_dtype b)
+{
+    const rg_peak *x = rg_device_peak(device, -1, -1, a), *y = rg_device_peak(device, -1, -1, b);
+    return x && y && x->op_per_s == y->op_per_s;
+}
+
 static rg_err try_precisions(advising *a)
 {
     static const struct { const char *precision; rg_hw_dtype dtype; const char *words; } types[] = {
-        {"bf16", RG_HW_BF16, "bf16 weights and activations"},
         {"f16", RG_HW_F16, "f16 weights and activations"},
-        {"f8", RG_HW_F8, "f8 weights and activations, after calibration"},
+        {"bf16", RG_HW_BF16, "bf16 weights and activations"},
         {"i8", RG_HW_I8, "int8 weights and activations, after calibration"},
+        {"f8", RG_HW_F8, "f8 weights and activations, after calibration"},
     };
     const rg_plan *plan = a->f->plan;
     for (size_t i = 0; i < RG_COUNT(types); i++) {
+        bool twin = i % 2 && rg_hw_dtype_bits(types[i].dtype) == rg_hw_dtype_bits(types[i - 1].dtype);
+        if (twin && same_peak(plan->device, types[i].dtype, types[i - 1].dtype)) continue; /* would say the same */
         if (!rg_device_peak(plan->device, -1, -1, types[i].dtype)) continue;
         if (strcmp(plan->precision, types[i].precision) == 0) continue;
         RG_TRY(try_plan(a, "precision", types[i].precision, plan->runtime, types[i].words));
     }
     return RG_OK;
+}
+
+/* The same stack with something changed. Borrowed: its plan is gone before the copy is. */
+static rg_runtime copy_of(const rg_runtime *runtime)
+{
+    rg_runtime copy;
+    memcpy(&copy, runtime, offsetof(rg_runtime, refs));
+    copy.refs = UINT32_MAX / 2;
+    return copy;
 }
 
 /* What the elementwise, normalization and copying rows cost that a stack with wider fusion would fold into
@@ -140,13 +158,11 @@ static rg_err try_fusion(advising *a)
     RG_TRY(rg_runtime_find(a->cx, "native", plan->device, &native));
     rg_err err = RG_OK;
     if (strcmp(native->id, plan->runtime->id) != 0) {
-        rg_runtime fused;
-        memcpy(&fused, plan->runtime, offsetof(rg_runtime, refs));
+        rg_runtime fused = copy_of(plan->runtime);
         fused.rules = native->rules;
         fused.rule_count = native->rule_count;
         fused.fuses_attention = native->fuses_attention;
         fused.folds_constants = native->folds_constants;
-        fused.refs = UINT32_MAX / 2; /* borrowed: its plan is gone before this function returns */
         err = try_plan(a, "fusion", plan->precision, &fused,
                        "fusing activations, additions and norms into the kernels before them");
     }
@@ -154,14 +170,13 @@ static rg_err try_fusion(advising *a)
     return err;
 }
 
-static rg_err note_reuse(advising *a)
+static rg_err try_in_place(advising *a)
 {
-    const rg_plan *plan = a->f->plan;
-    double block = (double)plan->block_byte, saved = (plan->reuse - 1) * block;
-    const char *text = rg_arena_printf(&a->cx->arena,
-        "one static block with buffers reused holds %.1fx its size: a stack that keeps every intermediate "
-        "needs %.3g MB more", plan->reuse, saved / 1e6);
-    return add(a, (rg_advice){"static memory", text, 0, 0, plan->reuse > 1.5 ? saved : 0});
+    rg_runtime in_place = copy_of(a->f->plan->runtime);
+    if (in_place.in_place) return RG_OK;
+    in_place.in_place = true;
+    return try_plan(a, "in-place", a->f->plan->precision, &in_place,
+                    "writing results over inputs that are read no more");
 }
 
 /* ---- the whole ---- */
@@ -175,7 +190,7 @@ rg_err rg_forecast_advise(rg_ctx *cx, const rg_forecast *f, const rg_advice **ad
     RG_TRY(try_batch(&a, 8));
     RG_TRY(try_precisions(&a));
     RG_TRY(try_fusion(&a));
-    RG_TRY(note_reuse(&a));
+    RG_TRY(try_in_place(&a));
     for (uint32_t i = 1; i < a.count; i++) { /* few: insertion sort, largest first */
         rg_advice x = a.items[i];
         uint32_t k = i;
