@@ -73,7 +73,7 @@ typedef struct rg_ctx rg_ctx;
 typedef struct rg_ctx_opt {
     size_t size;                            /* sizeof(rg_ctx_opt) */
     size_t memory_limit_byte;               /* of one object's arena; 0: 4 GiB */
-    void *(*alloc)(void *user, size_t size); /* zeroed memory or NULL; NULL: calloc */
+    void *(*alloc)(void *user, size_t size); /* aligned as malloc does, or NULL; NULL: malloc */
     void (*free)(void *user, void *block);
     void *user;
     const char *data_dir;                   /* overlay over the embedded data/; NULL: $RIDGE_DATA */

@@ -19,7 +19,7 @@ const char *rg_version(void) { return RIDGE_VERSION; }
 static void *system_alloc(void *user, size_t size)
 {
     (void)user;
-    return calloc(1, size);
+    return malloc(size);
 }
 
 static void system_free(void *user, void *block)
@@ -35,6 +35,7 @@ rg_ctx *rg_ctx_new(const rg_ctx_opt *opt)
     if (!o.alloc || !o.free) o.alloc = system_alloc, o.free = system_free, o.user = NULL;
     rg_ctx *cx = o.alloc(o.user, sizeof *cx);
     if (!cx) return NULL;
+    *cx = (rg_ctx){0};
     cx->memory_limit_byte = o.memory_limit_byte ? o.memory_limit_byte : (size_t)4 << 30;
     cx->alloc = o.alloc;
     cx->free = o.free;

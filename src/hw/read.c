@@ -241,20 +241,25 @@ static const read_fn readers[RG_FIELD_KIND_COUNT] = {
     [RG_FIELD_KEYED] = read_keyed,
 };
 
+static const char *nearest_key(const rg_record *record, rg_str key)
+{
+    const char *near = record->fields[0].key;
+    for (size_t k = 1; k < record->field_count; k++) {
+        const char *name = record->fields[k].key;
+        if (rg_str_distance(key, rg_str_of(name)) < rg_str_distance(key, rg_str_of(near))) near = name;
+    }
+    return near;
+}
+
 static rg_err check_keys(const reader *r, const spot *s, const rg_record *record, json_t *json)
 {
     for (void *i = json_object_iter(json); i; i = json_object_iter_next(json, i)) {
         rg_str key = rg_str_of(json_object_iter_key(i));
-        const char *near = record->fields[0].key;
         bool known = false;
-        for (size_t k = 0; k < record->field_count && !known; k++) {
-            const char *name = record->fields[k].key;
-            known = rg_str_is(key, name);
-            if (rg_str_distance(key, rg_str_of(name)) < rg_str_distance(key, rg_str_of(near))) near = name;
-        }
+        for (size_t k = 0; k < record->field_count && !known; k++) known = rg_str_is(key, record->fields[k].key);
         if (!known)
-            return placed(r, s, rg_fail(r->cx, RG_FORMAT,
-                                        "unknown key '%.64s'; the nearest known one is '%s'", key.data, near));
+            return placed(r, s, rg_fail(r->cx, RG_FORMAT, "unknown key '%.64s'; the nearest known one is '%s'",
+                                        key.data, nearest_key(record, key)));
     }
     return RG_OK;
 }

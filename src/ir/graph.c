@@ -23,6 +23,7 @@ static rg_graph *allocate(rg_ctx *cx)
 {
     rg_graph *g = cx->alloc(cx->user, sizeof *g);
     if (!g) return NULL;
+    *g = (rg_graph){0};
     rg_arena_init(&g->arena, cx);
     rg_arena_init(&g->tables, cx);
     g->dims.arena = &g->arena;

@@ -92,7 +92,33 @@ void rg_row_retile(const rg_plan *plan, rg_row *row)
     if (row->family != RG_FAMILY_VIEW) mappers[plan->device->kind](plan, row);
 }
 
+/* Everything that a mapper looks at is the same. */
+static bool is_alike(const rg_row *a, const rg_row *b)
+{
+    const rg_work *x = &a->work, *y = &b->work;
+    return x->mac == y->mac && x->flop == y->flop && x->m == y->m && x->n == y->n && x->k == y->k &&
+           x->batch == y->batch && x->steps == y->steps && x->special == y->special && a->family == b->family &&
+           x->in_byte == y->in_byte && x->weight_byte == y->weight_byte && x->out_byte == y->out_byte &&
+           x->weight_in_b == y->weight_in_b && a->side_byte == b->side_byte && a->peak == b->peak &&
+           a->op_per_clock == b->op_per_clock && a->unit_count == b->unit_count && a->unit_total == b->unit_total &&
+           a->width.threads == b->width.threads && a->width.vector_length == b->width.vector_length;
+}
+
+/* Networks repeat their layers: a row like one of the last REMEMBERED different ones sits as that one does. */
 void rg_plan_tile(rg_plan *plan)
 {
-    for (uint32_t i = 0; i < plan->row_count; i++) rg_row_retile(plan, &plan->rows[i]);
+    enum { REMEMBERED = 32 };
+    const rg_row *known[REMEMBERED];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < plan->row_count; i++) {
+        rg_row *row = &plan->rows[i];
+        uint32_t k = 0, held = count < REMEMBERED ? count : REMEMBERED;
+        while (k < held && !is_alike(row, known[k])) k++;
+        if (k < held) {
+            row->tiling = known[k]->tiling;
+            continue;
+        }
+        rg_row_retile(plan, row);
+        known[count++ % REMEMBERED] = row;
+    }
 }
