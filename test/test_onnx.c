@@ -338,6 +338,38 @@ static void test_if(void **state)
     rg_graph_free(g);
 }
 
+/* Operators of others may have lists of what ours have one of: two tensors, two bodies. */
+static void test_lists(void **state)
+{
+    (void)state;
+    ob graph = {0}, body[2] = {0}, tensor = {0}, tensors = {0}, graphs = {0}, attrs = {0};
+    const float data[] = {0.5f, 2};
+    branch(&body[0], "Relu");
+    branch(&body[1], "Neg");
+    ob_tensor(&tensor, "", RG_F32, "2");
+    ob_floats(&tensor, 2, data);
+    for (int i = 0; i < 2; i++) {
+        ob_put(&tensors, 10, &tensor);
+        ob_put(&graphs, 11, &body[i]);
+    }
+    ob_attr(&attrs, "tensors", 9, &tensors);
+    ob_attr(&attrs, "graphs", 10, &graphs);
+    ob_value(&graph, OB_INPUT, "x", RG_F32, "2");
+    ob_node_in(&graph, OB_GRAPH_NODE, "local", "many", "Many", "x", "y", &attrs);
+    rg_graph *g = parse_graph(&graph);
+    rg_node_id id = 0, neg = 0;
+    assert_int_equal(count_nodes(g, "Many", &id), 1);
+    assert_int_equal(count_nodes(g, "Neg", &neg), 1);
+    const rg_attr *a = rg_node_attr(&g->nodes[id], "tensors"), *b = rg_node_attr(&g->nodes[id], "graphs");
+    assert_int_equal(a->kind, RG_ATTR_TENSORS);
+    assert_int_equal(a->count, 2);
+    assert_true(rg_tensor_real(a->tensors[1], 1) == 2);
+    assert_int_equal(b->kind, RG_ATTR_GRAPHS);
+    assert_int_equal(b->count, 2);
+    assert_int_equal(b->regions[1], g->nodes[neg].region);
+    rg_graph_free(g);
+}
+
 /* ---- functions ---- */
 
 /* scale(x) = {alpha} * x through LeakyRelu, default 0.5; twice(x) = scale(scale(x)), both with its own alpha.
@@ -454,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_dimensions, start, stop),
         cmocka_unit_test_setup_teardown(test_any_order, start, stop),
         cmocka_unit_test_setup_teardown(test_if, start, stop),
+        cmocka_unit_test_setup_teardown(test_lists, start, stop),
         cmocka_unit_test_setup_teardown(test_functions, start, stop),
         cmocka_unit_test_setup_teardown(test_function_hands_on, start, stop),
         cmocka_unit_test_setup_teardown(test_imports, start, stop),

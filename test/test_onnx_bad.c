@@ -255,6 +255,24 @@ static void test_calls(void **state)
     expect_graph(&stray, RG_FORMAT, "node 'leaky' (LeakyRelu): attribute 'alpha': it refers to 'slope'");
 }
 
+/* What stands in for an attribute that the call lacks must be a value: nobody is left to refer to. */
+static void test_default_that_refers(void **state)
+{
+    (void)state;
+    ob graph = {0}, model = {0}, f = {0}, attrs = {0}, preset = {0};
+    ob_function(&f, "f", "x", "y");
+    ob_attr_ref(&attrs, "alpha", "slope", 1);
+    ob_node_in(&f, OB_FUNCTION_NODE, NULL, "leaky", "LeakyRelu", "x", "y", &attrs);
+    ob_str(&preset, 1, "slope");
+    ob_str(&preset, 21, "other");
+    ob_put(&f, 11, &preset);
+    ob_value(&graph, OB_INPUT, "x", RG_F32, "2");
+    ob_node_in(&graph, OB_GRAPH_NODE, "local", "call", "f", "x", "y", NULL);
+    ob_model(&model, &graph);
+    ob_put(&model, OB_MODEL_FUNCTION, &f);
+    expect(&model, RG_FORMAT, "the default of attribute 'slope' is a reference, not a value");
+}
+
 /* ---- attributes ---- */
 
 static void test_attributes(void **state)
@@ -421,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_recursion, start, stop),
         cmocka_unit_test_setup_teardown(test_explosion, start, stop),
         cmocka_unit_test_setup_teardown(test_calls, start, stop),
+        cmocka_unit_test_setup_teardown(test_default_that_refers, start, stop),
         cmocka_unit_test_setup_teardown(test_attributes, start, stop),
         cmocka_unit_test_setup_teardown(test_every_cut, start, stop),
         cmocka_unit_test_setup_teardown(test_every_byte_bent, start, stop),
