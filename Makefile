@@ -4,7 +4,7 @@ MESON ?= meson
 J     ?= 2
 PACKAGES = gcc meson ninja-build pkg-config libnanopb-dev libjansson-dev zlib1g-dev libhwloc-dev libcmocka-dev
 # Sanitizer builds need clang's runtime, coverage needs gcovr; `make setup-dev` brings them.
-DEV_PACKAGES = clang libclang-rt-14-dev llvm clang-format clang-tidy gcovr valgrind
+DEV_PACKAGES = clang libclang-rt-14-dev llvm gcovr
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
@@ -13,15 +13,19 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
-setup: ## install the build's Debian packages that are missing
-	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+# Where there is no apt-get, the packages are the user's to bring.
+define install_missing
+	@command -v apt-get >/dev/null || exit 0; \
+	 missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	 if [ -n "$$missing" ]; then echo "installing:" $$missing; $(SUDO) apt-get update -qq && \
 	   DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+endef
+
+setup: ## install the build's Debian packages that are missing
+	$(call install_missing,$(PACKAGES))
 
 setup-dev: setup ## ... and those of sanitizers, fuzzing and coverage
-	@missing=$$(for p in $(DEV_PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
-	 if [ -n "$$missing" ]; then echo "installing:" $$missing; $(SUDO) apt-get update -qq && \
-	   DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+	$(call install_missing,$(DEV_PACKAGES))
 
 # Configures once, and again when a file came or went.
 define configure
@@ -39,13 +43,15 @@ demo: build ## the main job on a bundled model and on zoo:resnet50
 	@tools/demo.sh $(B)/ridge
 
 test: build ## all tests
-	@meson test -C $(B) --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
+	@$(MESON) test -C $(B) --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
 
-check-all: setup-dev test ## tests under gcc and clang, address + undefined sanitizers, out of memory, short fuzzing
+check-all: setup-dev test ## tests under gcc and clang, all sanitizers, out of memory, short fuzzing
 	$(call configure,$(B)-clang,CC=clang,-Dbuildtype=debug)
-	@ninja -C $(B)-clang -j$(J) --quiet && meson test -C $(B)-clang --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
+	@ninja -C $(B)-clang -j$(J) --quiet && $(MESON) test -C $(B)-clang --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
 	$(call configure,$(B)-asan,CC=clang,-Dbuildtype=debug -Db_sanitize=address$(comma)undefined -Db_lundef=false)
-	@ninja -C $(B)-asan -j$(J) --quiet && meson test -C $(B)-asan --print-errorlogs --num-processes $(J) --no-rebuild --timeout-multiplier 6 | tools/count.sh
+	@ninja -C $(B)-asan -j$(J) --quiet && $(MESON) test -C $(B)-asan --print-errorlogs --num-processes $(J) --no-rebuild --timeout-multiplier 6 | tools/count.sh
+	$(call configure,$(B)-tsan,CC=clang,-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false)
+	@ninja -C $(B)-tsan -j$(J) --quiet test_threads && $(B)-tsan/test_threads
 	@$(MAKE) --no-print-directory fuzz SECONDS_EACH=30
 comma := ,
 
@@ -61,7 +67,7 @@ fuzz: setup-dev ## every fuzz target for SECONDS_EACH seconds
 cover: setup-dev ## line coverage of src/ and cmd/ by the project's own fixtures
 	$(call configure,$(B)-cover,,-Dbuildtype=debug -Db_coverage=true -Dshared_dir=/nonexistent)
 	@find $(B)-cover -name '*.gcda' -delete
-	@ninja -C $(B)-cover -j$(J) --quiet && meson test -C $(B)-cover --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
+	@ninja -C $(B)-cover -j$(J) --quiet && $(MESON) test -C $(B)-cover --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
 	@gcovr -r . $(B)-cover -f src/ -f cmd/ -s -j $(J)
 
 lint: ## style and layers
@@ -71,7 +77,8 @@ fmt: ## what can be mended by a machine: trailing blanks
 	@sed -i 's/[[:space:]]*$$//' $$(find src cmd include test fuzz bench -name '*.[ch]')
 
 install: build ## install (DESTDIR and meson's prefix are honoured)
-	@meson install -C $(B) --no-rebuild --quiet
+	@$(MESON) install -C $(B) --no-rebuild --quiet
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true # so that libridge.so.0 is found at once
 
 clean: ## remove the build folders
-	@rm -rf $(B) $(B)-clang $(B)-asan $(B)-release $(B)-fuzz $(B)-cover
+	@rm -rf $(B) $(B)-clang $(B)-asan $(B)-tsan $(B)-release $(B)-fuzz $(B)-cover

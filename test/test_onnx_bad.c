@@ -98,6 +98,7 @@ static void test_names(void **state)
 {
     (void)state;
     ob undefined = {0}, twice = {0}, cycle = {0}, outside = {0}, bytes = {0}, nameless = {0}, output = {0};
+    ob idle = {0};
     ob_node(&undefined, "relu", "Relu", "x", "y", NULL);
     expect_graph(&undefined, RG_FORMAT, "node 'relu' (Relu): 'x' is not defined");
     put_chain(&twice);
@@ -116,6 +117,8 @@ static void test_names(void **state)
     expect_graph(&nameless, RG_FORMAT, "has no name");
     ob_node(&output, NULL, "", "", "y", NULL);
     expect_graph(&output, RG_FORMAT, "names no operator");
+    ob_node(&idle, "idle", "Relu", "", "", NULL);
+    expect_graph(&idle, RG_FORMAT, "node 'idle' (Relu): it has neither inputs nor outputs");
 }
 
 /* ---- tensors ---- */

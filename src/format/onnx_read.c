@@ -168,6 +168,8 @@ static rg_err check_node(rg_ctx *cx, const rg_onnx_node *node)
     RG_TRY(rg_onnx_check_name(cx, node->op_type, "an operator"));
     RG_TRY(rg_onnx_check_name(cx, node->domain, "a domain"));
     if (!node->op_type.size) return rg_fail(cx, RG_FORMAT, "it names no operator");
+    if (!node->input.count && !node->output.count)
+        return rg_fail(cx, RG_FORMAT, "it has neither inputs nor outputs");
     if (node->input.count > RG_IO_MAX || node->output.count > RG_IO_MAX)
         return rg_fail(cx, RG_LIMIT, "%u inputs, %u outputs: the limit is %d", node->input.count,
                        node->output.count, RG_IO_MAX);
@@ -258,6 +260,7 @@ rg_err rg_onnx_read_nodes(rg_onnx_in *in, rg_onnx_scope *scope, rg_wire_list nod
         if (!err) err = define_outputs(in, scope, &node);
         if (err) return rg_onnx_note_node(in->cx, err, &node);
     }
+    if (scope->region == RG_MAIN && !scope->call) RG_TRY(rg_graph_reserve(in->cx, in->g, 0, nodes.count));
     for (rg_wire_list list = nodes; rg_wire_next(&list, &bytes);) {
         RG_TRY(rg_wire_read(in->cx, bytes, &rg_onnx_node_message, &node));
         err = add_node(in, scope, &node);
@@ -344,18 +347,16 @@ static rg_err read_value_infos(rg_onnx_in *in, const rg_onnx_scope *scope, rg_wi
 }
 
 /* Room for what the model's graph will define, which the file says before: as many as it lists, and no more
- * than its bytes can be, so that empty messages reserve nothing. Bodies grow the tables as they come. */
-static rg_err reserve(rg_onnx_in *in, rg_onnx_scope *scope, const rg_onnx_graph *msg)
+ * than what the reader can afford before it has looked at them. Bodies grow the tables as they come. */
+static rg_err reserve_values(rg_onnx_in *in, rg_onnx_scope *scope, const rg_onnx_graph *msg)
 {
-    enum { BYTE_MIN = 8 }; /* the shortest node or constant with a name: its type, its output */
-    const rg_wire_list *lists[] = {&msg->node, &msg->initializer, &msg->input};
-    uint64_t counts[RG_COUNT(lists)], total = 0;
-    for (size_t i = 0; i < RG_COUNT(lists); i++) {
-        uint64_t most = lists[i]->size / BYTE_MIN;
-        total += counts[i] = lists[i]->count < most ? lists[i]->count : most;
-    }
+    enum { BYTE_MIN = 64 }; /* a node or constant with the names that exporters give is longer */
+    size_t size = msg->node.size + msg->initializer.size + msg->input.size;
+    size_t total = (size_t)msg->node.count + msg->initializer.count + msg->input.count;
+    if (total > size / BYTE_MIN) total = size / BYTE_MIN;
+    total += total / 8; /* attributes of older opsets that become constants */
     if (scope->region != RG_MAIN || total > RG_VALUE_MAX) return RG_OK;
-    RG_TRY(rg_graph_reserve(in->cx, in->g, (uint32_t)total, (uint32_t)counts[0]));
+    RG_TRY(rg_graph_reserve(in->cx, in->g, (uint32_t)total, 0));
     return rg_map_reserve(&scope->names, (uint32_t)total) ? RG_OK : rg_nomem(in->cx);
 }
 
@@ -369,7 +370,7 @@ rg_err rg_onnx_read_graph(rg_onnx_in *in, rg_onnx_scope *scope, rg_str bytes)
         return rg_fail(in->cx, RG_UNSUPPORTED,
                        "graph '%.*s' has %u sparse initializers, which are not supported; dense ones are",
                        RG_STR(msg.name), msg.sparse_initializer.count);
-    RG_TRY(reserve(in, scope, &msg));
+    RG_TRY(reserve_values(in, scope, &msg));
     RG_TRY(read_initializers(in, scope, msg.initializer));
     RG_TRY(read_inputs(in, scope, msg.input));
     RG_TRY(rg_onnx_read_nodes(in, scope, msg.node));

@@ -36,7 +36,7 @@ static rg_err probe_topology(rg_ctx *cx, rg_probe *out)
     unsigned v = hwloc_get_api_version();
     rg_err err = rg_topology_read(cx, &t);
     if (err) return err == RG_NOMEM ? err : say(cx, out, false, "%s", rg_ctx_error(cx));
-    return say(cx, out, true, "%g cores, %g threads, %g packages, %g NUMA nodes (hwloc API %u.%u)", t.cores,
+    return say(cx, out, true, "cores %g, threads %g, packages %g, NUMA nodes %g (hwloc API %u.%u)", t.cores,
                t.threads, t.packages, t.numa_nodes, v >> 16, v >> 8 & 255);
 }
 

@@ -10,6 +10,10 @@
 const char *rg_real_print(char buffer[RG_REAL_SIZE], double x)
 {
     double back = 0;
+    if (x >= 1 && x < 1e15 && x == (double)(int64_t)x) { /* most figures are counts: no trial is needed */
+        snprintf(buffer, RG_REAL_SIZE, "%" PRId64, (int64_t)x);
+        return buffer;
+    }
     for (int digits = 15; digits <= 17; digits++) {
         rg_str_print(buffer, RG_REAL_SIZE, "%.*g", digits, x);
         if (rg_str_real(rg_str_of(buffer), &back) && back == x) break;
