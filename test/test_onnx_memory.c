@@ -95,7 +95,7 @@ static void test_bytes_for_each_node(void **state)
 #else
         WHILE_READING = 2 * 2 * 2 * sizeof(void *), /* slots of names: two words, half full, powers of 2 */
 #endif
-        SPARE_BYTE = 1 << 20, /* the last block of each arena */
+        SPARE_BYTE = 2 << 20, /* the last blocks of the tables and of the scratch, a megabyte each at most */
     };
     meter m = {0};
     rg_str bytes = chain();
