@@ -22,8 +22,7 @@ static inline rg_err case_const(rg_ctx *cx, rg_graph *g, const rg_type *type, rg
     double *data = RG_NEW(&g->arena, double, count + 1), x = 0;
     int64_t whole = 0;
     rg_str part, name;
-    if (!t || !data)
-        return rg_nomem(cx);
+    if (!t || !data) return rg_nomem(cx);
     for (int64_t i = 0; i < count; i++) {
         if (!rg_str_cut(&text, ',', &part))
             return rg_fail(cx, RG_FORMAT, "%lld elements are too few", (long long)i);
@@ -48,19 +47,16 @@ static inline rg_err case_value(rg_ctx *cx, rg_graph *g, rg_str token, bool is_i
     rg_str elements = token, text, name;
     rg_type *type = RG_NEW(&g->arena, rg_type, 1);
     *out = 0;
-    if (rg_str_is(token, "_"))
-        return RG_OK;
+    if (rg_str_is(token, "_")) return RG_OK;
     if (!is_input) { /* its type is not looked at: symbols that inference makes would be taken */
         RG_TRY(rg_graph_fresh_name(cx, g, "y", &name));
         RG_TRY(rg_graph_add_value(cx, g, RG_MAIN, name, NULL, RG_ROLE_NODE, out));
         return rg_graph_add_output(cx, g, RG_MAIN, *out);
     }
-    if (!type || !rg_str_cut(&elements, '=', &text))
-        return rg_nomem(cx);
+    if (!type || !rg_str_cut(&elements, '=', &text)) return rg_nomem(cx);
     rg_lex lex = {cx, &g->arena, text, 0};
     RG_TRY(rg_lex_type(&lex, &g->dims, type));
-    if (text.size < token.size)
-        return case_const(cx, g, type, elements, out);
+    if (text.size < token.size) return case_const(cx, g, type, elements, out);
     RG_TRY(rg_graph_fresh_name(cx, g, "x", &name));
     RG_TRY(rg_graph_add_value(cx, g, RG_MAIN, name, type, RG_ROLE_INPUT, out));
     return rg_graph_add_input(cx, g, RG_MAIN, *out);
@@ -85,8 +81,7 @@ static inline rg_err case_graph(rg_ctx *cx, const rg_op *op, const rg_case *c, r
     uint32_t in_count, out_count, attr_count = 0;
     rg_attr *attrs = NULL;
     rg_node_id node;
-    if (!c->inputs)
-        return rg_graph_of_text(cx, rg_str_of(c->attrs), "case", out);
+    if (!c->inputs) return rg_graph_of_text(cx, rg_str_of(c->attrs), "case", out);
     RG_TRY(rg_graph_new(cx, out));
     rg_graph *g = *out;
     g->opset = RG_OPSET_MAX;

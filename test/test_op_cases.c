@@ -47,8 +47,7 @@ static void finish(void) { assert_int_equal(complaints, 0); }
 static rg_graph *graph_of(rg_ctx *cx, const rg_op *op, const rg_case *c)
 {
     rg_graph *g = NULL;
-    if (case_graph(cx, op, c, &g) == RG_OK)
-        return g;
+    if (case_graph(cx, op, c, &g) == RG_OK) return g;
     complain("%s(%s) %s: %s", op->name, c->inputs ? c->inputs : "graph", c->attrs ? c->attrs : "",
              rg_ctx_error(cx));
     rg_graph_free(g);
@@ -97,8 +96,7 @@ static void test_presets(void **state)
             else if (a->kind == RG_ATTR_INTS && a->preset)
                 for (good = true; text.size && rg_str_cut(&text, ',', &part);)
                     good = good && rg_str_int(part, &whole);
-            if (!good)
-                complain("%s: preset of %s", rg_op_table[i]->name, a->name);
+            if (!good) complain("%s: preset of %s", rg_op_table[i]->name, a->name);
         }
     finish();
 }
@@ -122,8 +120,7 @@ static void check_types(rg_ctx *cx, rg_graph *g, const rg_op *op, const rg_case 
         rg_type want;
         rg_text text;
         rg_lex lex = {cx, &g->arena, token, 0};
-        if (rg_str_is(token, "_"))
-            continue;
+        if (rg_str_is(token, "_")) continue;
         const rg_type *have = &g->values[main_region->outputs[i]].type;
         assert_int_equal(rg_lex_type(&lex, &g->dims, &want), RG_OK);
         rg_text_init(&text, &cx->arena);
@@ -185,8 +182,7 @@ static void test_work(void **state)
                     complain("%s(%s): fact %zu is %g", op->name, c->inputs ? c->inputs : "graph", i,
                              facts[i]);
             assert_true((unsigned)w.family < RG_FAMILY_COUNT);
-            if (w.flop < 2 * w.mac)
-                complain("%s: %g flop for %g mac", op->name, w.flop, w.mac);
+            if (w.flop < 2 * w.mac) complain("%s: %g flop for %g mac", op->name, w.flop, w.mac);
         }
         rg_graph_free(g);
         rg_ctx_free(cx);
@@ -200,10 +196,8 @@ static void try(rg_ctx *cx, rg_graph *g, const rg_op *op)
 {
     rg_work w;
     rg_err err = case_infer(cx, g);
-    if (err == RG_INTERNAL || err == RG_NOMEM)
-        complain("%s: %s", op->name, rg_ctx_error(cx));
-    for (rg_node_id id = 1; err == RG_OK && id < g->node_count; id++)
-        rg_node_work(cx, g, id, &w);
+    if (err == RG_INTERNAL || err == RG_NOMEM) complain("%s: %s", op->name, rg_ctx_error(cx));
+    for (rg_node_id id = 1; err == RG_OK && id < g->node_count; id++) rg_node_work(cx, g, id, &w);
 }
 
 static void test_hostile_types(void **state)
@@ -245,8 +239,7 @@ static bool spoil(rg_ctx *cx, rg_graph *g, const rg_attr_spec *spec, size_t choi
     };
     static const uint32_t list_counts[] = {0, 2, 4, 2, 13};
     rg_attr a = {.name = rg_str_of(spec->name), .kind = spec->kind};
-    if (choice >= RG_COUNT(ints))
-        return false;
+    if (choice >= RG_COUNT(ints)) return false;
     if (spec->kind == RG_ATTR_INT)
         a.i = ints[choice];
     else if (spec->kind == RG_ATTR_FLOAT)
@@ -272,8 +265,7 @@ static void test_hostile_attributes(void **state)
                 rg_ctx *cx = new_cx();
                 rg_graph *g = graph_of(cx, op, c);
                 more = g && spoil(cx, g, &op->attrs[i], choice);
-                if (more)
-                    try(cx, g, op);
+                if (more) try(cx, g, op);
                 rg_graph_free(g);
                 rg_ctx_free(cx);
             }
@@ -325,13 +317,11 @@ static rg_err run_within(const rg_op *op, const rg_case *c, int blocks)
     rg_ctx *cx = rg_ctx_new(&opt);
     rg_graph *g = NULL;
     rg_work w;
-    if (!cx)
-        return RG_NOMEM;
+    if (!cx) return RG_NOMEM;
     rg_err err = case_graph(cx, op, c, &g);
     err = err ? err : case_infer(cx, g);
     b.left = 0;
-    if (!err)
-        rg_node_work(cx, g, 1, &w);
+    if (!err) rg_node_work(cx, g, 1, &w);
     rg_graph_free(g);
     rg_ctx_free(cx);
     return err;

@@ -57,16 +57,14 @@ static void typed(void **state, uint32_t i, const char *want)
 static void accepted(void **state, int opset, const char *body, const char *type)
 {
     fixture *f = *state;
-    if (load(f, opset, body))
-        fail_msg("%s", rg_ctx_error(f->cx));
+    if (load(f, opset, body)) fail_msg("%s", rg_ctx_error(f->cx));
     typed(state, 0, type);
 }
 
 static const rg_node *node_of_type(const rg_graph *g, const char *type)
 {
     for (rg_node_id id = 1; id < g->node_count; id++)
-        if (rg_node_is(&g->nodes[id], type) && !g->nodes[id].dead)
-            return &g->nodes[id];
+        if (rg_node_is(&g->nodes[id], type) && !g->nodes[id].dead) return &g->nodes[id];
     return NULL;
 }
 

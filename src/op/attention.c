@@ -177,8 +177,7 @@ static const rg_case flex_cases[] = {
 static rg_err infer_mod(const rg_site *s, const char *name, const rg_type *scores)
 {
     rg_region_id body;
-    if (!rg_op_has(s, name))
-        return RG_OK;
+    if (!rg_op_has(s, name)) return RG_OK;
     RG_TRY(rg_body_of(s, name, 1, 1, &body));
     RG_TRY(rg_body_give(s, body, 0, scores));
     return rg_region_infer(s->cx, s->g, body);
@@ -187,8 +186,7 @@ static rg_err infer_mod(const rg_site *s, const char *name, const rg_type *score
 static rg_err flex_infer(const rg_site *s)
 {
     heads h;
-    for (uint32_t i = Q; i <= V; i++)
-        RG_TRY(rg_need_rank(s, i, 4, 4));
+    for (uint32_t i = Q; i <= V; i++) RG_TRY(rg_need_rank(s, i, 4, 4));
     read_split(s, &h);
     RG_TRY(check_heads(s, &h));
     rg_type out = *rg_in_type(s, Q);

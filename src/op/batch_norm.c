@@ -63,8 +63,7 @@ static rg_err upgrade(const rg_site *s)
     bool trains = false;
     if (spatial && spatial->kind == RG_ATTR_INT && spatial->i == 0)
         return rg_site_fail(s, RG_UNSUPPORTED, "spatial=0, statistics for each position, is not supported");
-    for (uint32_t i = 1; i < s->node->out_count; i++)
-        trains = trains || s->node->out[i];
+    for (uint32_t i = 1; i < s->node->out_count; i++) trains = trains || s->node->out[i];
     drop_outputs(s, trains ? 3 : 1);
     rg_site_drop_attr(s, "spatial");
     rg_site_drop_attr(s, "is_test");

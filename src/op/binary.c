@@ -46,8 +46,7 @@ static bool numbers(rg_dim a, rg_dim b) { return rg_dim_is_number(a) && rg_dim_i
 /* Integer division drops the fraction, sizes floor it: the same for what is not negative. */
 static bool known_div(rg_dims *dims, rg_dim a, rg_dim b, rg_dim *out)
 {
-    if (b == 0)
-        return false;
+    if (b == 0) return false;
     if (numbers(a, b)) {
         *out = a / b;
         return true;
@@ -59,12 +58,10 @@ static bool known_div(rg_dims *dims, rg_dim a, rg_dim b, rg_dim *out)
 /* The result has the sign of the divisor, which a - floor(a / b) b has too. */
 static bool known_mod(rg_dims *dims, rg_dim a, rg_dim b, rg_dim *out)
 {
-    if (b == 0)
-        return false;
+    if (b == 0) return false;
     if (numbers(a, b)) {
         *out = a % b;
-        if (*out != 0 && (*out < 0) != (b < 0))
-            *out += b;
+        if (*out != 0 && (*out < 0) != (b < 0)) *out += b;
         return true;
     }
     *out = rg_dim_sub(dims, a, rg_dim_mul(dims, rg_dim_div(dims, a, b), b));
@@ -137,14 +134,11 @@ static void follow(const rg_site *s, const rg_type *type, known_fn *known)
     rg_dim out[RG_KNOWN_MAX], next[RG_KNOWN_MAX];
     int64_t size = rg_known_size(type);
 
-    if (!known || !rg_known_broadcast(s, 0, type, out))
-        return;
+    if (!known || !rg_known_broadcast(s, 0, type, out)) return;
     for (uint32_t i = 1; i < s->node->in_count; i++) {
-        if (!rg_known_broadcast(s, i, type, next))
-            return;
+        if (!rg_known_broadcast(s, i, type, next)) return;
         for (int64_t k = 0; k < size; k++) {
-            if (!known(rg_site_dims(s), out[k], next[k], &out[k]))
-                return;
+            if (!known(rg_site_dims(s), out[k], next[k], &out[k])) return;
         }
     }
     rg_set_known(s, 0, out, (uint32_t)size);
@@ -321,14 +315,11 @@ static void where_follow(const rg_site *s, const rg_type *type)
     rg_dim test[RG_KNOWN_MAX], yes[RG_KNOWN_MAX], no[RG_KNOWN_MAX];
     int64_t size = rg_known_size(type);
 
-    if (!rg_known_broadcast(s, 1, type, yes) || !rg_known_broadcast(s, 2, type, no))
-        return;
+    if (!rg_known_broadcast(s, 1, type, yes) || !rg_known_broadcast(s, 2, type, no)) return;
     bool tested = rg_known_broadcast(s, 0, type, test);
     for (int64_t k = 0; k < size; k++) {
-        if (yes[k] != no[k] && !tested)
-            return;
-        if (tested && !test[k])
-            yes[k] = no[k];
+        if (yes[k] != no[k] && !tested) return;
+        if (tested && !test[k]) yes[k] = no[k];
     }
     rg_set_known(s, 0, yes, (uint32_t)size);
 }

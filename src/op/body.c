@@ -55,15 +55,12 @@ void rg_body_forget(const rg_site *s, rg_region_id body)
 {
     rg_graph *g = s->g;
     const rg_region *r = &g->regions[body];
-    for (uint32_t i = 0; i < r->input_count; i++)
-        forget(g, r->inputs[i]);
+    for (uint32_t i = 0; i < r->input_count; i++) forget(g, r->inputs[i]);
     for (uint32_t i = 0; i < r->order_count; i++) {
         const rg_node *n = &g->nodes[r->order[i]];
-        for (uint32_t k = 0; k < n->out_count; k++)
-            forget(g, n->out[k]);
+        for (uint32_t k = 0; k < n->out_count; k++) forget(g, n->out[k]);
         for (uint32_t k = 0; k < n->attr_count; k++)
-            if (n->attrs[k].kind == RG_ATTR_GRAPH)
-                rg_body_forget(s, n->attrs[k].region);
+            if (n->attrs[k].kind == RG_ATTR_GRAPH) rg_body_forget(s, n->attrs[k].region);
     }
 }
 
@@ -94,8 +91,7 @@ rg_err rg_body_join(const rg_site *s, const char *what, uint32_t i, const rg_typ
                     bool open, rg_type *out)
 {
     *out = a->kind == RG_KIND_UNKNOWN ? *b : *a;
-    if (a->kind == RG_KIND_UNKNOWN || b->kind == RG_KIND_UNKNOWN)
-        return RG_OK;
+    if (a->kind == RG_KIND_UNKNOWN || b->kind == RG_KIND_UNKNOWN) return RG_OK;
     if (a->kind != b->kind || !same_dtype(a, b))
         return rg_site_fail(s, RG_SHAPE, "%s %u is %s one way and %s the other", what, i,
                             rg_dtype_name(a->dtype), rg_dtype_name(b->dtype));
@@ -105,7 +101,6 @@ rg_err rg_body_join(const rg_site *s, const char *what, uint32_t i, const rg_typ
         return RG_OK;
     }
     out->rank = a->rank == b->rank ? a->rank : -1;
-    for (int k = 0; k < out->rank; k++)
-        out->dim[k] = join_dim(s, a->dim[k], b->dim[k], open);
+    for (int k = 0; k < out->rank; k++) out->dim[k] = join_dim(s, a->dim[k], b->dim[k], open);
     return RG_OK;
 }

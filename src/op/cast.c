@@ -10,14 +10,11 @@ static void cast_follow(const rg_site *s, rg_dtype to)
 
     for (uint32_t i = 0; in && i < count; i++) {
         bool number = rg_dim_is_number(in[i]);
-        if (to == RG_BOOL && !number && rg_dim_low(rg_site_dims(s), in[i]) <= 0)
-            return;
-        if (to == RG_I32 && number && (in[i] < INT32_MIN || in[i] > INT32_MAX))
-            return;
+        if (to == RG_BOOL && !number && rg_dim_low(rg_site_dims(s), in[i]) <= 0) return;
+        if (to == RG_I32 && number && (in[i] < INT32_MIN || in[i] > INT32_MAX)) return;
         out[i] = to != RG_BOOL ? in[i] : !number || in[i] != 0;
     }
-    if (in)
-        rg_set_known(s, 0, out, count);
+    if (in) rg_set_known(s, 0, out, count);
 }
 
 static rg_err cast_to(const rg_site *s, rg_dtype to)
@@ -58,8 +55,7 @@ static rg_err cast_upgrade(const rg_site *s)
     const rg_attr *to = rg_node_attr(s->node, "to");
     char lower[16];
 
-    if (!to || to->kind != RG_ATTR_STRING)
-        return RG_OK;
+    if (!to || to->kind != RG_ATTR_STRING) return RG_OK;
     size_t size = to->s.size < sizeof(lower) ? to->s.size : sizeof(lower);
     for (size_t i = 0; i < size; i++) {
         char c = to->s.data[i];

@@ -19,24 +19,20 @@ static void concat_follow(const rg_site *s, const rg_type *type, int axis)
     rg_dim out[RG_KNOWN_MAX];
     int64_t size = rg_known_size(type), rows = 1, at = 0;
 
-    for (int k = 0; size > 0 && k < axis; k++)
-        rows *= type->dim[k];
-    if (size < 0)
-        return;
+    for (int k = 0; size > 0 && k < axis; k++) rows *= type->dim[k];
+    if (size < 0) return;
     for (uint32_t i = 0; i < s->node->in_count; i++) {
         uint32_t count;
         const rg_dim *in = rg_in_known(s, i, &count);
         int64_t length = (int64_t)count / rows;
-        if (!in || at + (rows - 1) * (size / rows) + length > size)
-            return;
+        if (!in || at + (rows - 1) * (size / rows) + length > size) return;
         for (int64_t row = 0; row < rows; row++) {
             for (int64_t k = 0; k < length; k++)
                 out[at + row * (size / rows) + k] = in[row * length + k];
         }
         at += length;
     }
-    if (at * rows == size)
-        rg_set_known(s, 0, out, (uint32_t)size);
+    if (at * rows == size) rg_set_known(s, 0, out, (uint32_t)size);
 }
 
 static rg_err concat_add(const rg_site *s, const rg_type *in, int axis, rg_type *sum)
@@ -63,8 +59,7 @@ static rg_err concat_infer(const rg_site *s)
     for (uint32_t i = 0; i < s->node->in_count; i++) {
         const rg_type *in = rg_in_type(s, i);
         open = open || in->rank < 0;
-        if (in->rank < 0)
-            continue;
+        if (in->rank < 0) continue;
         if (sum.rank >= 0) {
             RG_TRY(concat_add(s, in, axis, &sum));
             continue;
@@ -72,12 +67,10 @@ static rg_err concat_infer(const rg_site *s)
         RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), in->rank, &axis));
         sum = *in;
     }
-    if (open && sum.rank >= 0)
-        sum.dim[axis] = rg_dim_open(s, 1);
+    if (open && sum.rank >= 0) sum.dim[axis] = rg_dim_open(s, 1);
     rg_type type = rg_type_tensor(dtype, sum.rank, sum.dim);
     rg_set_out(s, 0, type);
-    if (!open)
-        concat_follow(s, &type, axis);
+    if (!open) concat_follow(s, &type, axis);
     return RG_OK;
 }
 
@@ -115,8 +108,7 @@ static rg_dim equal_part(const rg_site *s, rg_dim size, uint32_t i, uint32_t par
 {
     rg_dims *dims = rg_site_dims(s);
 
-    if (!rg_op_has(s, "num_outputs"))
-        return rg_dim_div(dims, size, parts);
+    if (!rg_op_has(s, "num_outputs")) return rg_dim_div(dims, size, parts);
     rg_dim part = rg_dim_ceil(dims, size, parts);
     return i + 1 < parts ? part : rg_dim_sub(dims, size, rg_dim_mul(dims, part, parts - 1));
 }
@@ -126,19 +118,16 @@ static rg_err check_parts(const rg_site *s, const rg_dim *part, uint32_t count, 
     uint32_t parts = s->node->out_count;
     rg_dim sum = 0;
 
-    if (!part && rg_has_in(s, 1))
-        return RG_OK;
+    if (!part && rg_has_in(s, 1)) return RG_OK;
     if (!part && rg_op_has(s, "num_outputs") && rg_op_int(s, "num_outputs") != parts)
         return rg_site_fail(s, RG_SHAPE, "num_outputs is %lld, outputs are %u",
                             (long long)rg_op_int(s, "num_outputs"), parts);
     if (!part && !rg_op_has(s, "num_outputs") && rg_dim_is_number(size) && size % parts != 0)
         return rg_site_fail(s, RG_SHAPE, "size %lld does not divide into %u parts", (long long)size, parts);
-    if (!part)
-        return RG_OK;
+    if (!part) return RG_OK;
     if (count != parts)
         return rg_site_fail(s, RG_SHAPE, "%u parts are stated for %u outputs", count, parts);
-    for (uint32_t i = 0; i < count; i++)
-        sum = rg_dim_add(rg_site_dims(s), sum, part[i]);
+    for (uint32_t i = 0; i < count; i++) sum = rg_dim_add(rg_site_dims(s), sum, part[i]);
     return rg_need_equal(s, "the axis and the sum of its parts", size, sum, &sum);
 }
 

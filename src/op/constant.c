@@ -28,12 +28,10 @@ static void follow_tensor(const rg_site *s, const rg_tensor *t)
     rg_dim out[RG_KNOWN_MAX];
 
     bool followed = rg_dtype_is_int(t->dtype) || t->dtype == RG_BOOL;
-    if (!followed || !rg_tensor_has_data(t) || t->count > RG_KNOWN_MAX)
-        return;
+    if (!followed || !rg_tensor_has_data(t) || t->count > RG_KNOWN_MAX) return;
     for (int64_t i = 0; i < t->count; i++) {
         out[i] = rg_tensor_int(t, i);
-        if (out[i] < RG_DIM_FIRST)
-            return;
+        if (out[i] < RG_DIM_FIRST) return;
     }
     rg_set_known(s, 0, out, (uint32_t)t->count);
 }
@@ -102,12 +100,9 @@ static rg_err constantofshape_infer(const rg_site *s)
     rg_set_out(s, 0, type);
 
     int64_t size = rg_known_size(&type);
-    if (value && rg_tensor_has_data(value->tensor))
-        fill = rg_tensor_int(value->tensor, 0);
-    if (size < 0 || fill < RG_DIM_FIRST)
-        return RG_OK;
-    for (int64_t i = 0; i < size; i++)
-        out[i] = fill;
+    if (value && rg_tensor_has_data(value->tensor)) fill = rg_tensor_int(value->tensor, 0);
+    if (size < 0 || fill < RG_DIM_FIRST) return RG_OK;
+    for (int64_t i = 0; i < size; i++) out[i] = fill;
     rg_set_known(s, 0, out, (uint32_t)size);
     return RG_OK;
 }
@@ -167,8 +162,7 @@ static bool range_count(const rg_site *s, rg_dim start, rg_dim limit, rg_dim del
 {
     rg_dims *dims = rg_site_dims(s);
 
-    if (!rg_dim_is_number(delta) || delta == 0)
-        return false;
+    if (!rg_dim_is_number(delta) || delta == 0) return false;
     rg_dim span = delta > 0 ? rg_dim_sub(dims, limit, start) : rg_dim_sub(dims, start, limit);
     *out = rg_dim_ceil(dims, span, delta > 0 ? delta : rg_dim_sub(dims, 0, delta));
     *out = rg_dim_max(dims, *out, 0); /* folds away where it can */
@@ -181,8 +175,7 @@ static bool range_real(const rg_site *s, rg_dim *out)
 
     for (uint32_t i = 0; i < 3; i++) {
         const rg_tensor *t = rg_in_const(s, i);
-        if (!t || t->count != 1)
-            return false;
+        if (!t || t->count != 1) return false;
         x[i] = rg_tensor_real(t, 0);
     }
     double count = ceil((x[1] - x[0]) / x[2]);
@@ -208,8 +201,7 @@ static rg_err range_infer(const rg_site *s)
     if (known ? !range_count(s, arg[0][0], arg[1][0], arg[2][0], &count) : !range_real(s, &count))
         count = rg_dim_open(s, 1);
     rg_set_out(s, 0, rg_type_tensor(dtype, 1, &count));
-    if (!known || !rg_dim_is_number(count) || count > RG_KNOWN_MAX)
-        return RG_OK;
+    if (!known || !rg_dim_is_number(count) || count > RG_KNOWN_MAX) return RG_OK;
     for (rg_dim k = 0; k < count; k++)
         out[k] = rg_dim_add(rg_site_dims(s), arg[0][0], rg_dim_mul(rg_site_dims(s), k, arg[2][0]));
     rg_set_known(s, 0, out, (uint32_t)count);
@@ -242,8 +234,7 @@ static rg_dim onehot_depth(const rg_site *s)
     uint32_t count;
     const rg_dim *known = rg_in_known(s, 1, &count);
 
-    if (known && count == 1)
-        return known[0];
+    if (known && count == 1) return known[0];
     return t && t->count == 1 ? rg_tensor_int(t, 0) : rg_dim_open(s, 1);
 }
 
@@ -253,10 +244,8 @@ static rg_err onehot_infer(const rg_site *s)
     rg_type type = rg_type_tensor(rg_in_type(s, 2)->dtype, -1, NULL);
     int axis;
 
-    for (uint32_t i = 0; i < 3; i++)
-        RG_TRY(rg_need_tensor(s, i));
-    if (in->rank >= RG_RANK_MAX)
-        return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
+    for (uint32_t i = 0; i < 3; i++) RG_TRY(rg_need_tensor(s, i));
+    if (in->rank >= RG_RANK_MAX) return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
     if (in->rank >= 0) {
         type.rank = in->rank + 1;
         RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), type.rank, &axis));

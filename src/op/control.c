@@ -22,8 +22,7 @@ static bool known_scalar(const rg_site *s, uint32_t i, rg_dim *out)
 {
     uint32_t count;
     const rg_dim *known = rg_in_known(s, i, &count);
-    if (!known || count != 1)
-        return false;
+    if (!known || count != 1) return false;
     *out = known[0];
     return true;
 }
@@ -48,11 +47,9 @@ static void take(const rg_site *s, rg_region_id branch)
 static rg_err infer_both(const rg_site *s, rg_region_id then, rg_region_id other)
 {
     rg_err then_err = rg_region_infer(s->cx, s->g, then);
-    if (then_err && then_err != RG_SHAPE)
-        return then_err;
+    if (then_err && then_err != RG_SHAPE) return then_err;
     rg_err other_err = rg_region_infer(s->cx, s->g, other);
-    if (other_err && (other_err != RG_SHAPE || then_err))
-        return other_err;
+    if (other_err && (other_err != RG_SHAPE || then_err)) return other_err;
     if (then_err || other_err) {
         rg_body_forget(s, then_err ? then : other);
         take(s, then_err ? other : then);
@@ -73,8 +70,7 @@ static rg_err if_infer(const rg_site *s)
     rg_dim known;
     RG_TRY(rg_body_of(s, "then_branch", 0, s->node->out_count, &then));
     RG_TRY(rg_body_of(s, "else_branch", 0, s->node->out_count, &other));
-    if (!known_scalar(s, 0, &known) || !rg_dim_is_number(known))
-        return infer_both(s, then, other);
+    if (!known_scalar(s, 0, &known) || !rg_dim_is_number(known)) return infer_both(s, then, other);
     RG_TRY(rg_region_infer(s->cx, s->g, known ? then : other));
     take(s, known ? then : other);
     return RG_OK;
@@ -123,8 +119,7 @@ static rg_err give(const rg_site *s, rg_region_id body, const rg_type *types, ui
     rg_type number = rg_type_tensor(RG_I64, 0, NULL), condition = rg_type_tensor(RG_BOOL, 0, NULL);
     RG_TRY(rg_body_give(s, body, TRIPS, &number));
     RG_TRY(rg_body_give(s, body, CONDITION, &condition));
-    for (uint32_t i = 0; i < carried; i++)
-        RG_TRY(rg_body_give(s, body, CARRIED + i, &types[i]));
+    for (uint32_t i = 0; i < carried; i++) RG_TRY(rg_body_give(s, body, CARRIED + i, &types[i]));
     if (is_true) {
         rg_value *v = &s->g->values[s->g->regions[body].inputs[CONDITION]];
         v->known = &truth;
@@ -157,8 +152,7 @@ static rg_dim trip_count(const rg_site *s, rg_region_id body)
     rg_dim most;
     if (!known_scalar(s, TRIPS, &most) || (rg_dim_is_number(most) && most >= INT32_MAX))
         return rg_dim_open(s, 1);
-    if (rg_dim_is_number(most) && most < 0)
-        most = 0;
+    if (rg_dim_is_number(most) && most < 0) most = 0;
     return stays ? most : rg_dim_fresh(dims, 0, INT32_MAX, rg_dim_value(dims, most));
 }
 
@@ -175,8 +169,7 @@ static rg_err set_scanned(const rg_site *s, rg_region_id body, uint32_t carried)
         if (item->rank >= 0) {
             out.rank = item->rank + 1;
             out.dim[0] = trips;
-            for (int k = 0; k < item->rank; k++)
-                out.dim[1 + k] = item->dim[k];
+            for (int k = 0; k < item->rank; k++) out.dim[1 + k] = item->dim[k];
         }
         rg_set_out(s, i, out);
     }
@@ -191,11 +184,9 @@ static rg_err loop_infer(const rg_site *s)
     rg_region_id body;
     rg_dim known;
     bool changed, is_true = !rg_has_in(s, CONDITION) || (known_scalar(s, CONDITION, &known) && known == 1);
-    if (!types)
-        return rg_nomem(s->cx);
+    if (!types) return rg_nomem(s->cx);
     RG_TRY(rg_body_of(s, "body", CARRIED + carried, 1 + (count > carried ? count : carried), &body));
-    for (uint32_t i = 0; i < carried; i++)
-        types[i] = *rg_in_type(s, CARRIED + i);
+    for (uint32_t i = 0; i < carried; i++) types[i] = *rg_in_type(s, CARRIED + i);
     RG_TRY(give(s, body, types, carried, is_true));
     RG_TRY(join_carried(s, body, types, carried, &changed));
     if (changed && rg_body_depth(s) < AGAIN_DEPTH) {
@@ -203,8 +194,7 @@ static rg_err loop_infer(const rg_site *s)
         RG_TRY(give(s, body, types, carried, is_true));
         RG_TRY(join_carried(s, body, types, carried, &changed));
     }
-    for (uint32_t i = 0; i < carried && i < count; i++)
-        rg_set_out(s, i, types[i]);
+    for (uint32_t i = 0; i < carried && i < count; i++) rg_set_out(s, i, types[i]);
     return set_scanned(s, body, carried);
 }
 

@@ -26,8 +26,7 @@ static rg_err check_channels(const rg_site *s, const rg_type *x, const rg_type *
     rg_dims *dims = rg_site_dims(s);
     int64_t group = rg_op_int(s, "group");
     rg_dim used;
-    if (group < 1)
-        return rg_site_fail(s, RG_SHAPE, "group is %lld, less than 1", (long long)group);
+    if (group < 1) return rg_site_fail(s, RG_SHAPE, "group is %lld, less than 1", (long long)group);
     RG_TRY(rg_need_equal(s, "input channels, and those that the weights take", x->dim[1],
                          rg_dim_mul(dims, w->dim[1], group), &used));
     if (rg_dim_is_number(w->dim[0]) && w->dim[0] % group != 0)
@@ -56,8 +55,7 @@ rg_err rg_conv_infer(const rg_site *s, uint32_t x, uint32_t w, rg_dtype dtype)
 rg_err rg_conv_need_bias(const rg_site *s, uint32_t bias, rg_dim channels)
 {
     rg_dim size;
-    if (!rg_has_in(s, bias))
-        return RG_OK;
+    if (!rg_has_in(s, bias)) return RG_OK;
     RG_TRY(rg_need_rank(s, bias, 1, 1));
     return rg_need_equal(s, "bias and output channels", rg_in_type(s, bias)->dim[0], channels, &size);
 }
@@ -65,8 +63,7 @@ rg_err rg_conv_need_bias(const rg_site *s, uint32_t bias, rg_dim channels)
 double rg_conv_kernel_count(const rg_site *s, uint32_t w)
 {
     double count = 1;
-    for (int i = 2; i < rg_in_rank(s, w); i++)
-        count *= (double)rg_in_dim(s, w, i);
+    for (int i = 2; i < rg_in_rank(s, w); i++) count *= (double)rg_in_dim(s, w, i);
     return count;
 }
 

@@ -30,8 +30,7 @@ static rg_err read_sizes(const rg_site *s, const char *name, int rank, const int
     uint32_t count;
     const int64_t *sizes = rg_op_ints(s, name, &count);
     *out = NULL;
-    if (!sizes)
-        return RG_OK;
+    if (!sizes) return RG_OK;
     if ((int)count != rank && (int)count != rank + 2)
         return rg_site_fail(s, RG_SHAPE, "%s has %u numbers, needs %d", name, count, rank);
     *out = sizes + (count - (uint32_t)rank);
@@ -43,8 +42,7 @@ static rg_err read_sizes(const rg_site *s, const char *name, int rank, const int
 
 static rg_dim out_size(rg_dims *dims, const rg_window *w, int i, rg_dim in, int64_t extra)
 {
-    if (w->auto_pad == RG_PAD_SAME)
-        return rg_dim_mul(dims, in, w->stride[i]);
+    if (w->auto_pad == RG_PAD_SAME) return rg_dim_mul(dims, in, w->stride[i]);
     rg_dim out = rg_dim_mul(dims, rg_dim_sub(dims, in, 1), w->stride[i]);
     out = rg_dim_add(dims, rg_dim_add(dims, out, w->reach[i]), extra);
     return rg_dim_sub(dims, out, rg_dim_add(dims, w->pad_begin[i], w->pad_end[i]));
@@ -62,8 +60,7 @@ static rg_err infer(const rg_site *s)
     const rg_type *x = rg_in_type(s, 0), *w = rg_in_type(s, 1);
     RG_TRY(rg_need_rank(s, 1, x->rank, x->rank));
     int64_t group = rg_op_int(s, "group");
-    if (group < 1)
-        return rg_site_fail(s, RG_SHAPE, "group is %lld, less than 1", (long long)group);
+    if (group < 1) return rg_site_fail(s, RG_SHAPE, "group is %lld, less than 1", (long long)group);
     RG_TRY(rg_need_equal(s, "input channels, and those that the weights take", x->dim[1], w->dim[0], &same));
     RG_TRY(rg_window_read(s, x->rank - 2, &w->dim[2], &window));
     RG_TRY(read_sizes(s, "output_shape", window.rank, &stated));

@@ -64,8 +64,7 @@ static const rg_case trilu_cases[] = {{"f32[batch,4,5]", "upper=0", "f32[batch,4
 static rg_err trilu_infer(const rg_site *s)
 {
     RG_TRY(rg_need_tensor(s, 0));
-    if (rg_in_rank(s, 0) >= 0)
-        RG_TRY(rg_need_rank(s, 0, 2, -1));
+    if (rg_in_rank(s, 0) >= 0) RG_TRY(rg_need_rank(s, 0, 2, -1));
     return rg_infer_same(s);
 }
 

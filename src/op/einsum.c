@@ -45,8 +45,7 @@ static const rg_case cases[] = {
 
 static int letter(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
+    if (c >= 'A' && c <= 'Z') return c - 'A';
     return c >= 'a' && c <= 'z' ? c - 'a' + 26 : -1;
 }
 
@@ -57,8 +56,7 @@ static rg_err parse_term(const rg_site *s, rg_str text, int dots, term *out)
     for (size_t i = 0; i < text.size; i++) {
         bool is_dots = text.size - i >= 3 && memcmp(text.data + i, "...", 3) == 0;
         int count = is_dots ? dots : 1;
-        if (text.data[i] == ' ')
-            continue;
+        if (text.data[i] == ' ') continue;
         if (count < 0 || (!is_dots && letter(text.data[i]) < 0))
             return rg_site_fail(s, RG_FORMAT, "equation: '%.*s' is not a list of axes", RG_STR(text));
         if (out->rank + count > RG_RANK_MAX)
@@ -114,8 +112,7 @@ static rg_err implied_out(const rg_site *s, equation *e)
         if (e->uses[label] && e->out.rank < RG_RANK_MAX)
             e->out.label[e->out.rank++] = (unsigned char)label;
     for (int label = 0; label < LETTERS; label++) {
-        if (e->uses[label] != 1)
-            continue;
+        if (e->uses[label] != 1) continue;
         if (e->out.rank == RG_RANK_MAX)
             return rg_site_fail(s, RG_LIMIT, "equation: the output has more than %d axes", RG_RANK_MAX);
         e->out.label[e->out.rank++] = (unsigned char)label;
@@ -126,8 +123,7 @@ static rg_err implied_out(const rg_site *s, equation *e)
 static rg_err parse_out(const rg_site *s, rg_str text, equation *e)
 {
     int dots = 0;
-    while (dots < RG_RANK_MAX && e->uses[LETTERS + dots])
-        dots++;
+    while (dots < RG_RANK_MAX && e->uses[LETTERS + dots]) dots++;
     RG_TRY(parse_term(s, text, dots, &e->out));
     for (int k = 0; k < e->out.rank; k++)
         if (!e->uses[e->out.label[k]])
@@ -156,13 +152,11 @@ static rg_err parse(const rg_site *s, equation *e)
     *e = (equation){.count = s->node->in_count};
     if (e->count > OPERAND_MAX)
         return rg_site_fail(s, RG_LIMIT, "%u operands, more than %d", e->count, OPERAND_MAX);
-    for (size_t i = 0; i < left.size; i++)
-        stated += left.data[i] == ',';
+    for (size_t i = 0; i < left.size; i++) stated += left.data[i] == ',';
     if (stated != e->count)
         return rg_site_fail(s, RG_SHAPE, "equation: %u operands, the node has %u inputs", stated, e->count);
     for (uint32_t i = 0; i < e->count; i++) {
-        if (!rg_str_cut(&left, ',', &part))
-            part = RG_LIT("");
+        if (!rg_str_cut(&left, ',', &part)) part = RG_LIT("");
         RG_TRY(parse_operand(s, part, i, e));
     }
     return has_out ? parse_out(s, right, e) : implied_out(s, e);
@@ -175,8 +169,7 @@ static rg_err infer(const rg_site *s)
     RG_TRY(rg_need_dtype(s, 0, s->node->in_count, &dtype));
     RG_TRY(parse(s, &e));
     rg_type out = rg_type_tensor(dtype, e.out.rank, NULL);
-    for (int k = 0; k < e.out.rank; k++)
-        out.dim[k] = e.size[e.out.label[k]];
+    for (int k = 0; k < e.out.rank; k++) out.dim[k] = e.size[e.out.label[k]];
     rg_set_out(s, 0, out);
     return RG_OK;
 }
@@ -189,8 +182,7 @@ _Static_assert(LABELS <= 64, "a set of labels is one word");
 static label_set set_of(const term *t)
 {
     label_set set = 0;
-    for (int k = 0; k < t->rank; k++)
-        set |= (label_set)1 << t->label[k];
+    for (int k = 0; k < t->rank; k++) set |= (label_set)1 << t->label[k];
     return set;
 }
 
@@ -198,8 +190,7 @@ static double size_of(const rg_site *s, const equation *e, label_set set)
 {
     double size = 1;
     for (int label = 0; label < LABELS; label++)
-        if (set >> label & 1)
-            size *= (double)rg_dim_value(&s->g->dims, e->size[label]);
+        if (set >> label & 1) size *= (double)rg_dim_value(&s->g->dims, e->size[label]);
     return size;
 }
 
@@ -236,8 +227,7 @@ static void work(const rg_site *s, rg_work *w)
     }
     for (uint32_t i = 1; i < e.count; i++) {
         label_set next = set_of(&e.in[i]), keep = out;
-        for (uint32_t j = i + 1; j < e.count; j++)
-            keep |= set_of(&e.in[j]);
+        for (uint32_t j = i + 1; j < e.count; j++) keep |= set_of(&e.in[j]);
         add_step(s, &e, done, next, keep, w);
         done = (done | next) & keep;
     }

@@ -171,8 +171,7 @@ static rg_err onehot_infer(const rg_site *s)
     rg_type type = rg_type_like(s, 0, RG_F32);
 
     RG_TRY(rg_need_tensor(s, 0));
-    if (type.rank >= RG_RANK_MAX)
-        return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
+    if (type.rank >= RG_RANK_MAX) return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
     if (type.rank >= 0)
         type.dim[type.rank++] = rg_learned_count(s, "cats_int64s") + rg_learned_count(s, "cats_strings");
     rg_set_out(s, 0, type);
@@ -250,8 +249,7 @@ static rg_err need_map(const rg_site *s)
 {
     rg_kind kind = rg_in_type(s, 0)->kind;
 
-    if (kind == RG_KIND_MAP || kind == RG_KIND_UNKNOWN)
-        return RG_OK;
+    if (kind == RG_KIND_MAP || kind == RG_KIND_UNKNOWN) return RG_OK;
     return rg_site_fail(s, RG_SHAPE, "input 0 is not a map");
 }
 
@@ -328,8 +326,7 @@ static rg_err zipmap_infer(const rg_site *s)
 
     RG_TRY(rg_need_tensor(s, 0));
     map.dtype = rg_op_has(s, "classlabels_strings") ? RG_STR : RG_I64;
-    if (!(list.elem = rg_type_keep(s, map)))
-        return rg_nomem(s->cx);
+    if (!(list.elem = rg_type_keep(s, map))) return rg_nomem(s->cx);
     rg_set_out(s, 0, list);
     return RG_OK;
 }

@@ -26,15 +26,13 @@ static void gather_follow(const rg_site *s, const rg_type *type, int axis)
     const rg_dim *known = rg_in_known(s, 0, &count), *index = rg_in_known(s, 1, &index_count);
     int64_t size = rg_known_size(type), own[RG_RANK_MAX];
 
-    if (!known || !index || size < 0 || rg_known_size(data) != (int64_t)count)
-        return;
+    if (!known || !index || size < 0 || rg_known_size(data) != (int64_t)count) return;
     rg_strides(data, own);
     int64_t inner = own[axis] ? own[axis] : 1, length = data->dim[axis];
     for (int64_t at = 0; at < size; at++) { /* at: [outer, index, inner] */
         rg_dim i = index[at / inner % index_count];
         int64_t outer = at / inner / index_count;
-        if (!rg_dim_is_number(i) || i < -length || i >= length)
-            return;
+        if (!rg_dim_is_number(i) || i < -length || i >= length) return;
         out[at] = known[(outer * length + (i < 0 ? i + length : i)) * inner + at % inner];
     }
     rg_set_known(s, 0, out, (uint32_t)size);
@@ -56,12 +54,9 @@ static rg_err gather_infer(const rg_site *s)
     if (data->rank - 1 + index->rank > RG_RANK_MAX)
         return rg_site_fail(s, RG_LIMIT, "rank %d, at most %d", data->rank - 1 + index->rank, RG_RANK_MAX);
     type.rank = 0;
-    for (int k = 0; k < axis; k++)
-        type.dim[type.rank++] = data->dim[k];
-    for (int k = 0; k < index->rank; k++)
-        type.dim[type.rank++] = index->dim[k];
-    for (int k = axis + 1; k < data->rank; k++)
-        type.dim[type.rank++] = data->dim[k];
+    for (int k = 0; k < axis; k++) type.dim[type.rank++] = data->dim[k];
+    for (int k = 0; k < index->rank; k++) type.dim[type.rank++] = index->dim[k];
+    for (int k = axis + 1; k < data->rank; k++) type.dim[type.rank++] = data->dim[k];
     rg_set_out(s, 0, type);
     gather_follow(s, &type, axis);
     return RG_OK;
@@ -72,8 +67,7 @@ static void gather_work(const rg_site *s, rg_work *w)
     bool table = rg_in_is_const(s, 0) && rg_in_rank(s, 0) == 2 && rg_dtype_is_float(rg_in_type(s, 0)->dtype);
 
     rg_work_select(s, w);
-    if (table)
-        w->family = RG_FAMILY_EMBED;
+    if (table) w->family = RG_FAMILY_EMBED;
 }
 
 RG_OP(gather) = {
@@ -98,8 +92,7 @@ static rg_err elements_infer(const rg_site *s)
 
     RG_TRY(rg_need_tensor(s, 0));
     RG_TRY(rg_need_tensor(s, 1));
-    if (data->rank >= 0)
-        RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), data->rank, &axis));
+    if (data->rank >= 0) RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), data->rank, &axis));
     if (data->rank >= 0 && index->rank >= 0 && data->rank != index->rank)
         return rg_site_fail(s, RG_SHAPE, "data of rank %d and indices of rank %d", data->rank, index->rank);
     rg_set_out(s, 0, rg_type_like(s, 1, data->dtype));
@@ -150,10 +143,8 @@ static rg_err nd_infer(const rg_site *s)
     if (index->rank - 1 + data->rank - from > RG_RANK_MAX)
         return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
     type.rank = 0;
-    for (int k = 0; k < index->rank - 1; k++)
-        type.dim[type.rank++] = index->dim[k];
-    for (int k = from; k < data->rank; k++)
-        type.dim[type.rank++] = data->dim[k];
+    for (int k = 0; k < index->rank - 1; k++) type.dim[type.rank++] = index->dim[k];
+    for (int k = from; k < data->rank; k++) type.dim[type.rank++] = data->dim[k];
     rg_set_out(s, 0, type);
     return RG_OK;
 }

@@ -47,8 +47,7 @@ static void work(const rg_site *s, rg_work *w)
     w->mac = w->m * w->n * w->k;
     w->flop = 2 * w->mac;
     w->flop += rg_op_real(s, "alpha") != 1 ? outputs : 0;
-    if (rg_has_in(s, 2))
-        w->flop += rg_op_real(s, "beta") != 1 ? 2 * outputs : outputs;
+    if (rg_has_in(s, 2)) w->flop += rg_op_real(s, "beta") != 1 ? 2 * outputs : outputs;
     w->weight_in_b = rg_in_is_const(s, 1);
 }
 

@@ -33,8 +33,7 @@ static rg_err sample_infer(const rg_site *s)
     RG_TRY(rg_need_equal(s, "spatial axes, and coordinates of a point", x->rank - 2, grid->dim[x->rank - 1],
                          &same));
     rg_type out = *x;
-    for (int i = 2; i < x->rank; i++)
-        out.dim[i] = grid->dim[i - 1];
+    for (int i = 2; i < x->rank; i++) out.dim[i] = grid->dim[i - 1];
     rg_set_out(s, 0, out);
     return RG_OK;
 }
@@ -58,10 +57,8 @@ static rg_err sample_upgrade(const rg_site *s)
 {
     const rg_attr *a = rg_node_attr(s->node, "mode");
     rg_attr mode = {.name = RG_LIT("mode"), .kind = RG_ATTR_STRING, .s = RG_LIT("linear")};
-    if (!a || a->kind != RG_ATTR_STRING || rg_str_is(a->s, "nearest"))
-        return RG_OK;
-    if (rg_str_is(a->s, "bicubic"))
-        mode.s = RG_LIT("cubic");
+    if (!a || a->kind != RG_ATTR_STRING || rg_str_is(a->s, "nearest")) return RG_OK;
+    if (rg_str_is(a->s, "bicubic")) mode.s = RG_LIT("cubic");
     return rg_node_set_attr(s->cx, s->g, s->id, &mode);
 }
 
@@ -84,8 +81,7 @@ static rg_err affine_infer(const rg_site *s)
     if (!rg_dim_is_number(length) || (length != 4 && length != 5))
         return rg_site_fail(s, RG_SHAPE, "size has %lld numbers, needs 4 or 5", (long long)length);
     int rank = (int)length;
-    for (int i = 0; i < rank; i++)
-        out[i] = known ? known[i] : rg_dim_open(s, 1);
+    for (int i = 0; i < rank; i++) out[i] = known ? known[i] : rg_dim_open(s, 1);
     RG_TRY(rg_need_equal(s, "batches of theta and size", out[0], theta->dim[0], &batch));
     out[0] = batch;
     for (int i = 1; i < rank - 1; i++) /* the channels go, the point's coordinates come */

@@ -25,8 +25,7 @@ static bool is_run_time(const rg_dims *dims, rg_dim d)
 static bool merge_dim(const rg_dims *dims, rg_dim stated, rg_dim *inferred)
 {
     if (is_run_time(dims, *inferred) || !rg_dim_is_number(*inferred)) {
-        if (rg_dim_is_number(stated) || is_run_time(dims, *inferred))
-            *inferred = stated;
+        if (rg_dim_is_number(stated) || is_run_time(dims, *inferred)) *inferred = stated;
         return true;
     }
     return !rg_dim_is_number(stated) || stated == *inferred;
@@ -34,36 +33,30 @@ static bool merge_dim(const rg_dims *dims, rg_dim stated, rg_dim *inferred)
 
 bool rg_type_agree(const rg_dims *dims, const rg_type *stated, rg_type *inferred)
 {
-    if (stated->kind == RG_KIND_UNKNOWN)
-        return true;
+    if (stated->kind == RG_KIND_UNKNOWN) return true;
     if (inferred->kind == RG_KIND_UNKNOWN) {
         *inferred = *stated;
         return true;
     }
-    if (stated->kind != inferred->kind)
-        return false;
+    if (stated->kind != inferred->kind) return false;
     if (inferred->dtype == RG_DTYPE_NONE)
         inferred->dtype = stated->dtype;
     else if (stated->dtype != RG_DTYPE_NONE && stated->dtype != inferred->dtype)
         return false;
     if (stated->kind != RG_KIND_TENSOR && stated->kind != RG_KIND_SPARSE) {
-        if (!inferred->elem)
-            inferred->elem = stated->elem;
+        if (!inferred->elem) inferred->elem = stated->elem;
         return true;
     }
-    if (stated->rank < 0)
-        return true;
+    if (stated->rank < 0) return true;
     if (inferred->rank < 0) {
         rg_dtype dtype = inferred->dtype;
         *inferred = *stated;
         inferred->dtype = dtype;
         return true;
     }
-    if (stated->rank != inferred->rank)
-        return false;
+    if (stated->rank != inferred->rank) return false;
     for (int i = 0; i < stated->rank; i++)
-        if (!merge_dim(dims, stated->dim[i], &inferred->dim[i]))
-            return false;
+        if (!merge_dim(dims, stated->dim[i], &inferred->dim[i])) return false;
     return true;
 }
 
@@ -75,8 +68,7 @@ static rg_err check_out(const rg_site *s, uint32_t i, const rg_type *stated)
             return rg_site_fail(s, RG_SHAPE, "output %u '%.*s' would have size %lld at axis %d", i,
                                 RG_STR(v->name), (long long)v->type.dim[k], k);
     rg_type inferred = v->type;
-    if (rg_type_agree(&s->g->dims, stated, &v->type))
-        return RG_OK;
+    if (rg_type_agree(&s->g->dims, stated, &v->type)) return RG_OK;
     rg_text text;
     rg_text_init(&text, &s->cx->arena);
     rg_type_print(s->g, &inferred, &text);
@@ -104,8 +96,7 @@ static rg_err infer_node(rg_ctx *cx, rg_graph *g, rg_node_id id)
     rg_node *n = &g->nodes[id];
     rg_site site = {cx, g, id, n};
     rg_type one, *stated = &one;
-    if (!n->op)
-        return fail_unknown(cx, g, id);
+    if (!n->op) return fail_unknown(cx, g, id);
     if (n->out_count > 1 && !(stated = RG_NEW(&cx->arena, rg_type, n->out_count)))
         return rg_nomem(cx);
     for (uint32_t i = 0; i < n->out_count; i++) {
@@ -119,8 +110,7 @@ static rg_err infer_node(rg_ctx *cx, rg_graph *g, rg_node_id id)
     }
     RG_TRY(n->op->infer(&site));
     for (uint32_t i = 0; i < n->out_count; i++)
-        if (n->out[i])
-            RG_TRY(check_out(&site, i, &stated[i]));
+        if (n->out[i]) RG_TRY(check_out(&site, i, &stated[i]));
     return RG_OK;
 }
 
@@ -128,11 +118,9 @@ rg_err rg_region_infer(rg_ctx *cx, rg_graph *g, rg_region_id region)
 {
     for (uint32_t i = 0; i < g->regions[region].order_count; i++) {
         rg_node_id id = g->regions[region].order[i];
-        if (!g->nodes[id].dead)
-            RG_TRY(infer_node(cx, g, id));
+        if (!g->nodes[id].dead) RG_TRY(infer_node(cx, g, id));
     }
-    if (cx->arena.failed || g->arena.failed)
-        return rg_nomem(cx);
+    if (cx->arena.failed || g->arena.failed) return rg_nomem(cx);
     return RG_OK;
 }
 
@@ -150,8 +138,7 @@ rg_err rg_graph_infer(rg_ctx *cx, rg_graph *g)
 static bool is_repeat(const rg_node *n, uint32_t i)
 {
     for (uint32_t k = 0; k < i; k++)
-        if (n->in[k] == n->in[i])
-            return true;
+        if (n->in[k] == n->in[i]) return true;
     return false;
 }
 
@@ -159,25 +146,21 @@ static void count_bytes(const rg_graph *g, const rg_node *n, rg_work *out)
 {
     enum { CHECKED_MAX = 16 }; /* a Concat of thousands is not worth the quadratic search */
     for (uint32_t i = 0; i < n->in_count; i++) {
-        if (!n->in[i] || (i < CHECKED_MAX && is_repeat(n, i)))
-            continue;
+        if (!n->in[i] || (i < CHECKED_MAX && is_repeat(n, i))) continue;
         const rg_value *v = &g->values[n->in[i]];
         double byte = rg_type_bytes(g, &v->type);
         out->in_byte += byte;
-        if (v->role == RG_ROLE_CONST)
-            out->weight_byte += byte;
+        if (v->role == RG_ROLE_CONST) out->weight_byte += byte;
     }
     for (uint32_t i = 0; i < n->out_count; i++)
-        if (n->out[i])
-            out->out_byte += rg_type_bytes(g, &g->values[n->out[i]].type);
+        if (n->out[i]) out->out_byte += rg_type_bytes(g, &g->values[n->out[i]].type);
 }
 
 void rg_node_work(rg_ctx *cx, const rg_graph *g, rg_node_id node, rg_work *out)
 {
     const rg_node *n = &g->nodes[node];
     *out = (rg_work){.family = RG_FAMILY_VIEW, .batch = 1, .m = 1, .n = 1, .k = 1, .steps = 1};
-    if (!n->op || (n->op->traits & RG_VIEW) || !n->op->work)
-        return;
+    if (!n->op || (n->op->traits & RG_VIEW) || !n->op->work) return;
     rg_site site = {cx, (rg_graph *)g, node, n}; /* work callbacks only read */
     count_bytes(g, n, out);
     out->family = n->op->traits & RG_ELEMENTWISE ? RG_FAMILY_ELEMENTWISE : RG_FAMILY_OTHER;

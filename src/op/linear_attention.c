@@ -32,8 +32,7 @@ static rg_err infer(const rg_site *s)
 {
     rg_dims *dims = rg_site_dims(s);
     int64_t q_heads = rg_op_int(s, "q_num_heads"), kv_heads = rg_op_int(s, "kv_num_heads");
-    for (uint32_t i = Q; i <= V; i++)
-        RG_TRY(rg_need_rank(s, i, 3, 3));
+    for (uint32_t i = Q; i <= V; i++) RG_TRY(rg_need_rank(s, i, 3, 3));
     const rg_type *q = rg_in_type(s, Q), *v = rg_in_type(s, V);
     if (kv_heads < 1 || q_heads < 1 || q_heads % kv_heads != 0)
         return rg_site_fail(s, RG_SHAPE, "%lld query heads do not share %lld heads of K and V",

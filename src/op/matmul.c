@@ -30,10 +30,8 @@ rg_err rg_product_infer(const rg_site *s, uint32_t a, uint32_t b, rg_dtype dtype
     right.rank = column ? 0 : right.rank - 2;
     RG_TRY(rg_broadcast(s, &left, &right, &out));
     out.dtype = dtype;
-    if (!row)
-        out.dim[out.rank++] = m;
-    if (!column)
-        out.dim[out.rank++] = n;
+    if (!row) out.dim[out.rank++] = m;
+    if (!column) out.dim[out.rank++] = n;
     rg_set_out(s, 0, out);
     return RG_OK;
 }

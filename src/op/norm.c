@@ -21,8 +21,7 @@ static rg_err need_vectors(const rg_site *s, uint32_t from, uint32_t to, rg_dim 
 {
     for (uint32_t i = from; i < to; i++) {
         rg_dim same;
-        if (!rg_has_in(s, i))
-            continue;
+        if (!rg_has_in(s, i)) continue;
         RG_TRY(rg_need_rank(s, i, 1, 1));
         RG_TRY(rg_need_equal(s, "scale, shift and channels", rg_in_type(s, i)->dim[0], size, &same));
     }
@@ -42,8 +41,7 @@ static void fill(const rg_site *s, rg_work *w, double groups, double flop, doubl
 static double in_dims(const rg_site *s, int from, int to)
 {
     double count = 1;
-    for (int i = from; i < to; i++)
-        count *= (double)rg_in_dim(s, 0, i);
+    for (int i = from; i < to; i++) count *= (double)rg_in_dim(s, 0, i);
     return count;
 }
 
@@ -70,8 +68,7 @@ static rg_err need_affine(const rg_site *s, uint32_t i)
 {
     const rg_type *x = rg_in_type(s, 0);
     rg_type both;
-    if (!rg_has_in(s, i))
-        return RG_OK;
+    if (!rg_has_in(s, i)) return RG_OK;
     RG_TRY(rg_need_rank(s, i, 0, x->rank));
     RG_TRY(rg_broadcast(s, x, rg_in_type(s, i), &both));
     for (int k = 0; k < x->rank; k++)
@@ -93,8 +90,7 @@ static rg_err layer_infer(const rg_site *s)
     out.dtype = scale != RG_DTYPE_NONE ? scale : out.dtype;
     rg_set_out(s, 0, out);
     out.dtype = stash;
-    for (int i = axis; i < out.rank; i++)
-        out.dim[i] = 1;
+    for (int i = axis; i < out.rank; i++) out.dim[i] = 1;
     rg_set_out(s, 1, out); /* mean */
     rg_set_out(s, 2, out); /* 1 / deviation */
     return RG_OK;
@@ -219,8 +215,7 @@ static void mean_variance_work(const rg_site *s, rg_work *w)
     uint32_t count;
     const int64_t *axes = rg_op_ints(s, "axes", &count);
     double group = 1;
-    for (uint32_t i = 0; i < count; i++)
-        group *= (double)rg_in_dim(s, 0, (int)axes[i]);
+    for (uint32_t i = 0; i < count; i++) group *= (double)rg_in_dim(s, 0, (int)axes[i]);
     fill(s, w, group > 0 ? rg_in_count(s, 0) / group : 0, 5, 2);
 }
 

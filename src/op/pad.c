@@ -21,13 +21,10 @@ static rg_err pad_margins(const rg_site *s, int rank, rg_dim before[RG_RANK_MAX]
     const rg_dim *pads = rg_in_known(s, 1, &count), *axes = NULL;
     int axis;
 
-    for (int k = 0; k < rank; k++)
-        before[k] = behind[k] = 0;
-    if (rg_has_in(s, 3))
-        axes = rg_in_known(s, 3, &axis_count);
+    for (int k = 0; k < rank; k++) before[k] = behind[k] = 0;
+    if (rg_has_in(s, 3)) axes = rg_in_known(s, 3, &axis_count);
     *known = pads && (axes || !rg_has_in(s, 3));
-    if (!*known)
-        return RG_OK;
+    if (!*known) return RG_OK;
     if (count != 2 * (uint64_t)axis_count)
         return rg_site_fail(s, RG_SHAPE, "%u pads for %u axes", count, axis_count);
     for (uint32_t i = 0; i < axis_count; i++) {
@@ -46,8 +43,7 @@ static rg_err pad_infer(const rg_site *s)
     bool known;
 
     RG_TRY(rg_need_tensor(s, 0));
-    if (type.rank < 0)
-        return rg_infer_same(s);
+    if (type.rank < 0) return rg_infer_same(s);
     RG_TRY(pad_margins(s, type.rank, before, behind, &known));
     for (int k = 0; k < type.rank; k++) {
         rg_dim wider = rg_dim_add(dims, type.dim[k], rg_dim_add(dims, before[k], behind[k]));
@@ -91,8 +87,7 @@ static rg_err center_infer(const rg_site *s)
 
     RG_TRY(rg_need_tensor(s, 0));
     RG_TRY(rg_type_from_list(s, 1, type.dtype, &shape));
-    if (type.rank < 0)
-        return rg_infer_same(s);
+    if (type.rank < 0) return rg_infer_same(s);
     count = axes ? count : (uint32_t)type.rank;
     if (shape.rank >= 0 && (int64_t)count != shape.rank)
         return rg_site_fail(s, RG_SHAPE, "a shape of %d sizes for %u axes", shape.rank, count);
@@ -109,8 +104,7 @@ static void center_work(const rg_site *s, rg_work *w)
     rg_work_copy(s, w);
     if (w->in_byte > w->out_byte)
         w->in_byte = w->out_byte; /* what is cropped is never read */
-    if (w->weight_byte > w->in_byte)
-        w->weight_byte = w->in_byte;
+    if (w->weight_byte > w->in_byte) w->weight_byte = w->in_byte;
 }
 
 RG_OP(centercroppad) = {

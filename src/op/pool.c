@@ -71,8 +71,7 @@ static rg_err global_infer(const rg_site *s)
 {
     RG_TRY(rg_need_rank(s, 0, 3, -1));
     rg_type out = *rg_in_type(s, 0);
-    for (int i = 2; i < out.rank; i++)
-        out.dim[i] = 1;
+    for (int i = 2; i < out.rank; i++) out.dim[i] = 1;
     rg_set_out(s, 0, out);
     return RG_OK;
 }
@@ -87,10 +86,8 @@ static void fill(const rg_site *s, rg_work *w)
     w->m = rg_out_count(s, 0);
     w->channels = (double)rg_out_dim(s, 0, 1);
     w->spatial = w->channels > 0 ? w->m / w->channels : 0;
-    for (uint32_t i = 0; i < count; i++)
-        w->k *= (double)kernel[i];
-    if (!kernel)
-        w->k = w->m > 0 ? rg_in_count(s, 0) / w->m : 0;
+    for (uint32_t i = 0; i < count; i++) w->k *= (double)kernel[i];
+    if (!kernel) w->k = w->m > 0 ? rg_in_count(s, 0) / w->m : 0;
 }
 
 static void max_work(const rg_site *s, rg_work *w)
@@ -118,8 +115,7 @@ static void lp_work(const rg_site *s, rg_work *w)
 static rg_err lp_upgrade(const rg_site *s)
 {
     const rg_attr *p = rg_node_attr(s->node, "p");
-    if (!p || p->kind != RG_ATTR_FLOAT)
-        return RG_OK;
+    if (!p || p->kind != RG_ATTR_FLOAT) return RG_OK;
     if (!(p->f >= 1 && p->f <= 64) || p->f != (double)(int)p->f)
         return rg_site_fail(s, RG_UNSUPPORTED, "p is %g, not an integer from 1 to 64", p->f);
     rg_attr whole = {.name = RG_LIT("p"), .kind = RG_ATTR_INT, .i = (int64_t)p->f};

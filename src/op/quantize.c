@@ -18,10 +18,8 @@ static rg_err check_scale(const rg_site *s)
     rg_dim same;
     int axis;
 
-    for (uint32_t i = 0; i < 3; i++)
-        RG_TRY(rg_need_tensor(s, i));
-    if (in->rank < 0 || scale->rank < 0 || single)
-        return RG_OK;
+    for (uint32_t i = 0; i < 3; i++) RG_TRY(rg_need_tensor(s, i));
+    if (in->rank < 0 || scale->rank < 0 || single) return RG_OK;
     RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), in->rank, &axis));
     if (scale->rank == 1 && rg_op_int(s, "block_size") == 0)
         return rg_need_equal(s, "scales and slices", scale->dim[0], in->dim[axis], &same);

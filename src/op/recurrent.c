@@ -63,8 +63,7 @@ static rg_err read_sizes(const rg_site *s, int gates, sizes *z)
     bool batch_first = rg_op_int(s, "layout") != 0;
     rg_dims *dims = rg_site_dims(s);
     rg_dim same;
-    for (uint32_t i = X; i <= R; i++)
-        RG_TRY(rg_need_rank(s, i, 3, 3));
+    for (uint32_t i = X; i <= R; i++) RG_TRY(rg_need_rank(s, i, 3, 3));
     const rg_dim *x = rg_in_type(s, X)->dim, *w = rg_in_type(s, W)->dim, *r = rg_in_type(s, R)->dim;
     z->length = x[batch_first];
     z->batch = x[!batch_first];

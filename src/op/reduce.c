@@ -31,11 +31,9 @@ static void reduce_follow(const rg_site *s, const rg_type *type, fold_fn *fold)
     uint32_t count;
     const rg_dim *in = rg_in_known(s, 0, &count);
 
-    if (!fold || !in || count == 0 || rg_known_size(type) != 1)
-        return;
+    if (!fold || !in || count == 0 || rg_known_size(type) != 1) return;
     rg_dim x = in[0];
-    for (uint32_t i = 1; i < count; i++)
-        x = fold(rg_site_dims(s), x, in[i]);
+    for (uint32_t i = 1; i < count; i++) x = fold(rg_site_dims(s), x, in[i]);
     rg_set_known(s, 0, &x, 1);
 }
 
@@ -59,8 +57,7 @@ static rg_err infer_reduce(const rg_site *s, fold_fn *fold)
     }
     type.rank = 0;
     for (int k = 0; k < in->rank; k++) {
-        if (!drop[k] || keep)
-            type.dim[type.rank++] = drop[k] ? 1 : in->dim[k];
+        if (!drop[k] || keep) type.dim[type.rank++] = drop[k] ? 1 : in->dim[k];
     }
     rg_set_out(s, 0, type);
     reduce_follow(s, &type, fold);
@@ -147,8 +144,7 @@ static rg_err arg_infer(const rg_site *s)
         RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), in->rank, &axis));
         type.rank = 0;
         for (int k = 0; k < in->rank; k++) {
-            if (k != axis || keep)
-                type.dim[type.rank++] = k == axis ? 1 : in->dim[k];
+            if (k != axis || keep) type.dim[type.rank++] = k == axis ? 1 : in->dim[k];
         }
     }
     rg_set_out(s, 0, type);

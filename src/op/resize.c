@@ -41,10 +41,8 @@ static rg_err read_axes(const rg_site *s, int rank, int axes[RG_RANK_MAX], uint3
     const int64_t *stated = rg_op_ints(s, "axes", &count);
     if (count > RG_RANK_MAX)
         return rg_site_fail(s, RG_SHAPE, "axes has %u numbers for rank %d", count, rank);
-    for (uint32_t i = 0; i < count; i++)
-        RG_TRY(rg_need_axis(s, stated[i], rank, &axes[i]));
-    for (int i = 0; i < rank && !stated; i++)
-        axes[i] = i;
+    for (uint32_t i = 0; i < count; i++) RG_TRY(rg_need_axis(s, stated[i], rank, &axes[i]));
+    for (int i = 0; i < rank && !stated; i++) axes[i] = i;
     *out = stated ? count : (uint32_t)rank;
     return RG_OK;
 }
@@ -73,8 +71,7 @@ static float kept_share(const rg_site *s, uint32_t i, uint32_t count)
     const rg_tensor *roi = rg_in_const(s, ROI);
     if (!rg_str_is(rg_op_str(s, "coordinate_transformation_mode"), "tf_crop_and_resize") || !roi)
         return 1;
-    if (roi->count != 2 * (int64_t)count)
-        return 1;
+    if (roi->count != 2 * (int64_t)count) return 1;
     return (float)(rg_tensor_real(roi, count + i) - rg_tensor_real(roi, i));
 }
 
@@ -105,15 +102,12 @@ static double kept_ratio(const rg_site *s, const rg_dim *sizes, const int *axes,
     rg_str policy = rg_op_str(s, "keep_aspect_ratio_policy");
     bool larger = rg_str_is(policy, "not_smaller");
     double ratio = 0;
-    if (!larger && !rg_str_is(policy, "not_larger"))
-        return 0;
+    if (!larger && !rg_str_is(policy, "not_larger")) return 0;
     for (uint32_t i = 0; i < count; i++) {
         rg_dim in = x->dim[axes[i]];
-        if (!rg_dim_is_number(in) || !rg_dim_is_number(sizes[i]) || in <= 0)
-            return 0;
+        if (!rg_dim_is_number(in) || !rg_dim_is_number(sizes[i]) || in <= 0) return 0;
         double factor = (double)sizes[i] / (double)in;
-        if (i == 0 || (larger ? factor > ratio : factor < ratio))
-            ratio = factor;
+        if (i == 0 || (larger ? factor > ratio : factor < ratio)) ratio = factor;
     }
     return ratio;
 }
@@ -169,8 +163,7 @@ static void work(const rg_site *s, rg_work *w)
     rg_str mode = rg_op_str(s, "mode");
     double samples = rg_str_is(mode, "linear") ? 2 : rg_str_is(mode, "cubic") ? 4 : 0;
     double resized = 0;
-    for (int i = 0; i < rg_in_rank(s, X); i++)
-        resized += rg_in_dim(s, X, i) != rg_out_dim(s, 0, i);
+    for (int i = 0; i < rg_in_rank(s, X); i++) resized += rg_in_dim(s, X, i) != rg_out_dim(s, 0, i);
     rg_work_copy(s, w);
     w->flop = rg_out_count(s, 0) * samples * 2 * resized;
     w->k = samples > 0 ? samples : 1;
@@ -185,8 +178,7 @@ static rg_err set_text(const rg_site *s, rg_str name, rg_str text)
 /* Opset 10: inputs X and scales; no shift by half a pixel, and rounding down. */
 static rg_err upgrade(const rg_site *s)
 {
-    if (s->node->version >= 11)
-        return RG_OK;
+    if (s->node->version >= 11) return RG_OK;
     rg_value_id scales = s->node->in_count > 1 ? s->node->in[1] : 0;
     RG_TRY(rg_site_set_input(s, SCALES, scales));
     RG_TRY(rg_site_set_input(s, ROI, 0));
@@ -216,8 +208,7 @@ static rg_err upsample_infer(const rg_site *s)
     int axes[RG_RANK_MAX];
     RG_TRY(rg_need_rank(s, X, 1, -1));
     rg_type out = *rg_in_type(s, X);
-    for (int i = 0; i < out.rank; i++)
-        axes[i] = i;
+    for (int i = 0; i < out.rank; i++) axes[i] = i;
     RG_TRY(by_scales(s, 1, axes, (uint32_t)out.rank, &out));
     rg_set_out(s, 0, out);
     return RG_OK;
@@ -230,8 +221,7 @@ static rg_err upsample_upgrade(const rg_site *s)
     const rg_attr *width = rg_node_attr(s->node, "width_scale");
     if (height && width && height->kind == RG_ATTR_FLOAT && width->kind == RG_ATTR_FLOAT) {
         double *scales = RG_NEW(&s->g->arena, double, 4);
-        if (!scales)
-            return rg_nomem(s->cx);
+        if (!scales) return rg_nomem(s->cx);
         scales[0] = scales[1] = 1;
         scales[2] = height->f;
         scales[3] = width->f;

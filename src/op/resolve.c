@@ -36,8 +36,7 @@ const rg_op *rg_op_nearest(rg_str name)
 static const rg_attr_spec *spec_named(const rg_op *op, rg_str name)
 {
     for (size_t i = 0; i < op->attr_count; i++)
-        if (rg_str_is(name, op->attrs[i].name))
-            return &op->attrs[i];
+        if (rg_str_is(name, op->attrs[i].name)) return &op->attrs[i];
     return NULL;
 }
 
@@ -49,8 +48,7 @@ static rg_err fail_attr(const rg_site *s, rg_str name)
     rg_str near = rg_str_of(op->attrs[0].name);
     for (size_t i = 1; i < op->attr_count; i++) {
         rg_str other = rg_str_of(op->attrs[i].name);
-        if (rg_str_distance(name, other) < rg_str_distance(name, near))
-            near = other;
+        if (rg_str_distance(name, other) < rg_str_distance(name, near)) near = other;
     }
     return rg_site_fail(s, RG_FORMAT, "attribute '%.*s' is not known; nearest: %.*s", RG_STR(name),
                         RG_STR(near));
@@ -63,8 +61,7 @@ static rg_err check_attrs(const rg_site *s, bool strict)
     for (uint32_t i = 0; i < n->attr_count; i++) {
         const rg_attr *a = &n->attrs[i];
         const rg_attr_spec *spec = spec_named(n->op, a->name);
-        if (!spec && strict)
-            return fail_attr(s, a->name);
+        if (!spec && strict) return fail_attr(s, a->name);
         if (spec && a->kind != spec->kind && a->kind != RG_ATTR_NONE)
             return rg_site_fail(s, RG_FORMAT, "attribute '%s' holds %s, not %s", spec->name,
                                 kind_names[a->kind], kind_names[spec->kind]);
@@ -77,8 +74,7 @@ static rg_err check_attrs(const rg_site *s, bool strict)
 
 static uint32_t used(const rg_value_id *ids, uint32_t count)
 {
-    while (count > 0 && ids[count - 1] == 0)
-        count--;
+    while (count > 0 && ids[count - 1] == 0) count--;
     return count;
 }
 
@@ -94,8 +90,7 @@ static rg_err check_counts(const rg_site *s)
         return rg_site_fail(s, RG_FORMAT, "has %d outputs, needs %d to %d", out, op->out_min,
                             op->out_max < 0 ? RG_IO_MAX : op->out_max);
     for (int i = 0; i < op->in_min; i++)
-        if (!n->in[i])
-            return rg_site_fail(s, RG_FORMAT, "input %d is required and left out", i);
+        if (!n->in[i]) return rg_site_fail(s, RG_FORMAT, "input %d is required and left out", i);
     return RG_OK;
 }
 
@@ -108,8 +103,7 @@ static rg_err upgrade(rg_ctx *cx, rg_graph *g, rg_node_id id)
     for (int turn = 0; turn < TURNS_MAX; turn++) {
         const rg_node *n = &g->nodes[id];
         const rg_op *op = n->op;
-        if (!op || n->version >= op->since || !op->upgrade)
-            return RG_OK;
+        if (!op || n->version >= op->since || !op->upgrade) return RG_OK;
         rg_site site = {cx, g, id, n};
         rg_str type = n->type;
         RG_TRY(op->upgrade(&site));
@@ -126,8 +120,7 @@ static rg_err resolve_node(rg_ctx *cx, rg_graph *g, rg_node_id id)
         return RG_OK; /* inference names it, if anything needs it */
     bool strict = g->nodes[id].version >= g->nodes[id].op->since;
     RG_TRY(upgrade(cx, g, id));
-    if (!g->nodes[id].op)
-        return RG_OK;
+    if (!g->nodes[id].op) return RG_OK;
     rg_site site = {cx, g, id, &g->nodes[id]};
     RG_TRY(check_counts(&site));
     return check_attrs(&site, strict && g->nodes[id].version <= RG_OPSET_MAX);
@@ -149,15 +142,12 @@ rg_err rg_graph_resolve(rg_ctx *cx, rg_graph *g)
     rg_map met;
     rg_map_init(&met, &cx->arena);
     for (rg_node_id id = 1; id < g->node_count; id++) { /* upgrades append nodes: their turn comes */
-        if (g->nodes[id].dead)
-            continue;
+        if (g->nodes[id].dead) continue;
         rg_str type = g->nodes[id].type;
         g->nodes[id].op = find(&met, g, id);
         RG_TRY(resolve_node(cx, g, id));
-        if (rg_str_eq(type, g->nodes[id].type) && !rg_map_put(&met, type, id))
-            return rg_nomem(cx);
+        if (rg_str_eq(type, g->nodes[id].type) && !rg_map_put(&met, type, id)) return rg_nomem(cx);
     }
-    if (g->arena.failed || cx->arena.failed)
-        return rg_nomem(cx);
+    if (g->arena.failed || cx->arena.failed) return rg_nomem(cx);
     return count == g->node_count ? RG_OK : rg_graph_finish(cx, g); /* orders what was added */
 }

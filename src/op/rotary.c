@@ -36,8 +36,7 @@ static void work(const rg_site *s, rg_work *w)
     double heads = rg_in_rank(s, X) == 3 ? (double)rg_op_int(s, "num_heads") : 1;
     double size = (double)rg_in_dim(s, X, -1) / heads, turned = (double)rg_op_int(s, "rotary_embedding_dim");
     rg_work_elements(s, w, 3, 0);
-    if (turned > 0 && turned < size)
-        w->flop *= turned / size;
+    if (turned > 0 && turned < size) w->flop *= turned / size;
 }
 
 RG_OP(rotary_embedding) = {

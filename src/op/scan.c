@@ -51,14 +51,12 @@ static rg_err read_axis(const rg_site *s, const char *name, uint32_t i, uint32_t
 static void remove_axis(rg_type *t, int axis)
 {
     t->rank--;
-    for (int k = axis; k < t->rank; k++)
-        t->dim[k] = t->dim[k + 1];
+    for (int k = axis; k < t->rank; k++) t->dim[k] = t->dim[k + 1];
 }
 
 static void insert_axis(rg_type *t, int axis, rg_dim size)
 {
-    for (int k = t->rank; k > axis; k--)
-        t->dim[k] = t->dim[k - 1];
+    for (int k = t->rank; k > axis; k--) t->dim[k] = t->dim[k - 1];
     t->dim[axis] = size;
     t->rank++;
 }
@@ -70,8 +68,7 @@ static rg_err give_slices(const rg_site *s, scan *c)
         RG_TRY(rg_need_rank(s, i, 1, -1));
         rg_type t = *rg_in_type(s, i);
         RG_TRY(read_axis(s, "scan_input_axes", i - c->states, c->slices, t.rank, &axis));
-        if (i == c->states)
-            c->length = t.dim[axis];
+        if (i == c->states) c->length = t.dim[axis];
         RG_TRY(rg_need_equal(s, "lengths of the scanned inputs", c->length, t.dim[axis], &c->length));
         remove_axis(&t, axis);
         RG_TRY(rg_body_give(s, c->body, i, &t));
@@ -109,8 +106,7 @@ static rg_err infer(const rg_site *s)
 {
     scan c;
     RG_TRY(read(s, &c));
-    for (uint32_t i = 0; i < c.states; i++)
-        RG_TRY(rg_body_give(s, c.body, i, rg_in_type(s, i)));
+    for (uint32_t i = 0; i < c.states; i++) RG_TRY(rg_body_give(s, c.body, i, rg_in_type(s, i)));
     RG_TRY(give_slices(s, &c));
     RG_TRY(rg_region_infer(s->cx, s->g, c.body));
     for (uint32_t i = 0; i < s->node->out_count; i++)
@@ -150,16 +146,14 @@ static rg_err add_inner(const rg_site *s, uint32_t in_count, rg_region_id *outer
     rg_value_id *in = RG_NEW(&s->cx->arena, rg_value_id, in_count);
     rg_value_id *out = RG_NEW(&s->cx->arena, rg_value_id, like.out_count);
     rg_node_id inner;
-    if (!in || !out)
-        return rg_nomem(s->cx);
+    if (!in || !out) return rg_nomem(s->cx);
     RG_TRY(rg_graph_add_region(s->cx, s->g, s->id, outer));
     RG_TRY(add_values(s, *outer, RG_ROLE_INPUT, in_count, in));
     RG_TRY(add_values(s, *outer, RG_ROLE_NODE, like.out_count, out));
     like.version = 9;
     RG_TRY(rg_graph_add_node(s->cx, s->g, *outer, &like, in, in_count, out, like.out_count, &inner));
     s->g->regions[body->region].owner = inner;
-    if (!turned)
-        return RG_OK;
+    if (!turned) return RG_OK;
     rg_attr today = *turned;
     today.name = RG_LIT("scan_input_directions");
     RG_TRY(rg_node_set_attr(s->cx, s->g, inner, &today));

@@ -40,8 +40,7 @@ static rg_err elements_infer(const rg_site *s)
             return rg_site_fail(s, RG_SHAPE, "data of rank %d, input %u of rank %d", data->rank, i,
                                 rg_in_rank(s, i));
     }
-    if (data->rank >= 0)
-        RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), data->rank, &axis));
+    if (data->rank >= 0) RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), data->rank, &axis));
     return rg_infer_same(s);
 }
 
@@ -79,8 +78,7 @@ static rg_err nd_infer(const rg_site *s)
 {
     const rg_type *data = rg_in_type(s, 0), *index = rg_in_type(s, 1);
 
-    for (uint32_t i = 0; i < 3; i++)
-        RG_TRY(rg_need_tensor(s, i));
+    for (uint32_t i = 0; i < 3; i++) RG_TRY(rg_need_tensor(s, i));
     if (index->rank == 0 || data->rank == 0)
         return rg_site_fail(s, RG_SHAPE, "data of rank %d, indices of rank %d", data->rank, index->rank);
     if (index->rank > 0 && data->rank > 0 && index->dim[index->rank - 1] > data->rank)
@@ -115,8 +113,7 @@ static rg_err tensor_infer(const rg_site *s)
     int axis;
 
     RG_TRY(rg_need_dtype(s, 0, 2, &dtype));
-    if (cache->rank >= 0)
-        RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), cache->rank, &axis));
+    if (cache->rank >= 0) RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), cache->rank, &axis));
     if (cache->rank >= 0 && update->rank >= 0 && cache->rank != update->rank)
         return rg_site_fail(s, RG_SHAPE, "cache of rank %d, update of rank %d", cache->rank, update->rank);
     for (int k = 0; k < cache->rank && update->rank >= 0; k++) {

@@ -32,8 +32,7 @@ static rg_err compress_infer(const rg_site *s)
 
     RG_TRY(rg_need_tensor(s, 0));
     RG_TRY(rg_need_tensor(s, 1));
-    for (uint32_t i = 0; keep && i < count; i++)
-        kept += keep[i] != 0;
+    for (uint32_t i = 0; keep && i < count; i++) kept += keep[i] != 0;
     if (!rg_op_has(s, "axis")) {
         rg_dim all = in->rank < 0 ? 1 : rg_dims_product(s, in, 0, in->rank);
         type.rank = 1;
@@ -63,13 +62,10 @@ static bool nonzero_follow(const rg_site *s, const rg_type *in)
     uint32_t count;
     const rg_dim *known = rg_in_known(s, 0, &count);
 
-    if (!known || in->rank != 1)
-        return false;
+    if (!known || in->rank != 1) return false;
     for (uint32_t i = 0; i < count; i++) {
-        if (!rg_dim_is_number(known[i]) && rg_dim_low(rg_site_dims(s), known[i]) <= 0)
-            return false;
-        if (known[i] != 0)
-            out[dim[1]++] = i;
+        if (!rg_dim_is_number(known[i]) && rg_dim_low(rg_site_dims(s), known[i]) <= 0) return false;
+        if (known[i] != 0) out[dim[1]++] = i;
     }
     rg_set_out(s, 0, rg_type_tensor(RG_I64, 2, dim));
     rg_set_known(s, 0, out, (uint32_t)dim[1]);
@@ -81,8 +77,7 @@ static rg_err nonzero_infer(const rg_site *s)
     const rg_type *in = rg_in_type(s, 0);
 
     RG_TRY(rg_need_tensor(s, 0));
-    if (nonzero_follow(s, in))
-        return RG_OK;
+    if (nonzero_follow(s, in)) return RG_OK;
     rg_dim all = in->rank < 0 ? 1 : rg_dims_product(s, in, 0, in->rank);
     rg_dim dim[2] = {in->rank < 0 ? rg_dim_open(s, 1) : in->rank, up_to(s, all)};
     rg_set_out(s, 0, rg_type_tensor(RG_I64, 2, dim));

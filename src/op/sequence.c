@@ -12,8 +12,7 @@ static rg_err need_sequence(const rg_site *s, uint32_t i)
 {
     rg_kind kind = rg_in_type(s, i)->kind;
 
-    if (kind == RG_KIND_SEQUENCE || kind == RG_KIND_UNKNOWN)
-        return RG_OK;
+    if (kind == RG_KIND_SEQUENCE || kind == RG_KIND_UNKNOWN) return RG_OK;
     return rg_site_fail(s, RG_SHAPE, "input %u is not a sequence", i);
 }
 
@@ -171,14 +170,11 @@ static rg_dim part_size(const rg_site *s, rg_dim size)
     int64_t preset = rg_dim_value(rg_site_dims(s), size);
     bool even = parts && count > 0;
 
-    if (!rg_has_in(s, 1))
-        return 1;
-    for (uint32_t i = 1; even && i < count; i++)
-        even = parts[i] == parts[0];
+    if (!rg_has_in(s, 1)) return 1;
+    for (uint32_t i = 1; even && i < count; i++) even = parts[i] == parts[0];
     if (even && rg_in_rank(s, 1) == 0) /* one number: the last part takes the rest */
         even = rg_dim_is_number(parts[0]) && rg_dim_is_number(size) && parts[0] > 0 && size % parts[0] == 0;
-    if (even)
-        return parts[0];
+    if (even) return parts[0];
     return rg_dim_open(s, parts && count > 0 ? rg_dim_value(rg_site_dims(s), parts[0]) : preset);
 }
 
@@ -193,8 +189,7 @@ static rg_err split_infer(const rg_site *s)
         RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), part.rank, &axis));
         part.dim[axis] = part_size(s, part.dim[axis]);
         part.rank -= !keep;
-        for (int k = axis; !keep && k < part.rank; k++)
-            part.dim[k] = part.dim[k + 1];
+        for (int k = axis; !keep && k < part.rank; k++) part.dim[k] = part.dim[k + 1];
     }
     return set_sequence(s, 0, part);
 }
@@ -233,8 +228,7 @@ static rg_err concat_infer(const rg_site *s)
             return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
         type.rank += stack;
         RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), type.rank, &axis));
-        for (int k = axis + 1; stack && k < type.rank; k++)
-            type.dim[k] = element.dim[k - 1];
+        for (int k = axis + 1; stack && k < type.rank; k++) type.dim[k] = element.dim[k - 1];
         type.dim[axis] = rg_dim_open(s, LENGTH_PRESET);
     }
     rg_set_out(s, 0, type);

@@ -112,10 +112,8 @@ static rg_err fill_hole(const rg_site *s, const rg_type *in, rg_type *out, int h
 
     for (int k = 0; k < out->rank; k++) {
         int same = 0;
-        if (k == hole)
-            continue;
-        while (same < in->rank && (used[same] || in->dim[same] != out->dim[k]))
-            same++;
+        if (k == hole) continue;
+        while (same < in->rank && (used[same] || in->dim[same] != out->dim[k])) same++;
         if (same < in->rank)
             used[same] = true;
         else if (rg_dim_is_number(out->dim[k]))
@@ -169,16 +167,13 @@ static rg_err reshape_known(const rg_site *s, const rg_dim *shape, uint32_t coun
             hole = k;
         else if (rg_dim_is_number(d) && d < 0)
             return rg_site_fail(s, RG_SHAPE, "the shape has %lld at %d", (long long)d, k);
-        if (d != 0 || keep_zero)
-            continue;
+        if (d != 0 || keep_zero) continue;
         if (in->rank >= 0 && k >= in->rank)
             return rg_site_fail(s, RG_SHAPE, "the shape keeps axis %d of rank %d", k, in->rank);
         out->dim[k] = in->rank < 0 ? rg_dim_open(s, 1) : in->dim[k];
     }
-    if (hole < 0)
-        return check_count(s, in, out);
-    if (in->rank >= 0)
-        return fill_hole(s, in, out, hole);
+    if (hole < 0) return check_count(s, in, out);
+    if (in->rank >= 0) return fill_hole(s, in, out, hole);
     out->dim[hole] = rg_dim_open(s, 1);
     return RG_OK;
 }
@@ -277,8 +272,7 @@ static rg_err mark_axes(const rg_site *s, const rg_dim *axes, uint32_t count, in
         if (!rg_dim_is_number(axes[i]))
             return rg_site_fail(s, RG_UNSUPPORTED, "its axes depend on sizes that are not bound");
         RG_TRY(rg_need_axis(s, axes[i], rank, &axis));
-        if (mark[axis])
-            return rg_site_fail(s, RG_SHAPE, "axis %d is listed twice", axis);
+        if (mark[axis]) return rg_site_fail(s, RG_SHAPE, "axis %d is listed twice", axis);
         mark[axis] = true;
     }
     return RG_OK;
@@ -303,10 +297,8 @@ static rg_err squeeze_infer(const rg_site *s)
     for (int k = 0; k < in->rank; k++) {
         if (drop[k] && rg_dim_is_number(in->dim[k]) && in->dim[k] != 1)
             return rg_site_fail(s, RG_SHAPE, "axis %d has size %lld, not 1", k, (long long)in->dim[k]);
-        if (!rg_has_in(s, 1))
-            drop[k] = in->dim[k] == 1;
-        if (!drop[k])
-            type.dim[type.rank++] = in->dim[k];
+        if (!rg_has_in(s, 1)) drop[k] = in->dim[k] == 1;
+        if (!drop[k]) type.dim[type.rank++] = in->dim[k];
     }
     rg_set_out(s, 0, type);
     rg_known_copy(s, 0, 0);
@@ -331,8 +323,7 @@ static rg_err unsqueeze_infer(const rg_site *s)
     }
     type.rank = (int)rank;
     RG_TRY(mark_axes(s, axes, count, type.rank, put));
-    for (int k = 0, from = 0; k < type.rank; k++)
-        type.dim[k] = put[k] ? 1 : in->dim[from++];
+    for (int k = 0, from = 0; k < type.rank; k++) type.dim[k] = put[k] ? 1 : in->dim[from++];
     rg_set_out(s, 0, type);
     rg_known_copy(s, 0, 0);
     return RG_OK;

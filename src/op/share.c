@@ -13,8 +13,7 @@ rg_err rg_need_tensor(const rg_site *s, uint32_t i)
     };
     rg_kind kind = rg_in_type(s, i)->kind;
 
-    if (kind == RG_KIND_TENSOR || kind == RG_KIND_UNKNOWN)
-        return RG_OK;
+    if (kind == RG_KIND_TENSOR || kind == RG_KIND_UNKNOWN) return RG_OK;
     return rg_site_fail(s, RG_SHAPE, "input %u is %s, not a tensor", i, kinds[kind]);
 }
 
@@ -22,8 +21,7 @@ rg_err rg_need_dtype(const rg_site *s, uint32_t from, uint32_t to, rg_dtype *out
 {
     *out = RG_DTYPE_NONE;
     for (uint32_t i = from; i < to; i++) {
-        if (!rg_has_in(s, i))
-            continue;
+        if (!rg_has_in(s, i)) continue;
         RG_TRY(rg_need_tensor(s, i));
         rg_dtype dtype = rg_in_type(s, i)->dtype;
         if (*out == RG_DTYPE_NONE)
@@ -46,8 +44,7 @@ rg_type rg_type_like(const rg_site *s, uint32_t i, rg_dtype dtype)
 rg_err rg_dtype_attr(const rg_site *s, const char *name, rg_dtype otherwise, rg_dtype *out)
 {
     *out = otherwise;
-    if (!rg_op_has(s, name))
-        return RG_OK;
+    if (!rg_op_has(s, name)) return RG_OK;
 
     int64_t code = rg_op_int(s, name);
     if (code <= RG_DTYPE_NONE || code >= RG_DTYPE_END)
@@ -73,8 +70,7 @@ rg_type rg_type_open(const rg_site *s, rg_dtype dtype, int rank)
 {
     rg_dim dim[RG_RANK_MAX] = {0};
 
-    for (int k = 0; k < rank; k++)
-        dim[k] = rg_dim_open(s, 1);
+    for (int k = 0; k < rank; k++) dim[k] = rg_dim_open(s, 1);
     return rg_type_tensor(dtype, rank, dim);
 }
 
@@ -106,8 +102,7 @@ const rg_type *rg_type_keep(const rg_site *s, rg_type type)
 {
     rg_type *kept = RG_NEW(&s->g->arena, rg_type, 1);
 
-    if (kept)
-        *kept = type;
+    if (kept) *kept = type;
     return kept;
 }
 
@@ -124,8 +119,7 @@ int64_t rg_known_size(const rg_type *type)
 {
     int64_t size = 1;
 
-    if (type->rank < 0)
-        return -1;
+    if (type->rank < 0) return -1;
     for (int k = 0; k < type->rank; k++) {
         if (!rg_dim_is_number(type->dim[k]) || type->dim[k] < 0 || !rg_mul_size(size, type->dim[k], &size))
             return -1;
@@ -138,8 +132,7 @@ void rg_known_copy(const rg_site *s, uint32_t in, uint32_t out)
     uint32_t count;
     const rg_dim *known = rg_in_known(s, in, &count);
 
-    if (known)
-        rg_set_known(s, out, known, count);
+    if (known) rg_set_known(s, out, known, count);
 }
 
 void rg_strides(const rg_type *type, int64_t stride[RG_RANK_MAX])
@@ -159,17 +152,13 @@ bool rg_known_view(const rg_site *s, uint32_t i, const rg_type *type, int64_t of
     const rg_dim *known = rg_in_known(s, i, &count);
     int64_t size = rg_known_size(type), index[RG_RANK_MAX] = {0};
 
-    if (!known || size < 0)
-        return false;
+    if (!known || size < 0) return false;
     for (int64_t n = 0; n < size; n++) {
         int64_t at = offset;
-        for (int k = 0; k < type->rank; k++)
-            at += index[k] * stride[k];
-        if (at < 0 || at >= (int64_t)count)
-            return false;
+        for (int k = 0; k < type->rank; k++) at += index[k] * stride[k];
+        if (at < 0 || at >= (int64_t)count) return false;
         out[n] = known[at];
-        for (int k = type->rank - 1; k >= 0 && ++index[k] == type->dim[k]; k--)
-            index[k] = 0;
+        for (int k = type->rank - 1; k >= 0 && ++index[k] == type->dim[k]; k--) index[k] = 0;
     }
     return true;
 }
@@ -179,8 +168,7 @@ bool rg_known_broadcast(const rg_site *s, uint32_t i, const rg_type *type, rg_di
     const rg_type *in = rg_in_type(s, i);
     int64_t own[RG_RANK_MAX] = {0}, stride[RG_RANK_MAX] = {0};
 
-    if (in->rank < 0 || in->rank > type->rank)
-        return false;
+    if (in->rank < 0 || in->rank > type->rank) return false;
     rg_strides(in, own);
     for (int k = 0; k < in->rank; k++)
         stride[type->rank - in->rank + k] = in->dim[k] == 1 ? 0 : own[k];
@@ -203,8 +191,7 @@ void rg_work_copy(const rg_site *s, rg_work *w)
 {
     w->family = RG_FAMILY_MOVE;
     w->m = 0;
-    for (uint32_t i = 0; i < s->node->out_count; i++)
-        w->m += rg_out_count(s, i);
+    for (uint32_t i = 0; i < s->node->out_count; i++) w->m += rg_out_count(s, i);
 }
 
 void rg_work_select(const rg_site *s, rg_work *w)
@@ -214,8 +201,7 @@ void rg_work_select(const rg_site *s, rg_work *w)
 
     rg_work_copy(s, w);
     w->in_byte += taken - whole;
-    if (rg_in_is_const(s, 0))
-        w->weight_byte += taken - whole;
+    if (rg_in_is_const(s, 0)) w->weight_byte += taken - whole;
 }
 
 double rg_work_sort(double count, double length) { return length > 2 ? count * log2(length) : count; }
@@ -239,8 +225,7 @@ void rg_infer_before(const rg_site *s)
     while (first > 1) {
         const rg_node *n = &g->nodes[first - 1];
         bool known = n->out_count > 0 && g->values[n->out[0]].type.kind != RG_KIND_UNKNOWN;
-        if (known || n->region != s->node->region)
-            break;
+        if (known || n->region != s->node->region) break;
         first--;
     }
     for (rg_node_id id = first; id < s->id; id++) {
@@ -271,21 +256,17 @@ rg_err rg_upgrade_align(const rg_site *s, uint32_t i, int64_t axis)
 {
     int64_t axes[RG_RANK_MAX];
 
-    if (rg_in_rank(s, 0) < 0 || rg_in_rank(s, i) < 0)
-        rg_infer_before(s);
+    if (rg_in_rank(s, 0) < 0 || rg_in_rank(s, i) < 0) rg_infer_before(s);
     int rank = rg_in_rank(s, 0), own = rg_in_rank(s, i);
-    if (own == 0)
-        return RG_OK;
+    if (own == 0) return RG_OK;
     if (rank < 0 || own < 0)
         return rg_site_fail(s, RG_UNSUPPORTED, "broadcasting along axis %lld (opset 6) needs known ranks",
                             (long long)axis);
-    if (axis < 0)
-        axis += rank;
+    if (axis < 0) axis += rank;
     if (axis < 0 || axis > rank - own)
         return rg_site_fail(s, RG_SHAPE, "axis %lld: rank %d does not fit into rank %d from there",
                             (long long)axis, own, rank);
     int64_t tail = rank - own - axis;
-    for (int64_t k = 0; k < tail; k++)
-        axes[k] = own + k;
+    for (int64_t k = 0; k < tail; k++) axes[k] = own + k;
     return tail > 0 ? insert_unsqueeze(s, i, tail, axes) : RG_OK;
 }

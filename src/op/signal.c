@@ -43,8 +43,7 @@ static rg_err dft_axis(const rg_site *s, int rank, int *axis)
     const rg_dim *known = rg_in_known(s, DFT_AXIS, &count);
     bool stated = known && count == 1 && rg_dim_is_number(known[0]);
     *axis = -1;
-    if (rg_has_in(s, DFT_AXIS) && !stated)
-        return RG_OK;
+    if (rg_has_in(s, DFT_AXIS) && !stated) return RG_OK;
     RG_TRY(rg_need_axis(s, stated ? known[0] : -2, rank, axis));
     if (*axis == rank - 1)
         return rg_site_fail(s, RG_SHAPE, "axis %d holds the real and imaginary parts", *axis);
@@ -64,8 +63,7 @@ static rg_err dft_infer(const rg_site *s)
         n = number_of(s, DFT_LENGTH, rg_dim_value(dims, n));
     else if (onesided && inverse)
         n = rg_dim_mul(dims, rg_dim_sub(dims, n, 1), 2);
-    if (axis >= 0)
-        out.dim[axis] = onesided && !inverse ? one_side(dims, n) : n;
+    if (axis >= 0) out.dim[axis] = onesided && !inverse ? one_side(dims, n) : n;
     for (int i = 0; i < out.rank - 1 && axis < 0; i++)
         out.dim[i] = rg_dim_open(s, rg_dim_value(dims, out.dim[i]));
     out.dim[out.rank - 1] = onesided && inverse ? 1 : 2;
@@ -93,8 +91,7 @@ static void dft_work(const rg_site *s, rg_work *w)
 static rg_err dft_upgrade(const rg_site *s)
 {
     rg_attr axis = {.name = RG_LIT("axis"), .kind = RG_ATTR_INT, .i = 1};
-    if (!rg_node_attr(s->node, "axis"))
-        RG_TRY(rg_node_set_attr(s->cx, s->g, s->id, &axis));
+    if (!rg_node_attr(s->node, "axis")) RG_TRY(rg_node_set_attr(s->cx, s->g, s->id, &axis));
     return rg_attr_to_input(s, "axis", DFT_AXIS);
 }
 

@@ -66,12 +66,10 @@ const rg_dim *rg_in_known(const rg_site *s, uint32_t i, uint32_t *count)
         *count = v->known_count;
         return v->known;
     }
-    if (!t || !is_followed(t->dtype) || t->count < 0 || t->count > RG_KNOWN_MAX)
-        return NULL;
+    if (!t || !is_followed(t->dtype) || t->count < 0 || t->count > RG_KNOWN_MAX) return NULL;
     rg_dim *known = RG_NEW(&s->cx->arena, rg_dim, t->count + 1); /* + 1: an empty tensor is known too */
     void *packed = RG_NEW(&s->cx->arena, int64_t, t->count + 1); /* at once: a single varint costs a walk */
-    if (!known || !packed || !rg_tensor_unpack(t, packed))
-        return NULL;
+    if (!known || !packed || !rg_tensor_unpack(t, packed)) return NULL;
     for (int64_t k = 0; k < t->count; k++)
         known[k] = clamped(rg_dtype_get_int(t->dtype, packed, k));
     *count = (uint32_t)t->count;
@@ -87,8 +85,7 @@ rg_err rg_need_rank(const rg_site *s, uint32_t i, int rank_min, int rank_max)
         return rg_site_fail(s, RG_SHAPE, "input %u '%.*s' is not known to be a tensor", i, RG_STR(name));
     if (t->rank < 0)
         return rg_site_fail(s, RG_SHAPE, "the rank of input %u '%.*s' is not known", i, RG_STR(name));
-    if (t->rank >= rank_min && (rank_max < 0 || t->rank <= rank_max))
-        return RG_OK;
+    if (t->rank >= rank_min && (rank_max < 0 || t->rank <= rank_max)) return RG_OK;
     if (rank_min == rank_max)
         return rg_site_fail(s, RG_SHAPE, "input %u '%.*s' has rank %d, not %d", i, RG_STR(name), t->rank,
                             rank_min);
@@ -115,17 +112,14 @@ bool rg_has_out(const rg_site *s, uint32_t i)
 
 void rg_set_out(const rg_site *s, uint32_t i, rg_type type)
 {
-    if (rg_has_out(s, i))
-        s->g->values[node_of(s)->out[i]].type = type;
+    if (rg_has_out(s, i)) s->g->values[node_of(s)->out[i]].type = type;
 }
 
 void rg_set_known(const rg_site *s, uint32_t i, const rg_dim *known, uint32_t count)
 {
-    if (!rg_has_out(s, i) || !known || count > RG_KNOWN_MAX)
-        return;
+    if (!rg_has_out(s, i) || !known || count > RG_KNOWN_MAX) return;
     rg_value *v = &s->g->values[node_of(s)->out[i]];
-    if (v->type.kind != RG_KIND_TENSOR || !is_followed(v->type.dtype))
-        return;
+    if (v->type.kind != RG_KIND_TENSOR || !is_followed(v->type.dtype)) return;
     rg_dim *copy = RG_NEW(&s->g->arena, rg_dim, count + 1); /* + 1: an empty tensor is known too */
     if (!copy)
         return; /* the arena remembers; rg_graph_infer reports it */
@@ -140,8 +134,7 @@ static const rg_attr_spec *spec_of(const rg_site *s, const char *name)
 {
     const rg_op *op = node_of(s)->op;
     for (size_t i = 0; i < op->attr_count; i++)
-        if (strcmp(op->attrs[i].name, name) == 0)
-            return &op->attrs[i];
+        if (strcmp(op->attrs[i].name, name) == 0) return &op->attrs[i];
     assert(!"the operator's attribute list names what its callbacks read");
     return NULL;
 }
@@ -169,8 +162,7 @@ int64_t rg_op_int(const rg_site *s, const char *name)
 {
     const rg_attr *a = stated(s, name, RG_ATTR_INT);
     int64_t x = 0;
-    if (a)
-        return clamped(a->i);
+    if (a) return clamped(a->i);
     return rg_str_int(preset_of(s, name), &x) ? x : 0;
 }
 
@@ -178,8 +170,7 @@ double rg_op_real(const rg_site *s, const char *name)
 {
     const rg_attr *a = stated(s, name, RG_ATTR_FLOAT);
     double x = 0;
-    if (a)
-        return a->f;
+    if (a) return a->f;
     return rg_str_real(preset_of(s, name), &x) ? x : 0;
 }
 
@@ -193,13 +184,10 @@ rg_str rg_op_str(const rg_site *s, const char *name)
 static const int64_t *clamped_ints(const rg_site *s, const rg_attr *a)
 {
     uint32_t i = 0;
-    while (i < a->count && a->ints[i] >= RG_DIM_FIRST)
-        i++;
-    if (i == a->count)
-        return a->ints;
+    while (i < a->count && a->ints[i] >= RG_DIM_FIRST) i++;
+    if (i == a->count) return a->ints;
     int64_t *copy = RG_NEW(&s->cx->arena, int64_t, a->count);
-    for (i = 0; copy && i < a->count; i++)
-        copy[i] = clamped(a->ints[i]);
+    for (i = 0; copy && i < a->count; i++) copy[i] = clamped(a->ints[i]);
     return copy;
 }
 
@@ -214,8 +202,7 @@ const int64_t *rg_op_ints(const rg_site *s, const char *name, uint32_t *count)
     }
     rg_str rest = preset_of(s, name), part;
     int64_t *ints = rest.size ? RG_NEW(&s->cx->arena, int64_t, rest.size) : NULL; /* enough and to spare */
-    while (ints && rg_str_cut(&rest, ',', &part) && rg_str_int(part, &ints[*count]))
-        ++*count;
+    while (ints && rg_str_cut(&rest, ',', &part) && rg_str_int(part, &ints[*count])) ++*count;
     return ints;
 }
 
@@ -227,8 +214,7 @@ rg_dims *rg_site_dims(const rg_site *s) { return &s->g->dims; }
 static bool broadcast_dim(rg_dim a, rg_dim b, rg_dim *out)
 {
     *out = a;
-    if (a == b || b == 1)
-        return true;
+    if (a == b || b == 1) return true;
     if (a == 1 || (rg_dim_is_number(b) && !rg_dim_is_number(a))) {
         *out = b;
         return true;
@@ -256,8 +242,7 @@ rg_err rg_broadcast(const rg_site *s, const rg_type *a, const rg_type *b, rg_typ
 rg_dim rg_dims_product(const rg_site *s, const rg_type *t, int from, int to)
 {
     rg_dim product = 1;
-    for (int i = from; i < to; i++)
-        product = rg_dim_mul(&s->g->dims, product, t->dim[i]);
+    for (int i = from; i < to; i++) product = rg_dim_mul(&s->g->dims, product, t->dim[i]);
     return product;
 }
 
@@ -280,10 +265,8 @@ static int64_t dim_at(const rg_site *s, const rg_type *t, int axis)
 static double count_of(const rg_site *s, const rg_type *t)
 {
     double count = 1;
-    if (t->kind != RG_KIND_TENSOR || t->rank < 0)
-        return 0;
-    for (int i = 0; i < t->rank; i++)
-        count *= (double)size_of(s, t->dim[i]);
+    if (t->kind != RG_KIND_TENSOR || t->rank < 0) return 0;
+    for (int i = 0; i < t->rank; i++) count *= (double)size_of(s, t->dim[i]);
     return count;
 }
 
@@ -305,10 +288,8 @@ rg_err rg_site_set_input(const rg_site *s, uint32_t i, rg_value_id value)
     rg_node *n = &s->g->nodes[s->id];
     uint32_t count = i < n->in_count ? n->in_count : i + 1;
     rg_value_id *in = RG_NEW(&s->g->arena, rg_value_id, count); /* never in place: `like` shares arrays */
-    if (!in)
-        return rg_nomem(s->cx);
-    if (n->in_count)
-        memcpy(in, n->in, n->in_count * sizeof(*in));
+    if (!in) return rg_nomem(s->cx);
+    if (n->in_count) memcpy(in, n->in, n->in_count * sizeof(*in));
     in[i] = value;
     n->in = in;
     n->in_count = count;
@@ -319,15 +300,13 @@ void rg_site_drop_attr(const rg_site *s, const char *name)
 {
     rg_node *n = &s->g->nodes[s->id];
     const rg_attr *drop = rg_node_attr(n, name);
-    if (!drop)
-        return;
+    if (!drop) return;
     rg_attr *attrs = RG_NEW(&s->g->arena, rg_attr, n->attr_count); /* never in place: `like` shares arrays */
     uint32_t count = 0;
     if (!attrs)
         return; /* the arena remembers; rg_graph_resolve reports it */
     for (uint32_t i = 0; i < n->attr_count; i++)
-        if (&n->attrs[i] != drop)
-            attrs[count++] = n->attrs[i];
+        if (&n->attrs[i] != drop) attrs[count++] = n->attrs[i];
     n->attrs = attrs;
     n->attr_count = count;
 }
@@ -336,10 +315,8 @@ static rg_err add_floats(const rg_site *s, rg_str name, int rank, const double *
                          rg_value_id *out)
 {
     float *data = RG_NEW(&s->cx->arena, float, count + 1);
-    if (!data)
-        return rg_nomem(s->cx);
-    for (uint32_t i = 0; i < count; i++)
-        data[i] = (float)from[i];
+    if (!data) return rg_nomem(s->cx);
+    for (uint32_t i = 0; i < count; i++) data[i] = (float)from[i];
     return rg_graph_add_floats(s->cx, s->g, name, rank, count, data, out);
 }
 
@@ -348,8 +325,7 @@ rg_err rg_attr_to_input(const rg_site *s, const char *name, uint32_t i)
     const rg_attr *a = rg_node_attr(node_of(s), name);
     rg_value_id value = 0;
     rg_str fresh;
-    if (!a)
-        return RG_OK;
+    if (!a) return RG_OK;
     RG_TRY(rg_graph_fresh_name(s->cx, s->g, name, &fresh));
     if (a->kind == RG_ATTR_INT)
         RG_TRY(rg_graph_add_ints(s->cx, s->g, fresh, 0, 1, &a->i, &value));

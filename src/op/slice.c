@@ -30,8 +30,7 @@ static int64_t count_numbers(int64_t size, cut c, int64_t *first)
     int64_t start = c.start < 0 ? c.start + size : c.start, end = c.end < 0 ? c.end + size : c.end;
 
     *first = 0;
-    if (size == 0)
-        return 0;
+    if (size == 0) return 0;
     if (c.step > 0) {
         start = clip(start, 0, size);
         end = clip(end, 0, size);
@@ -49,10 +48,8 @@ static rg_dim position(rg_dims *dims, rg_dim size, rg_dim bound, int64_t floor)
 {
     if (!rg_dim_is_number(bound))
         return rg_dim_value(dims, bound) < 0 ? rg_dim_add(dims, size, bound) : bound;
-    if (bound >= ENDLESS)
-        return size;
-    if (bound <= -ENDLESS)
-        return floor;
+    if (bound >= ENDLESS) return size;
+    if (bound <= -ENDLESS) return floor;
     if (bound == 0) /* a size is never less, even where its expression could be */
         return 0;
     return bound > 0 ? rg_dim_min(dims, bound, size) : rg_dim_max(dims, rg_dim_add(dims, size, bound), floor);
@@ -96,8 +93,7 @@ static rg_err cut_axis(const rg_site *s, int axis, cut c, plan *p)
 
     if (!rg_dim_is_number(c.step))
         return rg_site_fail(s, RG_UNSUPPORTED, "its step depends on a size that is not bound");
-    if (c.step == 0)
-        return rg_site_fail(s, RG_SHAPE, "its step along axis %d is 0", axis);
+    if (c.step == 0) return rg_site_fail(s, RG_SHAPE, "its step along axis %d is 0", axis);
     if (!rg_dim_is_number(size) || !rg_dim_is_number(c.start) || !rg_dim_is_number(c.end)) {
         p->type.dim[axis] = count_symbols(rg_site_dims(s), size, c);
         return RG_OK;
@@ -130,11 +126,9 @@ static rg_err plan_slice(const rg_site *s, plan *p)
 
     if (!start || !end || axes_open || steps_open) {
         bool counted = !axes && !rg_has_in(s, 3) && rg_list_size(s, 1) >= 0;
-        if (!counted || rg_list_size(s, 1) > p->type.rank)
-            return open_axes(s, axes, axis_count, p);
+        if (!counted || rg_list_size(s, 1) > p->type.rank) return open_axes(s, axes, axis_count, p);
         rg_dim first[RG_RANK_MAX];
-        for (int k = 0; k < rg_list_size(s, 1); k++)
-            first[k] = k;
+        for (int k = 0; k < rg_list_size(s, 1); k++) first[k] = k;
         return open_axes(s, first, (uint32_t)rg_list_size(s, 1), p);
     }
     if (starts != ends || (axes && axis_count != starts) || (step && steps != starts))
@@ -153,8 +147,7 @@ static rg_err infer(const rg_site *s)
     rg_dim out[RG_KNOWN_MAX];
 
     RG_TRY(rg_need_tensor(s, 0));
-    if (p.type.rank < 0)
-        return rg_infer_same(s);
+    if (p.type.rank < 0) return rg_infer_same(s);
     rg_strides(&p.type, p.stride);
     RG_TRY(plan_slice(s, &p));
     rg_set_out(s, 0, p.type);

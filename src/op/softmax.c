@@ -23,8 +23,7 @@ static rg_err infer(const rg_site *s)
     int axis;
     RG_TRY(rg_need_rank(s, 0, 0, -1));
     const rg_type *x = rg_in_type(s, 0);
-    if (x->rank > 0)
-        RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), x->rank, &axis));
+    if (x->rank > 0) RG_TRY(rg_need_axis(s, rg_op_int(s, "axis"), x->rank, &axis));
     rg_set_out(s, 0, *x);
     return RG_OK;
 }
@@ -63,8 +62,7 @@ static rg_err append(const rg_site *s, rg_str type, const rg_value_id *in, uint3
     rg_node like = {.type = type, .version = RG_OPSET_MAX, .block = rg_node_at(s->g, s->id)->block};
     rg_str name;
     RG_TRY(rg_graph_fresh_name(s->cx, s->g, "coerced", &name));
-    if (*out == 0)
-        RG_TRY(rg_graph_add_value(s->cx, s->g, region, name, NULL, RG_ROLE_NODE, out));
+    if (*out == 0) RG_TRY(rg_graph_add_value(s->cx, s->g, region, name, NULL, RG_ROLE_NODE, out));
     like.name = name;
     return rg_graph_add_node(s->cx, s->g, region, &like, in, in_count, out, 1, node);
 }
@@ -83,8 +81,7 @@ static rg_err coerce(const rg_site *s, int64_t axis)
     RG_TRY(rg_graph_fresh_name(s->cx, s->g, "coerced", &name));
     RG_TRY(rg_graph_add_value(s->cx, s->g, region, name, NULL, RG_ROLE_NODE, &flat_y));
     rg_value_id *out = RG_NEW(&s->g->arena, rg_value_id, 1); /* never in place: clones share arrays */
-    if (!out)
-        return rg_nomem(s->cx);
+    if (!out) return rg_nomem(s->cx);
     *out = flat_y;
     s->g->nodes[s->id].out = out;
     s->g->values[flat_y].producer = s->id;
@@ -96,10 +93,8 @@ static rg_err coerce(const rg_site *s, int64_t axis)
 static int known_rank(const rg_site *s)
 {
     const rg_type *y = &rg_value_at(s->g, s->node->out[0])->type;
-    if (y->kind == RG_KIND_TENSOR && y->rank >= 0)
-        return y->rank;
-    if (rg_in_rank(s, 0) < 0)
-        rg_infer_before(s);
+    if (y->kind == RG_KIND_TENSOR && y->rank >= 0) return y->rank;
+    if (rg_in_rank(s, 0) < 0) rg_infer_before(s);
     return rg_in_rank(s, 0);
 }
 
@@ -111,8 +106,7 @@ static rg_err upgrade(const rg_site *s)
         return rg_site_fail(s, RG_FORMAT, "needs one input and one output");
     int rank = known_rank(s);
     bool last = axis == -1 || (rank >= 1 && axis == rank - 1);
-    if (!last)
-        RG_TRY(coerce(s, axis));
+    if (!last) RG_TRY(coerce(s, axis));
     rg_attr at = {.name = RG_LIT("axis"), .kind = RG_ATTR_INT, .i = -1};
     return rg_node_set_attr(s->cx, s->g, s->id, &at);
 }

@@ -55,10 +55,8 @@ static rg_err split_infer(const rg_site *s)
 
     RG_TRY(need_strings(s, 0));
     rg_set_out(s, 1, rg_type_like(s, 0, RG_I64));
-    if (parts.rank >= RG_RANK_MAX)
-        return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
-    if (parts.rank >= 0)
-        parts.dim[parts.rank++] = rg_dim_open(s, 1);
+    if (parts.rank >= RG_RANK_MAX) return rg_site_fail(s, RG_LIMIT, "a rank above %d", RG_RANK_MAX);
+    if (parts.rank >= 0) parts.dim[parts.rank++] = rg_dim_open(s, 1);
     rg_set_out(s, 0, parts);
     return RG_OK;
 }
@@ -153,8 +151,7 @@ static rg_err tfidf_infer(const rg_site *s)
     if (shortest > longest || skips < 0)
         return rg_site_fail(s, RG_FORMAT, "n-grams of length %lld to %lld with up to %lld skips",
                             (long long)shortest, (long long)longest, (long long)skips);
-    for (uint32_t i = 0; i < count; i++)
-        most = index[i] > most ? index[i] : most;
+    for (uint32_t i = 0; i < count; i++) most = index[i] > most ? index[i] : most;
     if (most >= INT32_MAX)
         return rg_site_fail(s, RG_LIMIT, "column %lld, at most %d", (long long)most, INT32_MAX - 1);
     type.dim[type.rank - 1] = most + 1;

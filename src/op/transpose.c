@@ -17,16 +17,13 @@ static rg_err perm_of(const rg_site *s, int rank, int perm[RG_RANK_MAX])
     const int64_t *stated = rg_op_ints(s, "perm", &count);
     bool used[RG_RANK_MAX] = {false};
 
-    for (int k = 0; k < rank; k++)
-        perm[k] = rank - 1 - k;
-    if (!rg_op_has(s, "perm"))
-        return RG_OK;
+    for (int k = 0; k < rank; k++) perm[k] = rank - 1 - k;
+    if (!rg_op_has(s, "perm")) return RG_OK;
     if ((int64_t)count != rank)
         return rg_site_fail(s, RG_SHAPE, "perm has %u axes, the input %d", count, rank);
     for (int k = 0; k < rank; k++) {
         RG_TRY(rg_need_axis(s, stated[k], rank, &perm[k]));
-        if (used[perm[k]])
-            return rg_site_fail(s, RG_SHAPE, "perm has axis %d twice", perm[k]);
+        if (used[perm[k]]) return rg_site_fail(s, RG_SHAPE, "perm has axis %d twice", perm[k]);
         used[perm[k]] = true;
     }
     return RG_OK;
@@ -41,8 +38,7 @@ static rg_err infer(const rg_site *s)
     int perm[RG_RANK_MAX];
 
     RG_TRY(rg_need_tensor(s, 0));
-    if (in->rank < 0)
-        return rg_infer_same(s);
+    if (in->rank < 0) return rg_infer_same(s);
     RG_TRY(perm_of(s, in->rank, perm));
     rg_strides(in, own);
     for (int k = 0; k < in->rank; k++) {
@@ -61,10 +57,8 @@ static bool moves_nothing(const rg_site *s, const int *perm, int rank)
     int last = -1;
 
     for (int k = 0; k < rank; k++) {
-        if (rg_in_dim(s, 0, perm[k]) == 1)
-            continue;
-        if (perm[k] < last)
-            return false;
+        if (rg_in_dim(s, 0, perm[k]) == 1) continue;
+        if (perm[k] < last) return false;
         last = perm[k];
     }
     return true;
@@ -75,8 +69,7 @@ static void work(const rg_site *s, rg_work *w)
     int perm[RG_RANK_MAX], rank = rg_in_rank(s, 0);
 
     rg_work_copy(s, w);
-    if (rank < 0 || perm_of(s, rank, perm) != RG_OK || !moves_nothing(s, perm, rank))
-        return;
+    if (rank < 0 || perm_of(s, rank, perm) != RG_OK || !moves_nothing(s, perm, rank)) return;
     w->family = RG_FAMILY_VIEW;
     w->in_byte = w->weight_byte = w->out_byte = 0;
 }

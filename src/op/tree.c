@@ -111,8 +111,7 @@ static void old_work(const rg_site *s, rg_work *w)
     const int64_t *tree = rg_op_ints(s, "nodes_treeids", &count);
     double trees = count > 0;
 
-    for (uint32_t i = 1; i < count; i++)
-        trees += tree[i] != tree[i - 1];
+    for (uint32_t i = 1; i < count; i++) trees += tree[i] != tree[i - 1];
     work_trees(s, w, count > trees ? (count - trees) / 2 : 0, trees);
     w->special = rg_learned_post(s, rg_out_count(s, s->node->out_count - 1));
 }

@@ -51,11 +51,9 @@ static rg_err infer_unary(const rg_site *s, rg_dtype dtype, known_fn *known)
 
     const rg_dim *in = known ? rg_in_known(s, 0, &count) : NULL;
     for (uint32_t i = 0; in && i < count; i++) {
-        if (!known(rg_site_dims(s), in[i], &out[i]))
-            return RG_OK;
+        if (!known(rg_site_dims(s), in[i], &out[i])) return RG_OK;
     }
-    if (in)
-        rg_set_known(s, 0, out, count);
+    if (in) rg_set_known(s, 0, out, count);
     return RG_OK;
 }
 

@@ -16,8 +16,7 @@ static bool lists(const rg_site *s, const char *name)
 {
     const rg_op *op = s->node->op;
     for (size_t i = 0; i < op->attr_count; i++)
-        if (strcmp(op->attrs[i].name, name) == 0)
-            return true;
+        if (strcmp(op->attrs[i].name, name) == 0) return true;
     return false;
 }
 
@@ -41,10 +40,8 @@ static rg_err read_kernel(const rg_site *s, const rg_dim *kernel, rg_window *w)
 {
     int64_t stated[RG_RANK_MAX];
     bool has = rg_op_has(s, "kernel_shape");
-    if (!has && !kernel)
-        return rg_site_fail(s, RG_FORMAT, "attribute 'kernel_shape' is missing");
-    if (has)
-        RG_TRY(read_ints(s, "kernel_shape", (uint32_t)w->rank, 1, stated));
+    if (!has && !kernel) return rg_site_fail(s, RG_FORMAT, "attribute 'kernel_shape' is missing");
+    if (has) RG_TRY(read_ints(s, "kernel_shape", (uint32_t)w->rank, 1, stated));
     for (int i = 0; i < w->rank; i++) {
         w->kernel[i] = kernel ? kernel[i] : stated[i];
         if (has && kernel)
@@ -109,7 +106,6 @@ rg_err rg_window_count(const rg_site *s, const rg_window *w, int axis, rg_dim in
                             "axis %d", (long long)reach, (long long)padded, axis);
     rg_dim room = rg_dim_sub(dims, padded, reach);
     *out = rg_dim_add(dims, ceil ? rg_dim_ceil(dims, room, stride) : rg_dim_div(dims, room, stride), 1);
-    if (ceil)
-        *out = rg_dim_min(dims, *out, rg_dim_ceil(dims, started, stride));
+    if (ceil) *out = rg_dim_min(dims, *out, rg_dim_ceil(dims, started, stride));
     return RG_OK;
 }
