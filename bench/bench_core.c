@@ -1,6 +1,7 @@
 /* bench_core.c - the house numbers: import of a 100 MB file, forecast of a loaded graph, the whole process.
  *
- * Interleaved rounds, medians; the pieces are timed in one process pinned to one core, the process from outside.
+ * Interleaved rounds, medians; the pieces are timed in one
+ * process pinned to one core, the process from outside.
  *     bench_core RIDGE MODEL_100MB
  */
 #include "ridge.h"
@@ -81,7 +82,8 @@ static void bench_forecast(const char *model, const char *device_id)
     const rg_device *device = NULL;
     const rg_runtime *runtime = NULL;
     char name[96];
-    if (rg_graph_load(cx, model, NULL, &graph) || rg_device_find(cx, device_id, &device) || rg_runtime_find(cx, NULL, device, &runtime)) {
+    if (rg_graph_load(cx, model, NULL, &graph) || rg_device_find(cx, device_id, &device) ||
+        rg_runtime_find(cx, NULL, device, &runtime)) {
         printf("%s\n", rg_ctx_error(cx));
         return;
     }
@@ -116,7 +118,8 @@ static void bench_forecast(const char *model, const char *device_id)
 static void bench_process(const char *ridge, const char *model)
 {
     double samples[ROUNDS];
-    char *argv[] = {(char *)(uintptr_t)ridge, "predict", (char *)(uintptr_t)model, "--on", "h100-sxm", NULL}, name[96];
+    char *argv[] = {(char *)(uintptr_t)ridge, "predict", (char *)(uintptr_t)model, "--on", "h100-sxm", NULL};
+    char name[96];
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);

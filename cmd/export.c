@@ -38,8 +38,10 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 
 RG_CMD(export) = {
     .name = "export", .args = "MODEL", .brief = "write a model as an ONNX file",
-    .detail = "Writes the graph as it was read; operators of older opsets get their newer meaning. Sizes that\n"
-              "the model leaves open stay open; those that are given (--batch, --shape) are fixed. Constants\n"
+    .detail = "Writes the graph as it was read; operators of older opsets get their newer meaning. "
+              "Sizes that\n"
+              "the model leaves open stay open; those that are given (--batch, --shape) are fixed. "
+              "Constants\n"
               "that would make the file larger than 2 GB go to FILE.data beside it.",
     .examples = "ridge export zoo:resnet50 --weights random -o resnet50.onnx\n"
                 "ridge export bert.onnx --optimized --shape seq=128 -o bert-128.onnx",

@@ -59,7 +59,8 @@ static rg_err read_devices(rg_ctx *cx, work *w)
     size_t size = strlen(list) + 1, all_count;
     CMD_TRY(rg_device_ids(cx, &all, &all_count));
     w->names = malloc(size);
-    w->ids = calloc(size + all_count * size / 3, sizeof *w->ids); /* a name takes two bytes, `all` takes four */
+    /* a name takes two bytes, `all` takes four */
+    w->ids = calloc(size + all_count * size / 3, sizeof *w->ids);
     if (!w->names || !w->ids) return no_memory(cx);
     memcpy(w->names, list, size);
     for (char *name = w->names; name;) {

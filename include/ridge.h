@@ -83,7 +83,8 @@ RG_API rg_ctx *rg_ctx_new(const rg_ctx_opt *opt); /* NULL: out of memory */
 RG_API void rg_ctx_free(rg_ctx *cx);
 RG_API const char *rg_ctx_error(const rg_ctx *cx); /* text of the last error, or "" */
 RG_API rg_err rg_fail(rg_ctx *cx, rg_err err, const char *format, ...) RG_PRINTF(3, 4);
-RG_API rg_err rg_note(rg_ctx *cx, rg_err err, const char *format, ...) RG_PRINTF(3, 4); /* prefixes the text */
+/* Prefixes the text. */
+RG_API rg_err rg_note(rg_ctx *cx, rg_err err, const char *format, ...) RG_PRINTF(3, 4);
 
 /* ---- the nouns ---- */
 
@@ -96,27 +97,30 @@ typedef struct rg_doc rg_doc;
 
 typedef struct rg_load_opt {
     size_t size;
-    const char *shape;  /* sizes of symbolic dimensions, or of an input: "seq=128,batch=8,image=1x3x224x224" */
+    const char *shape;  /* sizes of symbolic dimensions, or of an input: "seq=128,image=1x3x224x224" */
     const char *value;  /* values of scalar inputs: "sr=16000" */
     const char *trip;   /* trip counts of Loop nodes: "/decoder/Loop=20" */
     int batch;          /* size of the batch dimension; 0: as the file says, 1 where it is symbolic */
     bool raw;           /* as imported: no pass has run */
-    bool symbolic;      /* symbols that nobody bound stay symbols; else their presets stand in, and the notes say so;
-                         * with raw, and nothing bound, a model that inference cannot follow comes without types */
+    bool symbolic;      /* symbols that nobody bound stay symbols; else their presets stand in, and the notes
+                         * say so; with raw, and nothing bound, a model that inference cannot follow comes
+                         * without types */
 } rg_load_opt;
 
-RG_API RG_CHECKED rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt, const rg_graph **out);
+RG_API RG_CHECKED rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt,
+                                       const rg_graph **out);
 RG_API void rg_graph_free(const rg_graph *graph);
 RG_API RG_CHECKED rg_err rg_graph_print(rg_ctx *cx, const rg_graph *graph, FILE *out);
 RG_API RG_CHECKED rg_err rg_graph_doc(rg_ctx *cx, const rg_graph *graph, rg_doc **out);
 
 typedef struct rg_export_opt {
     size_t size;
-    const char *weights; /* NULL: keep what there is, fill nothing; "random": fill parameters that have no data */
+    const char *weights; /* NULL: fill nothing; "random": fill parameters that have no data */
     uint64_t seed;
 } rg_export_opt;
 
-RG_API RG_CHECKED rg_err rg_graph_export(rg_ctx *cx, const rg_graph *graph, const char *path, const rg_export_opt *opt);
+RG_API RG_CHECKED rg_err rg_graph_export(rg_ctx *cx, const rg_graph *graph, const char *path,
+                                         const rg_export_opt *opt);
 
 RG_API RG_CHECKED rg_err rg_device_find(rg_ctx *cx, const char *id, const rg_device **out);
 RG_API void rg_device_free(const rg_device *device);
@@ -124,13 +128,15 @@ RG_API const char *rg_device_id(const rg_device *device);
 /* The ids of all known devices or runtimes, sorted; the array and the strings live as long as cx. */
 RG_API RG_CHECKED rg_err rg_device_ids(rg_ctx *cx, const char *const **ids, size_t *count);
 RG_API RG_CHECKED rg_err rg_runtime_ids(rg_ctx *cx, const char *const **ids, size_t *count);
-RG_API RG_CHECKED rg_err rg_device_doc(rg_ctx *cx, const rg_device *const *devices, size_t count, rg_doc **out);
+RG_API RG_CHECKED rg_err rg_device_doc(rg_ctx *cx, const rg_device *const *devices, size_t count,
+                                       rg_doc **out);
 RG_API RG_CHECKED rg_err rg_runtime_doc(rg_ctx *cx, rg_doc **out); /* all runtimes */
 RG_API RG_CHECKED rg_err rg_doctor_doc(rg_ctx *cx, rg_doc **out);
 RG_API RG_CHECKED rg_err rg_zoo_doc(rg_ctx *cx, rg_doc **out);
 
 /* id NULL: the customary runtime of the device's kind. */
-RG_API RG_CHECKED rg_err rg_runtime_find(rg_ctx *cx, const char *id, const rg_device *device, const rg_runtime **out);
+RG_API RG_CHECKED rg_err rg_runtime_find(rg_ctx *cx, const char *id, const rg_device *device,
+                                         const rg_runtime **out);
 RG_API void rg_runtime_free(const rg_runtime *runtime);
 
 typedef struct rg_plan_opt {
@@ -139,8 +145,8 @@ typedef struct rg_plan_opt {
     int threads;           /* CPU cores to use; 0: all */
 } rg_plan_opt;
 
-RG_API RG_CHECKED rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
-                                      const rg_plan_opt *opt, const rg_plan **out);
+RG_API RG_CHECKED rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device,
+                                      const rg_runtime *runtime, const rg_plan_opt *opt, const rg_plan **out);
 RG_API void rg_plan_free(const rg_plan *plan);
 
 typedef struct rg_forecast_opt {
@@ -162,18 +168,20 @@ typedef struct rg_summary {
 RG_API void rg_forecast_summary(const rg_forecast *forecast, rg_summary *out);
 
 /* explain: 0 the answer, 1 by section, 2 by row, 3 every term. */
-RG_API RG_CHECKED rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count, int explain,
-                                         rg_doc **out);
+RG_API RG_CHECKED rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count,
+                                         int explain, rg_doc **out);
 
-/* Which clock is best: the lowest energy, energy·delay (EDP) and energy·delay² (ED²P); index into the arrays. */
+/* Which clock is best: the lowest energy, energy·delay (EDP) and energy·delay² (ED²P);
+ * index into the arrays. */
 typedef struct rg_best_clock { size_t energy, edp, ed2p; } rg_best_clock;
-RG_API RG_CHECKED rg_err rg_clock_best(rg_ctx *cx, const double *clock_hz, const double *time_s, const double *energy_j,
-                                       size_t count, rg_best_clock *out);
+RG_API RG_CHECKED rg_err rg_clock_best(rg_ctx *cx, const double *clock_hz, const double *time_s,
+                                       const double *energy_j, size_t count, rg_best_clock *out);
 
 /* ---- documents ---- */
 
 RG_API RG_CHECKED rg_err rg_doc_write(rg_ctx *cx, const rg_doc *doc, const char *format, FILE *out);
-RG_API bool rg_doc_number(const rg_doc *doc, const char *path, double *out); /* "results[0].latency_s.value" */
+/* "results[0].latency_s.value" */
+RG_API bool rg_doc_number(const rg_doc *doc, const char *path, double *out);
 RG_API bool rg_doc_string(const rg_doc *doc, const char *path, const char **out);
 RG_API void rg_doc_free(rg_doc *doc);
 
@@ -183,10 +191,11 @@ typedef enum rg_opt_kind { RG_OPT_FLAG, RG_OPT_INT, RG_OPT_REAL, RG_OPT_TEXT, RG
 
 typedef struct rg_opt {
     const char *name, *value; /* --name VALUE; value NULL for a flag */
-    rg_opt_kind kind;         /* of the field: bool, int, double, const char *; LIST: comma-separated const char * */
+    rg_opt_kind kind;         /* of the field: bool, int, double, const char *;
+                               * LIST: the last, comma-separated */
     size_t field;             /* offset in the command's option struct */
     const char *preset;       /* as it would be typed; NULL: zero */
-    const char *choices;      /* "text|json|md": what completion offers and the parser accepts; NULL: anything */
+    const char *choices;      /* "text|json|md": what is offered and accepted; NULL: anything */
     const char *help;
 } rg_opt;
 
@@ -196,7 +205,8 @@ typedef struct rg_cmd {
     const rg_opt *opts;
     size_t opt_count;
     int arg_min, arg_max; /* positional arguments; arg_max -1: any number */
-    rg_err (*run)(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out); /* *out may stay NULL */
+    /* *out may stay NULL */
+    rg_err (*run)(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out);
 } rg_cmd;
 
 #ifdef __cplusplus

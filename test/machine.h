@@ -43,7 +43,8 @@ static const char stack_text[] =
     "{\"schema\": \"ridge.runtime/1\", \"name\": \"round\", \"kinds\": [\"cpu\", \"gpu\", \"tpu\", \"kpu\"],"
     " \"launch\": {\"launch_s\": %.17g, \"hidden\": %s, \"graph_s\": %.17g, \"source\": \"round\"},"
     " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\","
-    " \"memory\": {\"overhead_byte\": 0, \"workspace_fraction\": 0, \"in_place\": true, \"source\": \"round\"},"
+    " \"memory\": {\"overhead_byte\": 0, \"workspace_fraction\": 0, \"in_place\": true,"
+    " \"source\": \"round\"},"
     " \"interval\": {\"factor\": 2, \"source\": \"round\"}, \"rules\": %s,"
     " \"efficiencies\": [{\"family\": \"default\", \"compute\": 1, \"memory\": 1, \"source\": \"round\"}],"
     " \"sources\": {\"round\": {\"title\": \"round numbers\"}}}";

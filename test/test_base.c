@@ -1,4 +1,5 @@
-/* test_base.c - the ground that everything stands on: strings, numbers as text, units, arenas, maps, hashes, files. */
+/* test_base.c - the ground that everything stands on:
+ * strings, numbers as text, units, arenas, maps, hashes, files. */
 #include "base/base.h"
 
 #include <math.h>
@@ -47,8 +48,9 @@ static void reals_take_the_whole_text(void **state)
 {
     (void)state;
     static const struct { const char *text; bool good; double value; } rows[] = {
-        {"1.5", true, 1.5},   {"-2e3", true, -2000}, {".5", true, 0.5},  {"0x1p4", true, 16}, {"1e999", true, INFINITY},
-        {"", false, 0},       {" 1", false, 0},      {"1 ", false, 0},   {"1,5", false, 0},   {"1.5.2", false, 0},
+        {"1.5", true, 1.5},   {"-2e3", true, -2000}, {".5", true, 0.5},  {"0x1p4", true, 16},
+        {"", false, 0},       {" 1", false, 0},      {"1 ", false, 0},   {"1,5", false, 0},
+        {"1.5.2", false, 0},  {"1e999", true, INFINITY},
     };
     for (size_t i = 0; i < RG_COUNT(rows); i++) {
         double value = 0;
@@ -90,7 +92,8 @@ static void distance_counts_edits(void **state)
 {
     (void)state;
     static const struct { const char *a, *b; int edits; } rows[] = {
-        {"kitten", "sitting", 3}, {"saturday", "sunday", 3}, {"", "abc", 3}, {"same", "SAME", 0}, {"h100", "h200", 1},
+        {"kitten", "sitting", 3}, {"saturday", "sunday", 3}, {"", "abc", 3}, {"same", "SAME", 0},
+        {"h100", "h200", 1},
     };
     for (size_t i = 0; i < RG_COUNT(rows); i++) {
         assert_int_equal(rg_str_distance(rg_str_of(rows[i].a), rg_str_of(rows[i].b)), rows[i].edits);
@@ -104,14 +107,18 @@ static void units_print_three_digits(void **state)
 {
     (void)state;
     static const struct { double value; rg_unit unit; const char *text; } rows[] = {
-        {0, RG_UNIT_SECOND, "0 s"},           {1.234e-3, RG_UNIT_SECOND, "1.23 ms"},  {12.34e-6, RG_UNIT_SECOND, "12.3 µs"},
-        {123.4e-9, RG_UNIT_SECOND, "123 ns"}, {0.9996e-3, RG_UNIT_SECOND, "1.00 ms"}, {-2.5, RG_UNIT_JOULE, "-2.50 J"},
-        {97.5e6, RG_UNIT_BYTE, "97.5 MB"},    {3, RG_UNIT_BYTE, "3 B"},               {0.5, RG_UNIT_BYTE, "0.500 B"},
-        {4.09e9, RG_UNIT_MAC, "4.09 GMAC"},   {25.6e6, RG_UNIT_COUNT, "25.6 M"},      {7, RG_UNIT_COUNT, "7"},
+        {0, RG_UNIT_SECOND, "0 s"},           {1.234e-3, RG_UNIT_SECOND, "1.23 ms"},
+        {123.4e-9, RG_UNIT_SECOND, "123 ns"}, {0.9996e-3, RG_UNIT_SECOND, "1.00 ms"},
+        {97.5e6, RG_UNIT_BYTE, "97.5 MB"},    {12.34e-6, RG_UNIT_SECOND, "12.3 µs"},
+        {3, RG_UNIT_BYTE, "3 B"},             {0.5, RG_UNIT_BYTE, "0.500 B"},
+        {4.09e9, RG_UNIT_MAC, "4.09 GMAC"},   {-2.5, RG_UNIT_JOULE, "-2.50 J"},
+        {7, RG_UNIT_COUNT, "7"},              {25.6e6, RG_UNIT_COUNT, "25.6 M"},
         {1.41e9, RG_UNIT_HERTZ, "1.41 GHz"},  {3.35e12, RG_UNIT_BYTE_PER_S, "3.35 TB/s"},
-        {0.123, RG_UNIT_FRACTION, "12.3 %"},  {1, RG_UNIT_FRACTION, "100 %"},         {295, RG_UNIT_FLOP_PER_BYTE, "295 FLOP/B"},
-        {2.5, RG_UNIT_USD, "$2.50"},          {1e7, RG_UNIT_NONE, "1e+07"},           {12345, RG_UNIT_NONE, "12345"},
-        {NAN, RG_UNIT_SECOND, "unknown"},     {INFINITY, RG_UNIT_WATT, "inf"},        {-INFINITY, RG_UNIT_WATT, "-inf"},
+        {0.123, RG_UNIT_FRACTION, "12.3 %"},  {295, RG_UNIT_FLOP_PER_BYTE, "295 FLOP/B"},
+        {1, RG_UNIT_FRACTION, "100 %"},       {2.5, RG_UNIT_USD, "$2.50"},
+        {1e7, RG_UNIT_NONE, "1e+07"},         {12345, RG_UNIT_NONE, "12345"},
+        {NAN, RG_UNIT_SECOND, "unknown"},     {INFINITY, RG_UNIT_WATT, "inf"},
+        {-INFINITY, RG_UNIT_WATT, "-inf"},
     };
     for (size_t i = 0; i < RG_COUNT(rows); i++) {
         char buffer[64];
@@ -220,7 +227,8 @@ static void random_numbers_are_splitmix64(void **state)
         assert_true(x >= 0 && x < 1);
         sum += x;
     }
-    assert_true(fabs(sum / 10000 - 0.5) < 5 * sqrt(1 / 12.0 / 10000)); /* five standard errors of a uniform mean */
+    /* five standard errors of a uniform mean */
+    assert_true(fabs(sum / 10000 - 0.5) < 5 * sqrt(1 / 12.0 / 10000));
 }
 
 /* Each of the 64 bits of the answer turns for about half of the single-bit changes of the key. */

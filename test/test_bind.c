@@ -60,7 +60,8 @@ static void sizes_reach_every_value(void **state)
     }
 }
 
-/* Exporters write the batch of 1 into Reshape, too: it follows, and a target that no batch divides does not. */
+/* Exporters write the batch of 1 into Reshape, too:
+ * it follows, and a target that no batch divides does not. */
 static void a_baked_in_reshape_follows_the_batch(void **state)
 {
     static const char baked[] = HEAD

@@ -1,4 +1,5 @@
-/* test_detect.c - this machine as a device, and the pieces of detection against a tree of made-up /proc and /sys files. */
+/* test_detect.c - this machine as a device, and the pieces of
+ * detection against a tree of made-up /proc and /sys files. */
 #include "hw/detect.h"
 
 #include <math.h>

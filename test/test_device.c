@@ -1,4 +1,5 @@
-/* test_device.c - device profiles: published figures, the rules that catch wrong ones, and what a bad file is told. */
+/* test_device.c - device profiles: published figures,
+ * the rules that catch wrong ones, and what a bad file is told. */
 #include "hw/hw.h"
 
 #include <math.h>
@@ -39,7 +40,8 @@ static void assert_has(const char *text, const char *part)
     if (!strstr(text, part)) fail_msg("'%s' does not say '%s'", text, part);
 }
 
-/* NVIDIA datasheets (dense), Google Cloud TPU pages, Intel ARK: engine units, peak of a type, bandwidth of main memory. */
+/* NVIDIA datasheets (dense), Google Cloud TPU pages, Intel ARK:
+ * engine units, peak of a type, bandwidth of main memory. */
 static const struct {
     const char *id;
     double units;
@@ -157,21 +159,25 @@ static void test_unknown_name_offers_the_nearest(void **state)
 
 /* A whole profile, small enough to break in one place at a time. */
 static const char small[] =
-    "{\"schema\": \"ridge.device/1\", \"name\": \"Small\", \"vendor\": \"v\", \"kind\": \"gpu\", \"architecture\": \"a\","
+    "{\"schema\": \"ridge.device/1\", \"name\": \"Small\", \"vendor\": \"v\", \"kind\": \"gpu\","
+    " \"architecture\": \"a\","
     " \"year\": 2020, \"aliases\": [\"tiny\"], \"modelled\": true,"
-    " \"engines\": [{\"id\": \"sm\", \"kind\": \"sm\", \"count\": 10, \"clock_base_hz\": 1e9, \"clock_max_hz\": 2e9,"
-    " \"threads\": 1024, \"tile\": [8, 4], \"source\": \"s; words\"}],"
-    " \"peaks\": [{\"engine\": \"sm\", \"unit\": \"vector\", \"dtype\": \"f32\", \"accumulate\": \"f32\", \"dense\": true,"
-    " \"op_per_clock\": 100, \"at_clock_hz\": 2e9, \"op_per_s\": 2e12, \"source\": \"s\"},"
-    " {\"engine\": \"sm\", \"unit\": \"vector\", \"dtype\": \"f16\", \"accumulate\": \"f32\", \"dense\": true,"
-    " \"op_per_clock\": 200, \"at_clock_hz\": 2e9, \"op_per_s\": 4.1e12, \"source\": \"s\"}],"
-    " \"levels\": [{\"name\": \"dram\", \"scope\": \"device\", \"sharers\": 10, \"count\": 1, \"capacity_byte\": 4e9,"
+    " \"engines\": [{\"id\": \"sm\", \"kind\": \"sm\", \"count\": 10, \"clock_base_hz\": 1e9,"
+    " \"clock_max_hz\": 2e9, \"threads\": 1024, \"tile\": [8, 4], \"source\": \"s; words\"}],"
+    " \"peaks\": [{\"engine\": \"sm\", \"unit\": \"vector\", \"dtype\": \"f32\", \"accumulate\": \"f32\","
+    " \"dense\": true, \"op_per_clock\": 100, \"at_clock_hz\": 2e9, \"op_per_s\": 2e12, \"source\": \"s\"},"
+    " {\"engine\": \"sm\", \"unit\": \"vector\", \"dtype\": \"f16\", \"accumulate\": \"f32\","
+    " \"dense\": true, \"op_per_clock\": 200, \"at_clock_hz\": 2e9, \"op_per_s\": 4.1e12,"
+    " \"source\": \"s\"}],"
+    " \"levels\": [{\"name\": \"dram\", \"scope\": \"device\", \"sharers\": 10, \"count\": 1,"
+    " \"capacity_byte\": 4e9,"
     " \"usable_byte\": 3e9, \"read_byte_per_s\": 1e11, \"write_byte_per_s\": 1e11, \"latency_s\": 1e-7,"
     " \"pj_per_byte\": 50, \"source\": \"s\"}],"
     " \"power\": {\"idle_w\": 10, \"cap_w\": 50, \"source\": \"s\"},"
     " \"energy\": {\"pj_per_op\": {\"f32\": 10}, \"at_voltage_v\": 0.8, \"source\": \"s\"},"
-    " \"vf\": [{\"clock_hz\": 1e9, \"voltage_v\": 0.8}, {\"clock_hz\": 2e9, \"voltage_v\": 1.0}], \"vf_source\": \"s\","
-    " \"launch_s\": 3e-6, \"launch_source\": \"s\", \"sources\": {\"s\": {\"title\": \"t\", \"url\": \"u\"}}}";
+    " \"vf\": [{\"clock_hz\": 1e9, \"voltage_v\": 0.8}, {\"clock_hz\": 2e9, \"voltage_v\": 1.0}],"
+    " \"vf_source\": \"s\", \"launch_s\": 3e-6, \"launch_source\": \"s\","
+    " \"sources\": {\"s\": {\"title\": \"t\", \"url\": \"u\"}}}";
 
 /* `small` with the first `from` turned into `to`, parsed. */
 static rg_err parse_changed(rg_ctx *cx, const char *from, const char *to, const rg_device **out)
@@ -212,7 +218,8 @@ static void test_voltage_is_interpolated_and_clamped(void **state)
     assert_near(rg_device_voltage(d, 1.25e9), 0.85, 1e-12);
     assert_near(rg_device_voltage(d, 1), 0.8, 1e-12);
     assert_near(rg_device_voltage(d, 9e9), 1.0, 1e-12);
-    assert_near(d->pj_per_op[RG_HW_F32], 10 * (1.0 / 0.8) * (1.0 / 0.8), 1e-12); /* CV^2: stated at 0.8 V, held at 1 V */
+    /* CV^2: stated at 0.8 V, held at 1 V */
+    assert_near(d->pj_per_op[RG_HW_F32], 10 * (1.0 / 0.8) * (1.0 / 0.8), 1e-12);
     assert_true(d->pj_per_op[RG_HW_I8] == 0);
     rg_device_free(d);
     /* 8 W at 0.8 V, which is 1 GHz; f V^2 at 2 GHz and 1 V is 2 x 1.5625 times that */

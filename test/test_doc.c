@@ -131,8 +131,8 @@ static void test_invalid_utf8(void **state)
 static void test_width(void **state)
 {
     static const struct { const char *text; size_t columns; } cases[] = {
-        {"", 0}, {"abc", 3}, {"µs", 2}, {"m²", 2}, {"a·b", 3}, {"日本", 4}, {"e\xcc\x81", 1}, {"\xff", 1},
-        {"\x1b[", 2}, {"…", 1}, {"\xf0\x9f\x98\x80", 2},
+        {"", 0}, {"abc", 3}, {"µs", 2}, {"m²", 2}, {"a·b", 3}, {"日本", 4}, {"e\xcc\x81", 1},
+        {"\xff", 1}, {"\x1b[", 2}, {"…", 1}, {"\xf0\x9f\x98\x80", 2},
     };
     (void)state;
     for (size_t i = 0; i < RG_COUNT(cases); i++)
@@ -196,8 +196,8 @@ static void test_text_blocks(void **state)
     rg_doc_flag(doc, rg_doc_root(doc), "ok", false);
     rg_doc_section(doc, 2, "Head");
     rg_doc_fields(doc, rg_doc_root(doc), fields, RG_COUNT(fields));
-    rg_doc_say(doc, "A sentence of %s words, and so on, that goes on until the line has no more room for what "
-                    "it is going to say next.", "many");
+    rg_doc_say(doc, "A sentence of %s words, and so on, that goes on until the line has no more room for "
+                    "what it is going to say next.", "many");
     rg_doc_point(doc, "first");
     rg_doc_point(doc, "second \x1b[31mred");
     rg_doc_section(doc, 3, "Small");

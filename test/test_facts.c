@@ -213,7 +213,8 @@ static void a_diamond_has_two_sides(void **state)
     rg_facts_free(f);
 }
 
-/* Of the diamond, the two convolutions as one: they share what they read, and both results are needed outside. */
+/* Of the diamond, the two convolutions as one:
+ * they share what they read, and both results are needed outside. */
 static void any_set_of_nodes_has_facts(void **state)
 {
     rg_ctx *cx = *state;

@@ -39,7 +39,8 @@ static rg_node_id node(rg_ctx *cx, rg_graph *g, rg_region_id region, const char 
 {
     rg_node_id id = 0;
     rg_node like = {.name = rg_str_of(name), .type = RG_LIT("Op"), .version = 13};
-    OK(rg_graph_add_node(cx, g, region, &like, (const rg_value_id[]){a, b}, (a != 0) + (b != 0), &out, 1, &id));
+    OK(rg_graph_add_node(cx, g, region, &like, (const rg_value_id[]){a, b}, (a != 0) + (b != 0), &out, 1,
+                         &id));
     return id;
 }
 

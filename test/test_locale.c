@@ -1,6 +1,7 @@
-/* test_locale.c - the program that we are linked into may have set a locale that writes 1,5 for 1.5: what is read and
- * printed must not change, and its locale must be as before. The locale is compiled here by localedef, into a folder of
- * its own; without localedef and its sources (Debian: package locales) there is nothing to test with.
+/* test_locale.c - the program that we are linked into may have set a locale that writes 1,5 for 1.5: what is
+ * read and printed must not change, and its locale must be as before. The locale is compiled here by
+ * localedef, into a folder of its own; without localedef and its sources (Debian:
+ * package locales) there is nothing to test with.
  */
 #include "ir/ir.h"
 
@@ -20,7 +21,8 @@
 #define RG_SOURCE_ROOT "."
 #endif
 
-static const char source[] = "LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\ngrouping 3;3\nEND LC_NUMERIC\n";
+static const char source[] =
+    "LC_NUMERIC\ndecimal_point \",\"\nthousands_sep \".\"\ngrouping 3;3\nEND LC_NUMERIC\n";
 
 static char folder[] = "/tmp/ridge-locale-XXXXXX", input[64], output[64];
 
@@ -35,7 +37,8 @@ static bool write_source(void)
 static void compile_locale(void)
 {
     extern char **environ;
-    static char program[] = "localedef", force[] = "-c", quiet[] = "--quiet", from[] = "-i", map[] = "-f", utf8[] = "UTF-8";
+    static char program[] = "localedef", force[] = "-c", quiet[] = "--quiet", from[] = "-i";
+    static char map[] = "-f", utf8[] = "UTF-8";
     char *const args[] = {program, force, quiet, from, input, map, utf8, output, NULL};
     posix_spawn_file_actions_t actions;
     pid_t child;

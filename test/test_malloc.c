@@ -1,7 +1,7 @@
-/* test_malloc.c - the system's malloc refuses the n-th request, for every n: what the context's allocator does not see is
- * asked for by jansson, which reads the profiles, and by libc. The answer is an error or the right result, and every
- * block comes back. The wrappers below take malloc's place in the whole process, so this is a test of its own, and none
- * under a sanitizer, which takes the same place.
+/* test_malloc.c - the system's malloc refuses the n-th request, for every n: what the context's allocator
+ * does not see is asked for by jansson, which reads the profiles, and by libc. The answer is an error or the
+ * right result, and every block comes back. The wrappers below take malloc's place in the whole process, so
+ * this is a test of its own, and none under a sanitizer, which takes the same place.
  */
 #include "ridge.h"
 
@@ -33,8 +33,8 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
 void __libc_free(void *block);
 
-/* A power of two is never refused: jansson's lexer doubles its buffer, does not look whether that went well, and then
- * drops bytes or aborts. */
+/* A power of two is never refused: jansson's lexer doubles its buffer, does not look whether that went well,
+ * and then drops bytes or aborts. */
 static bool refused(size_t size)
 {
     bool power_of_two = !(size & (size - 1));
@@ -48,7 +48,10 @@ static void *counted(void *block)
 }
 
 void *malloc(size_t size) { return refused(size) ? NULL : counted(__libc_malloc(size)); }
-void *calloc(size_t count, size_t size) { return refused(count * size) ? NULL : counted(__libc_calloc(count, size)); }
+void *calloc(size_t count, size_t size)
+{
+    return refused(count * size) ? NULL : counted(__libc_calloc(count, size));
+}
 
 void *realloc(void *block, size_t size)
 {
@@ -96,13 +99,15 @@ static void every_refused_malloc_is_survived(void **state)
     (void)state;
     FILE *out = fopen("/dev/null", "w");
     assert_non_null(out);
-    assert_int_equal(run_with(0, out), RG_OK); /* what is allocated once for the whole process is there after this */
+    /* what is allocated once for the whole process is there after this */
+    assert_int_equal(run_with(0, out), RG_OK);
     long needed = meter.asked, told = 0;
     assert_true(needed > 100); /* jansson has a block for every value */
     for (long n = 1; n <= needed; n++) {
         rg_err err = run_with(n, out);
         told += err != RG_OK;
-        /* jansson tells a missing token and a token without memory apart nowhere: the former is what we can say */
+        /* jansson tells a missing token and a token without memory apart nowhere:
+         * the former is what we can say */
         assert_true(err == RG_OK || err == RG_NOMEM || err == RG_FORMAT);
         assert_int_equal(meter.live, 0);
     }

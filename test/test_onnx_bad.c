@@ -377,7 +377,8 @@ static void test_lying_lengths(void **state)
 {
     (void)state;
     static const struct { const char *bytes; size_t size; const char *words; } cases[] = {
-        {"\x08\x08\x3a\xff\xff\xff\xff\x0f", 8, "not a whole ONNX model: ModelProto is malformed or cut off at byte 2"},
+        {"\x08\x08\x3a\xff\xff\xff\xff\x0f", 8,
+         "not a whole ONNX model: ModelProto is malformed or cut off at byte 2"},
         {"\x08\x08\x3a\x02\x0a\x7f", 6, "GraphProto is malformed or cut off at byte 0"},
         {"\x08\x08\x3a\x04\x0a\x02\x0a\x05", 8, "NodeProto is malformed"},
         {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12, "ModelProto is malformed"},

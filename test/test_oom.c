@@ -92,11 +92,13 @@ static rg_err text_flow(rg_ctx *cx)
 static rg_err parse_flow(rg_ctx *cx)
 {
     static const char text[] =
-        "ridge.graph/1 \"n\" opset 13 ir 7 producer \"p\" source \"s\" notes \"n\" import \"\" 13 symbol a = 1 from 1\n"
+        "ridge.graph/1 \"n\" opset 13 ir 7 producer \"p\" source \"s\" notes \"n\" import \"\" 13 "
+        "symbol a = 1 from 1\n"
         "const %c = str[2] {\"a\", \"b\"} const %f = f32[2] file \"w\" @0 +8 const %v = i64[1] varint 01\n"
         "graph \"m\" (%x: seq(f32[a*2+1]), %y: f32[a] is [a,2] = f32[1] {1}) {\n"
-        "  %o, _, %#7 = d:T(%x, _, %c, %f, %v) a=1 b=1,2 c=0.5 d=0.5,1.0 e=\"s\" f=[\"s\"] g=tensor f32[] {1}\n"
-        "    h=[tensor f32[1] hex 00000000] i=type f32[a] j=graph \"b\" (%i) { %k = Relu(%i) return %k }\n"
+        "  %o, _, %#7 = d:T(%x, _, %c, %f, %v) a=1 b=1,2 c=0.5 d=0.5,1.0 e=\"s\" f=[\"s\"]\n"
+        "    g=tensor f32[] {1} h=[tensor f32[1] hex 00000000] i=type f32[a]\n"
+        "    j=graph \"b\" (%i) { %k = Relu(%i) return %k }\n"
         "    k=[graph () { return %y }] @name v3 block \"B:1\"\n"
         "  return %o, %#7 }";
     rg_graph *g;
@@ -146,7 +148,8 @@ static rg_err onnx_flow(rg_ctx *cx)
     return err;
 }
 
-/* What a flow wrote, as a number: an answer under scarcity is the whole answer or an error, nothing between. */
+/* What a flow wrote, as a number: an answer under scarcity
+ * is the whole answer or an error, nothing between. */
 static uint64_t written_hash;
 
 typedef struct sink { FILE *file; char *bytes; size_t size; } sink;
@@ -164,7 +167,8 @@ static void sink_close(sink *s)
     free(s->bytes);
 }
 
-/* The whole way through the public API: a file, its passes, a profile, a plan, a forecast and its documents. */
+/* The whole way through the public API: a file, its passes,
+ * a profile, a plan, a forecast and its documents. */
 static rg_err predict_flow(rg_ctx *cx)
 {
     const rg_graph *graph = NULL;
@@ -204,7 +208,8 @@ static rg_err list_flow(rg_ctx *cx)
     for (size_t i = 0; i < RG_COUNT(makers) && !err; i++) {
         rg_doc *doc = NULL;
         err = makers[i](cx, &doc);
-        for (size_t f = 0; f < RG_COUNT(formats) && !err; f++) err = rg_doc_write(cx, doc, formats[f], out.file);
+        for (size_t f = 0; f < RG_COUNT(formats) && !err; f++)
+            err = rg_doc_write(cx, doc, formats[f], out.file);
         rg_doc_free(doc);
     }
     sink_close(&out);

@@ -113,13 +113,15 @@ static void test_unknown(void **state)
     assert_int_equal(rg_runtime_find(*state, "/no/such.json", NULL, &r), RG_INPUT);
 }
 
-/* PyTorch: torch.backends.cudnn.allow_tf32 is on, torch.backends.cuda.matmul.allow_tf32 is off; eager fuses nothing. */
+/* PyTorch: torch.backends.cudnn.allow_tf32 is on,
+ * torch.backends.cuda.matmul.allow_tf32 is off; eager fuses nothing. */
 static void test_eager_is_eager(void **state)
 {
     const rg_runtime *r = find(*state, "pytorch-eager", NULL), *engine = find(*state, "tensorrt", NULL);
     assert_string_equal(r->tf32, "conv");
     assert_false(r->folds_constants || r->fuses_attention);
-    for (size_t i = 0; i < r->rule_count; i++) assert_int_equal(r->rules[i].max_nodes, 2); /* a bias at most */
+    /* a bias at most */
+    for (size_t i = 0; i < r->rule_count; i++) assert_int_equal(r->rules[i].max_nodes, 2);
     assert_true(engine->rule_count > r->rule_count);
     assert_true(engine->launch_s < r->launch_s);
     assert_string_equal(engine->tf32, "allowed");
@@ -128,12 +130,15 @@ static void test_eager_is_eager(void **state)
 }
 
 static const char small[] =
-    "{\"schema\": \"ridge.runtime/1\", \"name\": \"Small\", \"kinds\": [\"cpu\", \"gpu\"], \"default_for\": [\"cpu\"],"
-    " \"launch\": {\"launch_s\": 1e-6, \"hidden\": true, \"graph_s\": 2e-6, \"branch_overlap\": 0.5, \"source\": \"s: words\"},"
+    "{\"schema\": \"ridge.runtime/1\", \"name\": \"Small\", \"kinds\": [\"cpu\", \"gpu\"],"
+    " \"default_for\": [\"cpu\"],"
+    " \"launch\": {\"launch_s\": 1e-6, \"hidden\": true, \"graph_s\": 2e-6, \"branch_overlap\": 0.5,"
+    " \"source\": \"s: words\"},"
     " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\","
     " \"memory\": {\"overhead_byte\": 5, \"workspace_fraction\": 0.5, \"in_place\": true, \"source\": \"s\"},"
     " \"interval\": {\"factor\": 2, \"source\": \"s\"},"
-    " \"rules\": [{\"name\": \"conv\", \"anchor\": [\"Conv\"], \"follow\": [\"Add\", \"#activation\"], \"max_nodes\": 4, \"why\": \"w\"}],"
+    " \"rules\": [{\"name\": \"conv\", \"anchor\": [\"Conv\"], \"follow\": [\"Add\", \"#activation\"],"
+    " \"max_nodes\": 4, \"why\": \"w\"}],"
     " \"efficiencies\": [{\"family\": \"gemm\", \"compute\": 0.5, \"memory\": 0.75, \"source\": \"s\"},"
     " {\"family\": \"default\", \"compute\": 0.25, \"memory\": 0.125, \"source\": \"s\"}],"
     " \"sources\": {\"s\": {\"title\": \"t\"}}}";

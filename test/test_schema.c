@@ -1,5 +1,6 @@
-/* test_schema.c - the JSON Schemas of data/schema/ and the tables that the readers go by know the same keys, and what
- * a reader requires its schema requires. (A schema may ask more of the files that ship than a reader of any file does.)
+/* test_schema.c - the JSON Schemas of data/schema/ and the tables that the readers go by know the same keys,
+ * and what a reader requires its schema requires. (A schema may
+ * ask more of the files that ship than a reader of any file does.)
  */
 #include "hw/profile.h"
 

@@ -196,7 +196,8 @@ static void blanks_and_comments_do_not_count(void **state)
 {
     rg_graph *a = parsed(*state, RG_LIT("ridge.graph/1 \"n\" graph(%x:f32[2]){%y=Relu(%x)return %y}"));
     rg_graph *b = parsed(*state, RG_LIT("# a net\nridge.graph/1 \"n\"\t# its name\r\n graph (\n"
-                                        " %x : f32 [ 2 ] ) { %y = Relu ( %x ) # the node\n return %y\n}\n# the end"));
+                                        " %x : f32 [ 2 ] ) { %y = Relu ( %x ) # the node\n"
+                                        " return %y\n}\n# the end"));
     assert_true(rg_graph_eq(a, b));
     rg_graph_free(a);
     rg_graph_free(b);
@@ -214,13 +215,15 @@ static const struct { const char *text; rg_err err; const char *message; } error
     {HEAD "graph (%x: f32[2) {}", RG_FORMAT, "line 2, column 17: expected ','"},
     {HEAD "graph () {\n  %a = Relu(%x)\n  return\n}", RG_FORMAT, "line 3, column 13: value %x is used"},
     {HEAD "graph (%x, %x) { return }", RG_FORMAT, "line 2, column 12: value %x is defined twice"},
-    {HEAD "graph (%x) { %y = Relu(%x) a=1 a=2 return }", RG_FORMAT, "column 36: attribute 'a' is given twice"},
+    {HEAD "graph (%x) { %y = Relu(%x) a=1 a=2 return }", RG_FORMAT,
+     "column 36: attribute 'a' is given twice"},
     {HEAD "graph (%x) { %y = Relu(%x) a=: return }", RG_FORMAT, "line 2, column 30: expected a number"},
     {HEAD "graph () { return } more", RG_FORMAT, "line 2, column 21: expected the end of the text"},
     {HEAD "source \"a\\q\"", RG_FORMAT, "line 2, column 11: unknown escape"},
     {HEAD "source \"a\n", RG_FORMAT, "line 2, column 9: string without an end"},
     {HEAD "const %c = f32[2] {1}", RG_FORMAT, "line 2, column 21: expected ','"},
-    {HEAD "const %c = f32[9999] {1}", RG_FORMAT, "column 23: a list of 9999 elements is longer than the text"},
+    {HEAD "const %c = f32[9999] {1}", RG_FORMAT,
+     "column 23: a list of 9999 elements is longer than the text"},
     {HEAD "const %c = i8[1] {0.5}", RG_FORMAT, "expected an integer for an element of type i8"},
     {HEAD "const %c = f32[2] hex 0000", RG_FORMAT, "2 bytes do not hold 2 elements of type f32"},
     {HEAD "const %c = f32[1] hex 0000000g", RG_FORMAT, "expected pairs of hex digits"},
@@ -233,7 +236,8 @@ static const struct { const char *text; rg_err err; const char *message; } error
     {HEAD "graph (%x: f32[99999999999999999999]) {}", RG_FORMAT, "line 2, column 16: expected an integer"},
     {HEAD "graph (%x: f32[ceil(a)]) {}", RG_FORMAT, "expected ceil(a/b)"},
     {HEAD "const %c: i32[2] = f32[2] none", RG_FORMAT, "elements are of type f32"},
-    {HEAD "graph (%x: i64[2] is [1,2,3]) { return }", RG_FORMAT, "column 22: 3 elements of a tensor that has 2"},
+    {HEAD "graph (%x: i64[2] is [1,2,3]) { return }", RG_FORMAT,
+     "column 22: 3 elements of a tensor that has 2"},
     {HEAD "const %c is [1,2] = i64[3] {1, 2, 3}", RG_FORMAT, "2 elements of a tensor that has 3"},
     {HEAD "graph (%x) { () = If() a=graph () { %y = Neg(%x) return } return %y }", RG_FORMAT, "another body"},
     {HEAD "symbol a = 5 from 6", RG_FORMAT, "line 2, column 19: 6 is outside"},
@@ -374,7 +378,8 @@ static void names_may_hold_any_byte(void **state)
     round_trip(*state, g);
     rg_graph_free(g);
     static const char *const others[] = {
-        "/layer1/conv1/Conv_output_0", "onnx::Conv_497", "a-b.c", "_", "return", "a::", "#17", "dense/MatMul:0", "%x",
+        "/layer1/conv1/Conv_output_0", "onnx::Conv_497", "a-b.c", "_", "return", "a::", "#17",
+        "dense/MatMul:0", "%x",
     };
     for (size_t i = 0; i < RG_COUNT(others); i++) {
         g = graph_of(*state, rg_str_of(others[i]), &t);
@@ -421,7 +426,8 @@ static rg_dim random_size(rg_dims *dims, uint64_t *random)
     for (int i = 0; i < STEP_MAX; i++) {
         uint64_t r = rg_random_next(random);
         if (count < 2 || r % 2) {
-            stack[count++] = r % 4 < 2 ? (rg_dim)(r / 4 % 7) - 2 : INT64_MIN + (int64_t)(r / 4 % SYMBOL_COUNT);
+            stack[count++] = r % 4 < 2 ? (rg_dim)(r / 4 % 7) - 2
+                                       : INT64_MIN + (int64_t)(r / 4 % SYMBOL_COUNT);
         } else {
             rg_dim_op op = (rg_dim_op)(RG_DIM_ADD + r / 4 % (RG_DIM_MAX - RG_DIM_ADD + 1));
             count--;

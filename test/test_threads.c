@@ -1,6 +1,7 @@
-/* test_threads.c - what never changes after it is made may be shared: four threads, each with a context of its own, make
- * plans, forecasts and documents from one graph, device, runtime and plan, and write the same bytes as one thread alone.
- * The last references are dropped by several threads at once. Worth most under -fsanitize=thread.
+/* test_threads.c - what never changes after it is made may be shared: four threads, each with a context of
+ * its own, make plans, forecasts and documents from one graph, device, runtime and plan, and write the same
+ * bytes as one thread alone. The last references are dropped by several threads at once.
+ * Worth most under -fsanitize=thread.
  */
 #include "ridge.h"
 
@@ -23,7 +24,8 @@ typedef struct scene {
     const rg_device *device;
     const rg_runtime *runtime;
     const rg_plan *plan;
-    pthread_barrier_t planned, released; /* every thread has a plan of its own; the scene has let go of its parts */
+    /* every thread has a plan of its own; the scene has let go of its parts */
+    pthread_barrier_t planned, released;
 } scene;
 
 /* The whole answer as bytes, and where it failed otherwise. */

@@ -23,7 +23,7 @@ $hits"
 hits=$(grep -nE '\bv?snprintf\(.*"[^"]*%[-+0-9.*]*[aefgAEFG]|\bstrto(d|f|ld)\(' $(find src -name '*.c' ! -name str.c))
 [ -n "$hits" ] && complain "numbers that follow the locale (use rg_str_print, rg_str_real):
 $hits"
-hits=$(awk 'length($0) > 140 { print FILENAME ":" FNR ": " length($0) " columns" }' $files)
+hits=$(awk 'length($0) > 110 { print FILENAME ":" FNR ": " length($0) " columns" }' $files)
 [ -n "$hits" ] && complain "long lines:
 $hits"
 hits=$(wc -l $files | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }')

@@ -88,8 +88,8 @@ static rg_err wait_for(border *b, uint32_t step)
     return RG_OK;
 }
 
-rg_err rg_facts_set(rg_ctx *cx, const rg_facts *facts, const rg_uses *uses, const uint32_t *steps, uint32_t count,
-                    rg_set *out)
+rg_err rg_facts_set(rg_ctx *cx, const rg_facts *facts, const rg_uses *uses, const uint32_t *steps,
+                    uint32_t count, rg_set *out)
 {
     border b = {.cx = cx, .facts = facts, .uses = uses, .node_count = count, .out = out};
     *out = (rg_set){0};

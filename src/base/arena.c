@@ -2,8 +2,8 @@
  *
  *     block: | next, size | ....used.... | ....free.... |
  *
- * Blocks double up to a megabyte, so that small graphs stay small and large ones make few calls. Memory arrives
- * zeroed when it is handed out, not with its block: half of a block is never touched.
+ * Blocks double up to a megabyte, so that small graphs stay small and large ones make few calls. Memory
+ * arrives zeroed when it is handed out, not with its block: half of a block is never touched.
  */
 #include "base/base.h"
 
@@ -21,7 +21,9 @@ enum { HEADER = (sizeof(struct rg_block) + ALIGN - 1) / ALIGN * ALIGN };
 
 void rg_arena_init(rg_arena *arena, rg_ctx *cx)
 {
-    *arena = (rg_arena){.cx = cx, .limit_byte = cx->memory_limit_byte, .alloc = cx->alloc, .free = cx->free, .user = cx->user};
+    *arena = (rg_arena){
+        .cx = cx, .limit_byte = cx->memory_limit_byte, .alloc = cx->alloc, .free = cx->free, .user = cx->user,
+    };
 }
 
 static void *add_block(rg_arena *arena, size_t need)
@@ -44,7 +46,8 @@ void *rg_arena_alloc(rg_arena *arena, size_t size)
     size = (size + ALIGN - 1) / ALIGN * ALIGN;
     if (size == 0) size = ALIGN;
     if (!arena->head || arena->head->size - arena->head->used < size) {
-        if (arena->failed || size > arena->limit_byte - arena->used_byte || !add_block(arena, size)) goto fail;
+        if (arena->failed || size > arena->limit_byte - arena->used_byte) goto fail;
+        if (!add_block(arena, size)) goto fail;
     }
     struct rg_block *block = arena->head;
     void *memory = (char *)block + HEADER + block->used;

@@ -12,7 +12,8 @@
 
 #define RG_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define RG_TRY(expr)            do { rg_err e_ = (expr); if (e_) return e_; } while (0)
-#define RG_TRY_NOTE(cx, expr, ...) do { rg_err e_ = (expr); if (e_) return rg_note((cx), e_, __VA_ARGS__); } while (0)
+#define RG_TRY_NOTE(cx, expr, ...) \
+    do { rg_err e_ = (expr); if (e_) return rg_note((cx), e_, __VA_ARGS__); } while (0)
 
 /* A borrowed run of bytes: never freed, not NUL-terminated. Print with "%.*s", RG_STR(s). */
 typedef struct rg_str { const char *data; size_t size; } rg_str;
@@ -33,11 +34,13 @@ bool rg_str_starts(rg_str a, const char *prefix);
 int rg_str_cmp(rg_str a, rg_str b); /* bytewise, as strcmp */
 /* Cuts the part before the first `sep` off the front of *rest; false when nothing was left. */
 bool rg_str_cut(rg_str *rest, char sep, rg_str *part);
-/* Letters to change, add or drop to turn one into the other, case ignored; for "did you mean". Reads 64 bytes of each. */
+/* Letters to change, add or drop to turn one into the other,
+ * case ignored; for "did you mean". Reads 64 bytes of each. */
 int rg_str_distance(rg_str a, rg_str b);
 bool rg_str_int(rg_str text, int64_t *out);   /* whole text, decimal, optional sign */
 bool rg_str_real(rg_str text, double *out);   /* whole text, with a point in every locale */
-/* snprintf and vsnprintf with a point in every locale: what prints %g or %f in the library goes through these. */
+/* snprintf and vsnprintf with a point in every locale:
+ * what prints %g or %f in the library goes through these. */
 int rg_str_print(char *buffer, size_t size, const char *format, ...) RG_PRINTF(3, 4);
 int rg_str_vprint(char *buffer, size_t size, const char *format, va_list args) RG_PRINTF(3, 0);
 
@@ -53,7 +56,8 @@ typedef struct rg_arena {
     void *user;
 } rg_arena;
 
-void rg_arena_init(rg_arena *arena, rg_ctx *cx); /* limit and allocator of the context; allocates nothing yet */
+/* Limit and allocator of the context; allocates nothing yet. */
+void rg_arena_init(rg_arena *arena, rg_ctx *cx);
 void *rg_arena_alloc(rg_arena *arena, size_t size);
 void rg_arena_done(rg_arena *arena);
 void *rg_arena_array(rg_arena *arena, size_t count, size_t size); /* overflow-checked */
@@ -96,7 +100,8 @@ void rg_text_put(rg_text *text, rg_str s);
 void rg_text_char(rg_text *text, char c);
 void rg_text_printf(rg_text *text, const char *format, ...) RG_PRINTF(2, 3);
 
-/* 64-bit hash of bytes, chained: h = rg_hash(h, data, size), starting from RG_HASH_SEED. Stable across machines. */
+/* 64-bit hash of bytes, chained: h = rg_hash(h, data, size),
+ * starting from RG_HASH_SEED. Stable across machines. */
 #define RG_HASH_SEED UINT64_C(0x9e3779b97f4a7c15)
 uint64_t rg_hash(uint64_t seed, const void *data, size_t size);
 uint64_t rg_hash_str(uint64_t seed, rg_str s); /* the size is hashed too, so that "ab","c" != "a","bc" */
@@ -119,7 +124,8 @@ const char *rg_path_base(const char *path);                  /* after the last s
 
 /* A file of data/: overlay directory first (cx->data_dir), then what is embedded in the library. */
 rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out) RG_CHECKED;          /* "hw/t4.json" */
-rg_err rg_data_list(rg_ctx *cx, const char *dir, const char *const **names, size_t *count) RG_CHECKED; /* sorted, e.g. ids of "hw" */
+/* sorted, e.g. ids of "hw" */
+rg_err rg_data_list(rg_ctx *cx, const char *dir, const char *const **names, size_t *count) RG_CHECKED;
 
 /* Sizes: checked arithmetic. False on overflow. */
 bool rg_mul_size(int64_t a, int64_t b, int64_t *out);
@@ -127,8 +133,9 @@ bool rg_add_size(int64_t a, int64_t b, int64_t *out);
 
 /* What a number is measured in: how it is scaled and printed. */
 typedef enum rg_unit {
-    RG_UNIT_NONE, RG_UNIT_COUNT, RG_UNIT_SECOND, RG_UNIT_JOULE, RG_UNIT_WATT, RG_UNIT_BYTE, RG_UNIT_FLOP, RG_UNIT_MAC,
-    RG_UNIT_HERTZ, RG_UNIT_BYTE_PER_S, RG_UNIT_OP_PER_S, RG_UNIT_FRACTION, RG_UNIT_FLOP_PER_BYTE, RG_UNIT_GRAM, RG_UNIT_USD,
+    RG_UNIT_NONE, RG_UNIT_COUNT, RG_UNIT_SECOND, RG_UNIT_JOULE, RG_UNIT_WATT, RG_UNIT_BYTE, RG_UNIT_FLOP,
+    RG_UNIT_MAC, RG_UNIT_HERTZ, RG_UNIT_BYTE_PER_S, RG_UNIT_OP_PER_S, RG_UNIT_FRACTION, RG_UNIT_FLOP_PER_BYTE,
+    RG_UNIT_GRAM, RG_UNIT_USD,
 } rg_unit;
 /* "1.23 ms", "97.5 MB", "4.09 G", "12.3 %": 3 significant digits, SI prefixes. Returns `buffer`. */
 const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit);

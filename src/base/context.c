@@ -1,5 +1,6 @@
-/* context.c - the context: allocator, limits and the text of the last error. The text names the thing first and is
- * prefixed by the callers that know where it was: "bert.onnx: node '/layer3/attn' (Softmax): axis 9 is outside ...".
+/* context.c - the context: allocator, limits and the text of the last error. The text names the thing first
+ * and is prefixed by the callers that know where it was:
+ * "bert.onnx: node '/layer3/attn' (Softmax): axis 9 is outside ...".
  */
 #include "base/base.h"
 
@@ -12,7 +13,10 @@ static const struct { const char *text; int exit_code; } errors[] = {
 #undef X
 };
 
-const char *rg_err_text(rg_err err) { return (size_t)err < RG_COUNT(errors) ? errors[err].text : "unknown error"; }
+const char *rg_err_text(rg_err err)
+{
+    return (size_t)err < RG_COUNT(errors) ? errors[err].text : "unknown error";
+}
 int rg_err_exit_code(rg_err err) { return (size_t)err < RG_COUNT(errors) ? errors[err].exit_code : 1; }
 const char *rg_version(void) { return RIDGE_VERSION; }
 

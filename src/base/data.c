@@ -61,7 +61,8 @@ rg_err rg_data_list(rg_ctx *cx, const char *dir, const char *const **out, size_t
     }
     const char *full = cx->data_dir ? rg_arena_printf(&cx->arena, "%s/%s", cx->data_dir, dir) : NULL;
     DIR *folder = full ? opendir(full) : NULL;
-    for (struct dirent *entry; ok && folder && (entry = readdir(folder));) ok = add_name(&list, entry->d_name);
+    for (struct dirent *entry; ok && folder && (entry = readdir(folder));)
+        ok = add_name(&list, entry->d_name);
     if (folder) closedir(folder);
     if (!ok) return rg_nomem(cx);
     size_t kept = 0;

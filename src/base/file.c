@@ -27,8 +27,10 @@ rg_err rg_file_map(rg_ctx *cx, const char *path, rg_file **out)
 {
     struct stat info;
     size_t length = strlen(path);
-    if (length >= RG_PATH_LIMIT) return rg_fail(cx, RG_LIMIT, "a path of %zu bytes exceeds %d", length, RG_PATH_LIMIT);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang us before fstat rejects it */
+    if (length >= RG_PATH_LIMIT)
+        return rg_fail(cx, RG_LIMIT, "a path of %zu bytes exceeds %d", length, RG_PATH_LIMIT);
+    /* a FIFO must not hang us before fstat rejects it */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return refuse(cx, fd, path, strerror(errno));
     if (fstat(fd, &info)) return refuse(cx, fd, path, strerror(errno));
     if (S_ISDIR(info.st_mode)) return refuse(cx, fd, path, "is a directory, not a file");

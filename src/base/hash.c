@@ -1,8 +1,8 @@
 /* hash.c - a 64-bit hash and a random generator, both the same on every machine.
  *
- * The hash folds eight bytes at a time through a 64x64->128 bit multiply, whose halves are xored: the mixing step of
- * the wyhash family. The generator is splitmix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number
- * generators"): its increment and its two multipliers are the constants below.
+ * The hash folds eight bytes at a time through a 64x64->128 bit multiply, whose halves are xored: the mixing
+ * step of the wyhash family. The generator is splitmix64 (Steele, Lea, Flood 2014, "Fast splittable
+ * pseudorandom number generators"): its increment and its two multipliers are the constants below.
  */
 #include "base/base.h"
 

@@ -1,4 +1,5 @@
-/* limits.h - everything that a file or a user can make large, by name. Reaching one is RG_LIMIT, exit code 5. */
+/* limits.h - everything that a file or a user can make large, by name.
+ * Reaching one is RG_LIMIT, exit code 5. */
 #ifndef RG_LIMITS_H
 #define RG_LIMITS_H
 
@@ -20,6 +21,7 @@ enum {
     RG_LEVEL_LIMIT    = 8,        /* memory levels of a device that the mapping follows */
 };
 
-#define RG_BLOCK_BYTE_MAX 1e18 /* activations of a plan: more than any machine has, and sums stay below 2^63 */
+/* Activations of a plan: more than any machine has, and sums stay below 2^63. */
+#define RG_BLOCK_BYTE_MAX 1e18
 
 #endif

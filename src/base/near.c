@@ -1,8 +1,8 @@
 /* near.c - how far two spellings are apart, so that a message about an unknown name can offer the known ones.
  *
- * Levenshtein distance by its usual recurrence, one row at a time, row[j] being the distance of the part of `a` read
- * so far from the first j letters of `b`. Names longer than 64 bytes are compared by their first 64: the message
- * stays useful, and a hostile name costs no memory.
+ * Levenshtein distance by its usual recurrence, one row at a time, row[j] being the distance of the part of
+ * `a` read so far from the first j letters of `b`. Names longer than 64 bytes are compared by their first 64:
+ * the message stays useful, and a hostile name costs no memory.
  */
 #include "base/base.h"
 

@@ -1,8 +1,8 @@
 /* str.c - borrowed strings, numbers as text, and growing text.
  *
- * strtod and the printf family follow LC_NUMERIC of the program that we are linked into: a comma for a point would make
- * "1.5" unreadable and JSON wrong. So every number goes through here, in the C locale: it is the calling thread's
- * for just that call, so that no other thread and no caller can see the change.
+ * strtod and the printf family follow LC_NUMERIC of the program that we are linked into: a comma for a point
+ * would make "1.5" unreadable and JSON wrong. So every number goes through here, in the C locale: it is the
+ * calling thread's for just that call, so that no other thread and no caller can see the change.
  */
 #include "base/base.h"
 
@@ -36,8 +36,8 @@ bool rg_str_cut(rg_str *rest, char sep, rg_str *part)
     return true;
 }
 
-/* The C locale becomes the thread's; the answer is what to give back to uselocale. Asking for "C" allocates nothing in
- * glibc and musl, so there is nothing to free; should it fail, uselocale(0) changes nothing. */
+/* The C locale becomes the thread's; the answer is what to give back to uselocale. Asking for "C" allocates
+ * nothing in glibc and musl, so there is nothing to free; should it fail, uselocale(0) changes nothing. */
 static locale_t enter_c_locale(void) { return uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0)); }
 
 int rg_str_vprint(char *buffer, size_t size, const char *format, va_list args)

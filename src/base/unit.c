@@ -4,11 +4,14 @@
 #include <math.h>
 
 static const struct { const char *symbol; bool scaled; } units[] = {
-    [RG_UNIT_NONE] = {"", false},           [RG_UNIT_COUNT] = {"", true},        [RG_UNIT_SECOND] = {"s", true},
-    [RG_UNIT_JOULE] = {"J", true},          [RG_UNIT_WATT] = {"W", true},        [RG_UNIT_BYTE] = {"B", true},
-    [RG_UNIT_FLOP] = {"FLOP", true},        [RG_UNIT_MAC] = {"MAC", true},       [RG_UNIT_HERTZ] = {"Hz", true},
-    [RG_UNIT_BYTE_PER_S] = {"B/s", true},   [RG_UNIT_OP_PER_S] = {"op/s", true}, [RG_UNIT_FRACTION] = {"%", false},
-    [RG_UNIT_FLOP_PER_BYTE] = {"FLOP/B", false}, [RG_UNIT_GRAM] = {"g", true},   [RG_UNIT_USD] = {"$", false},
+    [RG_UNIT_NONE] = {"", false},         [RG_UNIT_COUNT] = {"", true},
+    [RG_UNIT_SECOND] = {"s", true},       [RG_UNIT_JOULE] = {"J", true},
+    [RG_UNIT_WATT] = {"W", true},         [RG_UNIT_BYTE] = {"B", true},
+    [RG_UNIT_FLOP] = {"FLOP", true},      [RG_UNIT_MAC] = {"MAC", true},
+    [RG_UNIT_HERTZ] = {"Hz", true},       [RG_UNIT_BYTE_PER_S] = {"B/s", true},
+    [RG_UNIT_OP_PER_S] = {"op/s", true},  [RG_UNIT_FRACTION] = {"%", false},
+    [RG_UNIT_FLOP_PER_BYTE] = {"FLOP/B", false},
+    [RG_UNIT_GRAM] = {"g", true},         [RG_UNIT_USD] = {"$", false},
 };
 
 static const struct { double scale; const char *prefix; } prefixes[] = {

@@ -43,7 +43,7 @@ static const format formats[] = {
     {".json",        "{",           0, 1,  "a JSON file", NULL},
     {".pb",          NULL,          0, 0,  "a TensorFlow graph", NULL},
     {NULL,           "ridge.graph", 0, 11, "a graph as text", read_text},
-    {NULL,           "\x08",        0, 1,  "an ONNX model", rg_onnx_load}, /* whose first field is ir_version */
+    {NULL,           "\x08",        0, 1,  "an ONNX model", rg_onnx_load}, /* first field: ir_version */
 };
 
 static const format *by_name(const char *path)

@@ -132,7 +132,8 @@
     M(shape,       "TensorShapeProto") \
     M(dim,         "TensorShapeProto.Dimension")
 
-/* The struct rg_onnx_node, the numbers RG_ONNX_node_op_type and its like, the table rg_onnx_node_message, ... */
+/* The struct rg_onnx_node, the numbers RG_ONNX_node_op_type and its like,
+ * the table rg_onnx_node_message, ... */
 #define RG_WIRE_C_INT     int64_t
 #define RG_WIRE_C_F32     float
 #define RG_WIRE_C_BYTES   rg_str
@@ -154,7 +155,8 @@ RG_ONNX_LIST(M)
 /* Whether the file gave a field: `message` points to the struct of message `id`. */
 #define RG_ONNX_HAS(message, id, field) ((message)->has >> RG_ONNX_##id##_##field & 1)
 
-/* AttributeProto.AttributeType: the IR's kind, number, field. Those that the IR has no kind for are absent. */
+/* AttributeProto.AttributeType: the IR's kind, number, field.
+ * Those that the IR has no kind for are absent. */
 #define RG_ONNX_ATTR_LIST(X)       \
     X(FLOAT,   1,  f)              \
     X(INT,     2,  i)              \
@@ -168,7 +170,8 @@ RG_ONNX_LIST(M)
     X(GRAPHS,  10, graphs)         \
     X(TYPE,    13, tp)
 
-/* Which typed field of a TensorProto holds the elements of a type, and the bytes of one there; 0: a varint. */
+/* Which typed field of a TensorProto holds the elements of a type,
+ * and the bytes of one there; 0: a varint. */
 #define RG_ONNX_DATA_LIST(X)     \
     X(F32,      float_data,  4)  \
     X(C64,      float_data,  8)  \

@@ -1,8 +1,9 @@
 /* check.c - whether the figures of a device fit each other.
  *
- * Published tables mix sparse with dense peaks, boost with base clocks and decimal with binary sizes. Each rule here
- * is one way to notice: a peak must be what its units do at its clock, a narrower type must not be slower, a cap must
- * hold the idle draw. The tolerance of 3 % is what rounding in datasheets explains ("65 TFLOPS" is 65.1).
+ * Published tables mix sparse with dense peaks, boost with base clocks and decimal with binary sizes. Each
+ * rule here is one way to notice: a peak must be what its units do at its clock, a narrower type must not be
+ * slower, a cap must hold the idle draw. The tolerance of 3 %
+ * is what rounding in datasheets explains ("65 TFLOPS" is 65.1).
  */
 #include "hw/hw.h"
 #include "hw/read.h"
@@ -48,8 +49,8 @@ static rg_err check_peaks(rg_ctx *cx, const rg_device *d)
         if (apart > PEAK_TOLERANCE)
             return rg_fail(cx, RG_FORMAT,
                            "peaks[%zu].op_per_s: %g %s x %g op x %g Hz is %g op/s, the profile says %g: "
-                           "%.1f %% apart, %.0f %% is the limit", i, e->count, e->id, p->op_per_clock, p->at_clock_hz,
-                           product, p->op_per_s, 100 * apart, 100 * PEAK_TOLERANCE);
+                           "%.1f %% apart, %.0f %% is the limit", i, e->count, e->id, p->op_per_clock,
+                           p->at_clock_hz, product, p->op_per_s, 100 * apart, 100 * PEAK_TOLERANCE);
     }
     return RG_OK;
 }
@@ -65,8 +66,8 @@ static rg_err check_monotone(rg_ctx *cx, const rg_device *d)
             if (narrow->op_per_s < wide->op_per_s)
                 return rg_fail(cx, RG_FORMAT,
                                "peaks[%zu]: %s at %g op/s is slower than the wider %s of peaks[%zu] at %g", k,
-                               rg_hw_dtype_name(narrow->dtype), narrow->op_per_s, rg_hw_dtype_name(wide->dtype), i,
-                               wide->op_per_s);
+                               rg_hw_dtype_name(narrow->dtype), narrow->op_per_s,
+                               rg_hw_dtype_name(wide->dtype), i, wide->op_per_s);
         }
     }
     return RG_OK;
@@ -82,7 +83,8 @@ static rg_err check_levels(rg_ctx *cx, const rg_device *d)
     }
     const rg_level *memory = rg_device_memory(d);
     if (memory->scope != RG_SCOPE_DEVICE || memory->count != 1)
-        return rg_fail(cx, RG_FORMAT, "levels[%zu]: the last level is main memory: scope device and count 1, not %g",
+        return rg_fail(cx, RG_FORMAT,
+                       "levels[%zu]: the last level is main memory: scope device and count 1, not %g",
                        d->level_count - 1, memory->count);
     return RG_OK;
 }
@@ -103,8 +105,8 @@ static rg_err check_clocks(rg_ctx *cx, const rg_device *d)
     for (size_t i = 1; i < d->vf_count; i++) {
         const rg_vf *a = &d->vf[i - 1], *b = &d->vf[i];
         if (b->clock_hz <= a->clock_hz || b->voltage_v < a->voltage_v)
-            return rg_fail(cx, RG_FORMAT, "vf[%zu]: %g Hz at %g V does not ascend from %g Hz at %g V", i, b->clock_hz,
-                           b->voltage_v, a->clock_hz, a->voltage_v);
+            return rg_fail(cx, RG_FORMAT, "vf[%zu]: %g Hz at %g V does not ascend from %g Hz at %g V", i,
+                           b->clock_hz, b->voltage_v, a->clock_hz, a->voltage_v);
     }
     for (size_t i = 1; i < d->clock_count; i++)
         if (d->clocks_hz[i] <= d->clocks_hz[i - 1])
@@ -119,7 +121,8 @@ static rg_err check_source(rg_ctx *cx, const rg_device *d, const char *text, con
     if (rg_source_known(d->sources, d->source_count, text)) return RG_OK;
     if (!text) return rg_fail(cx, RG_FORMAT, "%s: is missing, but there are figures to source", where);
     rg_fail(cx, RG_FORMAT, "source '%.64s' does not begin with a key of sources", text);
-    return index == SIZE_MAX ? rg_note(cx, RG_FORMAT, "%s", where) : rg_note(cx, RG_FORMAT, "%s[%zu]", where, index);
+    return index == SIZE_MAX ? rg_note(cx, RG_FORMAT, "%s", where)
+                             : rg_note(cx, RG_FORMAT, "%s[%zu]", where, index);
 }
 
 static rg_err check_sources(rg_ctx *cx, const rg_device *d)
@@ -140,7 +143,8 @@ static rg_err check_sources(rg_ctx *cx, const rg_device *d)
 rg_err rg_device_check(rg_ctx *cx, const rg_device *device)
 {
     static const rule rules[] = {
-        has_parts, check_engines, check_peaks, check_monotone, check_levels, check_power, check_clocks, check_sources,
+        has_parts, check_engines, check_peaks, check_monotone, check_levels, check_power, check_clocks,
+        check_sources,
     };
     for (size_t i = 0; i < RG_COUNT(rules); i++) RG_TRY(rules[i](cx, device));
     return RG_OK;

@@ -1,4 +1,5 @@
-/* cores.c - data/cpu/cores.json: what cores do in a clock, by what cpuid calls them, and estimates for the rest. */
+/* cores.c - data/cpu/cores.json: what cores do in a clock,
+ * by what cpuid calls them, and estimates for the rest. */
 #include "hw/detect.h"
 #include "hw/read.h"
 

@@ -1,10 +1,10 @@
 /* detect.c - this machine as a device: "host".
  *
- * Cores and caches are hwloc's, features cpuid's, clocks, memory and limits the kernel's. What a core does in a clock
- * comes from data/cpu/cores.json, and so does what no machine tells: cache bandwidths, latencies, energies. Each
- * figure's source says which of these it is; the result passes the same rules as any profile.
+ * Cores and caches are hwloc's, features cpuid's, clocks, memory and limits the kernel's. What a core does in
+ * a clock comes from data/cpu/cores.json, and so does what no machine tells: cache bandwidths, latencies,
+ * energies. Each figure's source says which of these it is; the result passes the same rules as any profile.
  *
- *     op/s = cores x 2 x (width of the multiply-adds of a clock) / (width of the type) x clock with all cores busy
+ *     op/s = cores x 2 x (width of a clock's multiply-adds) / (width of the type) x clock with all cores busy
  */
 #include "hw/detect.h"
 #include "hw/profile.h"
@@ -40,7 +40,8 @@ static const struct {
     {RG_VECTOR, RG_HW_F16, "f16", RG_CPU_BIT(AVX512_FP16) | RG_CPU_BIT(NEON_FP16), 0, WIDTH_FMA},
 #define DOT (RG_CPU_BIT(AVX512_VNNI) | RG_CPU_BIT(AVX_VNNI) | RG_CPU_BIT(NEON_DOT))
     {RG_VECTOR, RG_HW_I8, "i32", DOT, 0, WIDTH_DOT},
-    {RG_VECTOR, RG_HW_I8, "i32", RG_CPU_BIT(AVX2), DOT, WIDTH_THIRD}, /* multiply, widen, add: three instructions */
+    /* multiply, widen, add: three instructions */
+    {RG_VECTOR, RG_HW_I8, "i32", RG_CPU_BIT(AVX2), DOT, WIDTH_THIRD},
     {RG_MATRIX, RG_HW_BF16, "f32", RG_CPU_BIT(AMX_BF16), 0, WIDTH_MATRIX},
     {RG_MATRIX, RG_HW_F16, "f32", RG_CPU_BIT(AMX_FP16), 0, WIDTH_MATRIX},
     {RG_MATRIX, RG_HW_I8, "i32", RG_CPU_BIT(AMX_INT8), 0, WIDTH_MATRIX},
@@ -79,7 +80,8 @@ static rg_err add_engines(build *b)
             .count = kind->cores * allowed, .clock_base_hz = clock.base_hz, .clock_max_hz = clock.max_hz,
             .threads = kind->threads, .simd_bit = b->cpu.simd_bit,
             .source = rg_arena_printf(&d->arena, "hwloc; %g cores x %d threads%s; clock from %s", kind->cores,
-                                      kind->threads, allowed < 1 ? ", cut by the control group" : "", clock.source),
+                                      kind->threads, allowed < 1 ? ", cut by the control group" : "",
+                                      clock.source),
         };
         if (!d->engines[i].id || !d->engines[i].source) return rg_nomem(b->cx);
     }
@@ -93,16 +95,16 @@ static rg_err add_peaks(build *b)
     if (!d->peaks) return rg_nomem(b->cx);
     for (size_t e = 0; e < d->engine_count; e++) {
         const char *clock = b->work_hz[e] < d->engines[e].clock_max_hz ? "estimated" : "as read";
-        const char *source = rg_arena_printf(&d->arena, "cores; %s: %s; clock with all cores busy %s", b->row[e]->name,
-                                             b->row[e]->source, clock);
+        const char *source = rg_arena_printf(&d->arena, "cores; %s: %s; clock with all cores busy %s",
+                                             b->row[e]->name, b->row[e]->source, clock);
         if (!source) return rg_nomem(b->cx);
         for (size_t i = 0; i < RG_COUNT(pipes); i++) {
             double ops = op_per_clock(b, b->row[e], pipes[i].dtype, pipes[i].width);
-            if ((pipes[i].any && !(b->cpu.features & pipes[i].any)) || b->cpu.features & pipes[i].none || ops == 0)
-                continue;
+            if (pipes[i].any && !(b->cpu.features & pipes[i].any)) continue;
+            if (b->cpu.features & pipes[i].none || ops == 0) continue;
             d->peaks[d->peak_count++] = (rg_peak){
-                .engine = (int)e, .unit = pipes[i].unit, .dtype = pipes[i].dtype, .accumulate = pipes[i].accumulate,
-                .op_per_clock = ops, .at_clock_hz = b->work_hz[e],
+                .engine = (int)e, .unit = pipes[i].unit, .dtype = pipes[i].dtype,
+                .accumulate = pipes[i].accumulate, .op_per_clock = ops, .at_clock_hz = b->work_hz[e],
                 .op_per_s = d->engines[e].count * ops * b->work_hz[e], .source = source,
             };
         }
@@ -129,8 +131,8 @@ static rg_level cache_level(const build *b, const rg_cache *cache)
     };
 }
 
-/* Peak bandwidth: the firmware's modules, else as many channels as such a package usually has, but no more than the
- * cores can draw. */
+/* Peak bandwidth: the firmware's modules, else as many channels as
+ * such a package usually has, but no more than the cores can draw. */
 static double memory_rate(const build *b, const rg_dram *dram)
 {
     const rg_core_data *data = b->data;
@@ -155,17 +157,21 @@ static rg_err add_levels(build *b)
         .name = "dram", .scope = RG_SCOPE_DEVICE, .sharers = b->topology.cores, .count = 1,
         .capacity_byte = dram.total_byte,
         .usable_byte = limit > 0 && limit < dram.total_byte ? limit : dram.total_byte,
-        .read_byte_per_s = rate, .write_byte_per_s = rate, .sustained_fraction = b->data->memory_sustained_fraction,
+        .read_byte_per_s = rate, .write_byte_per_s = rate,
+        .sustained_fraction = b->data->memory_sustained_fraction,
         .latency_s = b->data->memory_latency_s, .pj_per_byte = b->data->memory_pj_per_byte,
         .source = dram.byte_per_s > 0
-            ? rg_arena_printf(&d->arena, "sysfs; %s; latency, energy and sustained share estimated", dram.text)
-            : rg_arena_printf(&d->arena, "estimated; bandwidth from %g cores in %g packages: the table of memory "
-                              "modules is not readable; size from sysfs", b->topology.cores, b->topology.packages),
+            ? rg_arena_printf(&d->arena, "sysfs; %s; latency, energy and sustained share estimated",
+                              dram.text)
+            : rg_arena_printf(&d->arena, "estimated; bandwidth from %g cores in %g packages: the table of "
+                              "memory modules is not readable; size from sysfs", b->topology.cores,
+                              b->topology.packages),
     };
     return d->levels[d->level_count - 1].source ? RG_OK : rg_nomem(b->cx);
 }
 
-/* Idle, working cores and every f32 operation at the peak come to the cap; other types scale with their width. */
+/* Idle, working cores and every f32 operation at the peak come to the cap;
+ * other types scale with their width. */
 static rg_err add_power(build *b)
 {
     rg_device *d = b->d;
@@ -181,7 +187,8 @@ static rg_err add_power(build *b)
     double f32_pj = (d->cap_w - d->idle_w - d->active_w) / op_per_s * 1e12;
     for (int i = 0; i < RG_HW_DTYPE_COUNT; i++)
         d->pj_per_op[i] = f32_pj * rg_hw_dtype_bits((rg_hw_dtype)i) / 32;
-    d->energy_source = "estimated; idle, active_w and f32 at its peak come to the cap; other types by their width";
+    d->energy_source = "estimated; idle, active_w and f32 at its peak come to the cap; "
+                       "other types by their width";
     d->vf_count = data->vf_count;
     d->vf = RG_NEW(&d->arena, rg_vf, data->vf_count);
     if (!d->vf) return rg_nomem(b->cx);
@@ -220,7 +227,8 @@ static rg_err add_note(build *b)
     rg_text_init(&note, &b->d->arena);
     rg_text_printf(&note, "Detected, not measured: peaks and bandwidths are what such cores do.");
     if (b->cpu.features & RG_CPU_BIT(VIRTUAL))
-        rg_text_printf(&note, " A virtual machine (%s): no power meter of its own, neighbors share caches and memory.",
+        rg_text_printf(&note, " A virtual machine (%s): no power meter of its own, "
+                       "neighbors share caches and memory.",
                        *b->cpu.hypervisor ? b->cpu.hypervisor : "unnamed");
     if (b->limit.cpus > 0) rg_text_printf(&note, " The control group allows %.3g processors.", b->limit.cpus);
     if (b->limit.memory_byte > 0)

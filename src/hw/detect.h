@@ -1,7 +1,7 @@
 /* detect.h - the pieces that this machine's profile is put together from. Private to hw/.
  *
- * `root` stands before every path under /proc and /sys: "" on a real machine, a directory of fixtures in tests.
- * What cannot be read is zero or false, never an error: a container may hide any of it.
+ * `root` stands before every path under /proc and /sys: "" on a real machine, a directory of fixtures in
+ * tests. What cannot be read is zero or false, never an error: a container may hide any of it.
  */
 #ifndef RG_DETECT_H
 #define RG_DETECT_H
@@ -86,7 +86,8 @@ rg_dram rg_dram_read(const char *root);
 
 /* ---- detect_limit.c: what the system lets this process have ---- */
 
-typedef struct rg_limit { double cpus, memory_byte; } rg_limit; /* of control groups, version 1 or 2; 0: none */
+/* Of control groups, version 1 or 2; 0: none. */
+typedef struct rg_limit { double cpus, memory_byte; } rg_limit;
 rg_limit rg_limit_read(const char *root);
 /* Watts of all packages that RAPL may draw for long; 0: no powercap. */
 double rg_rapl_cap_w(const char *root);

@@ -1,7 +1,9 @@
-/* detect_clock.c - the clocks of a core: cpufreq where the kernel governs them, else what cpuid or the kernel states.
+/* detect_clock.c - the clocks of a core: cpufreq where the kernel governs them,
+ * else what cpuid or the kernel states.
  *
- * In a virtual machine there is usually only the "cpu MHz" of /proc/cpuinfo, the rate of the time stamp counter: the
- * nominal clock, not the turbo that the core may run at. Forecasts for such a host are slow rather than fast.
+ * In a virtual machine there is usually only the "cpu MHz" of /proc/cpuinfo, the rate of the time stamp
+ * counter: the nominal clock, not the turbo that the core may run at.
+ * Forecasts for such a host are slow rather than fast.
  */
 #include "hw/detect.h"
 

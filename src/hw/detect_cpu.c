@@ -1,6 +1,7 @@
 /* detect_cpu.c - what the processor says of itself: cpuid on x86, the auxiliary vector and MIDR on Arm.
  *
- * A feature counts only when the operating system saves its registers (XCR0): an instruction that faults is no peak.
+ * A feature counts only when the operating system saves its registers (XCR0):
+ * an instruction that faults is no peak.
  */
 #include "hw/detect.h"
 
@@ -58,7 +59,8 @@ static void read_words(char *out, unsigned leaf, const int *words, size_t count)
 
 static void read_names(rg_cpu *cpu)
 {
-    static const int vendor[] = {EBX, EDX, ECX}, hypervisor[] = {EBX, ECX, EDX}, brand[] = {EAX, EBX, ECX, EDX};
+    static const int vendor[] = {EBX, EDX, ECX}, hypervisor[] = {EBX, ECX, EDX};
+    static const int brand[] = {EAX, EBX, ECX, EDX};
     unsigned a, b, c, d;
     read_words(cpu->vendor, 0, vendor, RG_COUNT(vendor));
     if (cpu->features & RG_CPU_BIT(VIRTUAL))

@@ -1,5 +1,6 @@
-/* detect_gpu.c - graphics processors of this machine: the kernel driver's file, which costs nothing to read, and
- * NVML, which is opened at run time and only by the doctor, because starting it takes tens of milliseconds.
+/* detect_gpu.c - graphics processors of this machine: the kernel driver's file, which costs nothing to read,
+ * and NVML, which is opened at run time and only by the doctor,
+ * because starting it takes tens of milliseconds.
  */
 #include "hw/detect.h"
 #include "hw/profile.h"
@@ -52,7 +53,8 @@ static bool open_nvml(nvml *n)
             dlclose(n->library);
             return false;
         }
-        memcpy(symbols[i].slot, &address, sizeof address); /* ISO C has no cast from object to function pointers */
+        /* ISO C has no cast from object to function pointers */
+        memcpy(symbols[i].slot, &address, sizeof address);
     }
     return true;
 }
@@ -71,7 +73,8 @@ static rg_err describe(rg_ctx *cx, const nvml *n, rg_probe *out)
         snprintf(name, sizeof name, "a device without a name");
     RG_TRY(rg_device_named(cx, name, &id));
     out->present = true;
-    out->text = id ? rg_arena_printf(&cx->arena, "%u device%s: %s, profile %s", count, count > 1 ? "s" : "", name, id)
+    out->text = id ? rg_arena_printf(&cx->arena, "%u device%s: %s, profile %s", count,
+                                     count > 1 ? "s" : "", name, id)
                    : rg_arena_printf(&cx->arena, "%u device%s: %s, which no profile answers to", count,
                                      count > 1 ? "s" : "", name);
     return out->text ? RG_OK : rg_nomem(cx);

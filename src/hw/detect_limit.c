@@ -1,8 +1,9 @@
 /* detect_limit.c - what the system lets this process have: control groups and the power cap.
  *
- * A limit holds for a whole subtree, so the tightest one from the process's group up to the root counts. Version 2
- * has one tree ("0::/path"), version 1 one for each controller ("4:memory:/path"). Inside a container the path may
- * name a group outside of it: those files are missing, and the walk ends at the container's own root.
+ * A limit holds for a whole subtree, so the tightest one from the process's group up to the root counts.
+ * Version 2 has one tree ("0::/path"), version 1 one for each controller ("4:memory:/path"). Inside a
+ * container the path may name a group outside of it:
+ * those files are missing, and the walk ends at the container's own root.
  */
 #include "hw/detect.h"
 
@@ -22,7 +23,8 @@ static void read_cpus_2(rg_limit *limit, const char *root, rg_str group)
     double quota, period;
     if (!rg_sysfs_text(text, sizeof text, root, "/sys/fs/cgroup%.*s/cpu.max", RG_STR(group))) return;
     rg_str rest = rg_str_of(text), word;
-    if (rg_str_cut(&rest, ' ', &word) && rg_str_real(word, &quota) && rg_str_real(rest, &period) && period > 0)
+    if (rg_str_cut(&rest, ' ', &word) && rg_str_real(word, &quota) && rg_str_real(rest, &period) &&
+        period > 0)
         tighten(&limit->cpus, quota / period);
 }
 
@@ -95,7 +97,8 @@ double rg_rapl_cap_w(const char *root)
     enum { PACKAGE_MAX = 16 };
     double total_w = 0, microwatt;
     for (int i = 0; i < PACKAGE_MAX; i++)
-        if (rg_sysfs_real(&microwatt, root, "/sys/class/powercap/intel-rapl:%d/constraint_0_power_limit_uw", i))
+        if (rg_sysfs_real(&microwatt, root,
+                          "/sys/class/powercap/intel-rapl:%d/constraint_0_power_limit_uw", i))
             total_w += microwatt * 1e-6;
     return total_w;
 }

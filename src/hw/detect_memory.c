@@ -1,13 +1,14 @@
 /* detect_memory.c - size and peak bandwidth of main memory.
  *
- * The size is the kernel's. The bandwidth is in the firmware's table of memory modules (SMBIOS type 17), which only
- * root may read:
+ * The size is the kernel's. The bandwidth is in the firmware's table
+ * of memory modules (SMBIOS type 17), which only root may read:
  *
  *     | type 1 | length 1 | handle 2 | ... fields ... | strings, each ended by NUL | NUL |
  *
  *     bandwidth = sum over modules of transfers/s x data width / 8
  *
- * The table does not say which modules share a channel; one module a channel is assumed, and the text says so.
+ * The table does not say which modules share a channel;
+ * one module a channel is assumed, and the text says so.
  */
 #include "hw/detect.h"
 

@@ -1,7 +1,8 @@
 /* detect_topology.c - cores, threads and caches as hwloc sees them, less what this process is not bound to.
  *
- * hwloc leaves out processors that a control group forbids; an affinity mask (taskset, a batch system) is applied
- * here. Hybrid processors have several kinds of cores, which hwloc ranks by performance, slowest first.
+ * hwloc leaves out processors that a control group forbids; an affinity mask (taskset, a batch system) is
+ * applied here. Hybrid processors have several kinds of cores,
+ * which hwloc ranks by performance, slowest first.
  */
 #include "hw/detect.h"
 
@@ -53,7 +54,8 @@ static void read_kinds(rg_topology *out, hwloc_topology_t topology, hwloc_const_
         int efficiency;
         if (hwloc_cpukinds_get_info(topology, (unsigned)i, cpus, &efficiency, &info_count, &infos, 0))
             continue;
-        if (efficiency < 0) break; /* kinds that it cannot rank differ in a favored core's clock only: one kind */
+        /* kinds that it cannot rank differ in a favored core's clock only: one kind */
+        if (efficiency < 0) break;
         hwloc_bitmap_and(cpus, cpus, bound);
         add_kind(out, topology, cpus, type_info(info_count, infos));
     }
@@ -94,13 +96,16 @@ static rg_err read_loaded(rg_ctx *cx, hwloc_topology_t topology, rg_topology *ou
     read_caches(out, topology, bound);
     hwloc_bitmap_free(bound);
     hwloc_bitmap_free(asked);
-    return out->kind_count ? RG_OK : rg_fail(cx, RG_FAILED, "hwloc shows no processor that this process may run on");
+    if (out->kind_count) return RG_OK;
+    return rg_fail(cx, RG_FAILED, "hwloc shows no processor that this process may run on");
 }
 
-/* Without /sys, as in a bare chroot, hwloc's Linux part prints a complaint and gives up; its others do without. */
+/* Without /sys, as in a bare chroot, hwloc's Linux part prints a complaint and gives up;
+ * its others do without. */
 static bool linux_shows_cores(void)
 {
-    return rg_path_is_dir("/sys/devices/system/cpu/cpu0/topology") || rg_path_is_dir("/sys/bus/cpu/devices/cpu0/topology");
+    return rg_path_is_dir("/sys/devices/system/cpu/cpu0/topology") ||
+           rg_path_is_dir("/sys/bus/cpu/devices/cpu0/topology");
 }
 
 rg_err rg_topology_read(rg_ctx *cx, rg_topology *out)
@@ -108,9 +113,11 @@ rg_err rg_topology_read(rg_ctx *cx, rg_topology *out)
     hwloc_topology_t topology;
     *out = (rg_topology){0};
     if (hwloc_topology_init(&topology)) return rg_nomem(cx);
-    if (!linux_shows_cores()) hwloc_topology_set_components(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
-    rg_err err = hwloc_topology_load(topology) ? rg_fail(cx, RG_FAILED, "hwloc could not read this machine's topology")
-                                               : read_loaded(cx, topology, out);
+    if (!linux_shows_cores())
+        hwloc_topology_set_components(topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "linux");
+    rg_err err = hwloc_topology_load(topology)
+        ? rg_fail(cx, RG_FAILED, "hwloc could not read this machine's topology")
+        : read_loaded(cx, topology, out);
     hwloc_topology_destroy(topology);
     return err;
 }

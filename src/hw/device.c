@@ -1,6 +1,7 @@
 /* device.c - a machine from its profile, and what is looked up in it.
  *
- * The tables below are the format "ridge.device/1": key, type, whether it must be there, where it goes, its meaning.
+ * The tables below are the format "ridge.device/1":
+ * key, type, whether it must be there, where it goes, its meaning.
  */
 #include "hw/hw.h"
 #include "hw/hw_type.h"
@@ -11,7 +12,8 @@
 
 /* NAME fields store an int where the struct has an enum. */
 _Static_assert(sizeof(rg_device_kind) == sizeof(int) && sizeof(rg_unit_kind) == sizeof(int) &&
-               sizeof(rg_hw_dtype) == sizeof(int) && sizeof(rg_scope) == sizeof(int), "enums are as wide as int");
+               sizeof(rg_hw_dtype) == sizeof(int) && sizeof(rg_scope) == sizeof(int),
+               "enums are as wide as int");
 
 #define AT(member) offsetof(rg_engine, member)
 static const rg_field engine_fields[] = {
@@ -122,7 +124,8 @@ static const rg_field power_fields[] = {
 static const rg_record power_record = RG_RECORD(profile, power_fields);
 
 static const rg_field op_fields[] = {
-#define X(id, name, bits) {name, RG_FIELD_POSITIVE, false, AT(pj_per_op[RG_HW_##id]), .help = "pJ an operation"},
+#define X(id, name, bits) \
+    {name, RG_FIELD_POSITIVE, false, AT(pj_per_op[RG_HW_##id]), .help = "pJ an operation"},
     RG_HW_DTYPE_LIST(X)
 #undef X
 };
@@ -184,8 +187,8 @@ static double clock_at(const rg_device *d, double voltage_v)
     return v[i - 1].clock_hz + share * (v[i].clock_hz - v[i - 1].clock_hz);
 }
 
-/* The struct holds energies and active power at the highest clock; a profile may state them at another voltage.
- * An operation takes E ~ V^2, clock tree and front ends P ~ f V^2. */
+/* The struct holds energies and active power at the highest clock; a profile may state them at another
+ * voltage. An operation takes E ~ V^2, clock tree and front ends P ~ f V^2. */
 static void settle(profile *p)
 {
     rg_device *d = &p->device;

@@ -1,7 +1,8 @@
-/* device_find.c - a device by what people type: host, an id of data/hw, one of its other names, or a profile file.
+/* device_find.c - a device by what people type:
+ * host, an id of data/hw, one of its other names, or a profile file.
  *
- * Other names are looked for in the profiles each time: there is no index to fall out of step with the data. Only a
- * profile whose text mentions the name is parsed, which keeps the search near a millisecond.
+ * Other names are looked for in the profiles each time: there is no index to fall out of step with the data.
+ * Only a profile whose text mentions the name is parsed, which keeps the search near a millisecond.
  */
 #include "hw/hw.h"
 #include "hw/profile.h"

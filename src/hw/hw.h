@@ -11,8 +11,8 @@
 
 /* Element types that machines have peaks for; hw must not see the IR's. Map with rg_hw_dtype_* in map/. */
 #define RG_HW_DTYPE_LIST(X) \
-    X(F64, "f64", 64) X(F32, "f32", 32) X(TF32, "tf32", 32) X(BF16, "bf16", 16) X(F16, "f16", 16) X(F8, "f8", 8) \
-    X(I8, "i8", 8) X(I4, "i4", 4)
+    X(F64, "f64", 64) X(F32, "f32", 32) X(TF32, "tf32", 32) X(BF16, "bf16", 16) X(F16, "f16", 16) \
+    X(F8, "f8", 8) X(I8, "i8", 8) X(I4, "i4", 4)
 typedef enum rg_hw_dtype {
 #define X(id, name, bits) RG_HW_##id,
     RG_HW_DTYPE_LIST(X)
@@ -23,7 +23,9 @@ const char *rg_hw_dtype_name(rg_hw_dtype dtype);
 bool rg_hw_dtype_named(rg_str name, rg_hw_dtype *out);
 int rg_hw_dtype_bits(rg_hw_dtype dtype);   /* of storage: tf32 is stored in 32 */
 
-typedef enum rg_device_kind { RG_DEVICE_CPU, RG_DEVICE_GPU, RG_DEVICE_TPU, RG_DEVICE_KPU, RG_DEVICE_KIND_COUNT } rg_device_kind;
+typedef enum rg_device_kind {
+    RG_DEVICE_CPU, RG_DEVICE_GPU, RG_DEVICE_TPU, RG_DEVICE_KPU, RG_DEVICE_KIND_COUNT
+} rg_device_kind;
 const char *rg_device_kind_name(rg_device_kind kind);
 
 typedef enum rg_unit_kind { RG_SCALAR, RG_VECTOR, RG_MATRIX } rg_unit_kind; /* which pipes of an engine */
@@ -32,7 +34,7 @@ const char *rg_unit_kind_name(rg_unit_kind unit);
 typedef struct rg_engine {           /* P cores, E cores, SMs, MXUs, tile engines */
     const char *id, *kind;           /* kind: core, sm, mxu, tile */
     double count, clock_base_hz, clock_max_hz;
-    int threads;                     /* resident threads of one unit: hardware threads of a core, thread limit of an SM */
+    int threads;                     /* resident threads of one unit: of a core, or the limit of an SM */
     int blocks, warp;                /* GPU: resident blocks of an SM, lanes of a warp; else 0 */
     double register_byte, shared_byte; /* of one unit; 0: not stated */
     int simd_bit;                    /* CPU */
@@ -62,7 +64,8 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
     const char *source;
 } rg_level;
 
-typedef struct rg_link { const char *name, *to; double byte_per_s, latency_s; const char *source; } rg_link; /* one direction */
+/* One direction. */
+typedef struct rg_link { const char *name, *to; double byte_per_s, latency_s; const char *source; } rg_link;
 typedef struct rg_vf { double clock_hz, voltage_v; } rg_vf;
 typedef struct rg_power_mode { const char *name; double cap_w, clock_max_hz; } rg_power_mode;
 typedef struct rg_source { const char *key, *title, *url; } rg_source;
@@ -81,22 +84,24 @@ struct rg_device {
     rg_level *levels;   size_t level_count;
     rg_link *links;     size_t link_count;
     double idle_w, cap_w;
-    double active_w;                 /* clock tree, leakage and front ends of all units at the highest clock; 0: not stated */
+    double active_w;                 /* clock tree, leakage, front ends at the highest clock; 0: not stated */
     rg_power_mode *modes; size_t mode_count;
-    double pj_per_op[RG_HW_DTYPE_COUNT]; /* dynamic, at the highest clock's voltage (converted when read); 0: not stated */
+    double pj_per_op[RG_HW_DTYPE_COUNT]; /* dynamic, at the highest clock's voltage; 0: not stated */
     rg_vf *vf;          size_t vf_count;     /* ascending clock */
     double *clocks_hz;  size_t clock_count;  /* ascending; legal fixed clocks; may be empty */
     double launch_s;                 /* floor of one kernel on an idle stream, or one fork-join */
     rg_source *sources; size_t source_count;
-    const char *power_source, *energy_source, *launch_source, *vf_source, *clocks_source; /* NULL: nothing to source */
+    /* NULL: nothing to source */
+    const char *power_source, *energy_source, *launch_source, *vf_source, *clocks_source;
     uint64_t hash;
 };
 
-/* From a profile's text; `id` is the file's name. Unknown keys, wrong types, a breach of the consistency rules
- * (rg_device_check) are RG_FORMAT, naming file, path and numbers: "t4.json: peaks[2].op_per_s: ...". */
+/* From a profile's text; `id` is the file's name. Unknown keys, wrong types, a breach of the consistency
+ * rules (rg_device_check) are RG_FORMAT, naming file, path and numbers: "t4.json: peaks[2].op_per_s: ...". */
 rg_err rg_device_parse(rg_ctx *cx, rg_str json, const char *id, const rg_device **out) RG_CHECKED;
-/* count × op_per_clock × at_clock = op_per_s within 3 %; narrower types not slower within one engine, unit and
- * accumulate type; cap >= idle; capacities >= usable; vf ascending; every source key resolves; >= 1 peak and level. */
+/* count × op_per_clock × at_clock = op_per_s within 3 %; narrower types not slower within one engine, unit
+ * and accumulate type; cap >= idle; capacities >= usable;
+ * vf ascending; every source key resolves; >= 1 peak and level. */
 rg_err rg_device_check(rg_ctx *cx, const rg_device *device) RG_CHECKED;
 /* This machine: hwloc, cpuid, sysfs; unknown figures are estimated and their source says so. */
 rg_err rg_device_detect(rg_ctx *cx, const rg_device **out) RG_CHECKED;
@@ -104,53 +109,66 @@ const rg_device *rg_device_ref(const rg_device *device);
 /* Fastest peak for a dtype among engines and units; NULL when there is none. engine -1, unit -1: any. */
 const rg_peak *rg_device_peak(const rg_device *device, int engine, int unit, rg_hw_dtype dtype);
 const rg_level *rg_device_memory(const rg_device *device); /* main memory: the last level */
-double rg_device_voltage(const rg_device *device, double clock_hz); /* interpolated V-f, clamped at its ends; 1 without points */
+/* Interpolated V-f, clamped at its ends; 1 without points. */
+double rg_device_voltage(const rg_device *device, double clock_hz);
 double rg_device_clock_max(const rg_device *device);       /* of its fastest engine */
 
 /* ---- runtimes: data/runtime/ID.json (hw/runtime.c) ---- */
 
-/* One grouping rule: an anchor and what may join its row behind it. Names are ONNX operators or #family names. */
+/* One grouping rule: an anchor and what may join its row behind it.
+ * Names are ONNX operators or #family names. */
 typedef struct rg_fuse_rule {
     const char *name;                        /* "conv_bn_act": the kind of the row it makes */
     const char **anchor; size_t anchor_count;   /* {"Conv"} */
-    const char **follow; size_t follow_count;   /* {"BatchNormalization", "Add", "#activation"}: any order, any number */
+    const char **follow; size_t follow_count;   /* {"BatchNormalization", "Add", "#activation"}:
+                                                 * any order, any number */
     int max_nodes;                           /* of the row; 0: no limit */
     const char *why;                         /* one clause for the report */
 } rg_fuse_rule;
 
-/* What big well-shaped kernels of a family reach: shares of the peak, and of the *sustained* bandwidth of a level. */
-typedef struct rg_efficiency { const char *family; double compute, memory; const char *source; } rg_efficiency;
+/* What big well-shaped kernels of a family reach:
+ * shares of the peak, and of the *sustained* bandwidth of a level. */
+typedef struct rg_efficiency {
+    const char *family; double compute, memory; const char *source;
+} rg_efficiency;
 
 struct rg_runtime {
     rg_arena arena;
     const char *id, *name, *note;
     const char **kinds; size_t kind_count;   /* device kinds it runs on: "cpu", "gpu", ... */
     const char **default_for; size_t default_count; /* device kinds whose customary runtime it is */
-    double launch_s;                         /* host time per kernel at host_clock_hz; the device floor is the device's */
-    bool launch_hidden;                      /* launches run ahead of the device: the row pays max(device, launch), not the sum */
+    double launch_s;                         /* host time per kernel at host_clock_hz;
+                                              * the floor is the device's */
+    bool launch_hidden;                      /* launches run ahead: max(device, launch), not the sum */
     double graph_s;                          /* fixed cost of one inference */
-    double branch_overlap;                   /* share of the parallelism between rows that it uses; 0: one stream */
+    double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */
-    const char *tf32;                        /* f32 products on matrix units: "allowed", "conv" (convolutions only), NULL: no */
+    const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),
+                                              * NULL: no */
     const char *layout;                      /* "nchw", "nhwc", "blocked" */
     double memory_overhead_byte;             /* context, allocator, code */
     double workspace_fraction;               /* of the largest row's input+output bytes */
-    bool in_place;                           /* results may take the place of an input that nobody reads again */
-    double interval_factor;                  /* stated prior: 90 % of real times lie within forecast / f .. forecast * f */
+    bool in_place;                           /* results may take the place of an input
+                                              * that nobody reads again */
+    double interval_factor;                  /* prior: 90 % of real times lie within
+                                              * forecast / f .. forecast * f */
     rg_fuse_rule *rules; size_t rule_count;  /* first match wins */
     rg_efficiency *efficiencies; size_t efficiency_count;
     rg_source *sources; size_t source_count;
     const char *launch_source, *memory_source, *interval_source;
     uint64_t hash;
-    uint32_t refs;                           /* atomic; last, so that a copy of the rest reads nothing that moves */
+    uint32_t refs;                           /* atomic; last, so that a copy of the rest
+                                              * reads nothing that moves */
 };
 rg_err rg_runtime_parse(rg_ctx *cx, rg_str json, const char *id, const rg_runtime **out) RG_CHECKED;
 const rg_runtime *rg_runtime_ref(const rg_runtime *runtime);
-const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family); /* falls back to "default" */
+/* Falls back to "default". */
+const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family);
 bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device);
 
 /* What this machine can measure: for `ridge doctor` (hw/detect.c). */
-typedef struct rg_probe { const char *name; bool present; const char *text; } rg_probe; /* "RAPL", false, "no /sys/class/powercap" */
+/* "RAPL", false, "no /sys/class/powercap" */
+typedef struct rg_probe { const char *name; bool present; const char *text; } rg_probe;
 rg_err rg_hw_probes(rg_ctx *cx, const rg_probe **probes, size_t *count) RG_CHECKED;
 
 #endif

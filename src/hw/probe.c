@@ -1,6 +1,8 @@
-/* probe.c - what this machine can measure, for `ridge doctor`: each probe is there or not, and one sentence says why.
+/* probe.c - what this machine can measure, for `ridge doctor`:
+ * each probe is there or not, and one sentence says why.
  *
- * A probe that finds nothing says what is lost by it, because a missing meter is a reason to print, not a zero.
+ * A probe that finds nothing says what is lost by it,
+ * because a missing meter is a reason to print, not a zero.
  */
 #include "hw/detect.h"
 
@@ -56,7 +58,8 @@ static rg_err probe_vector(rg_ctx *cx, rg_probe *out)
     char text[256];
     rg_cpu cpu;
     rg_cpu_read(&cpu, "");
-    unsigned matrix = RG_CPU_BIT(AMX_TILE) | RG_CPU_BIT(AMX_BF16) | RG_CPU_BIT(AMX_INT8) | RG_CPU_BIT(AMX_FP16);
+    unsigned matrix = RG_CPU_BIT(AMX_TILE) | RG_CPU_BIT(AMX_BF16) | RG_CPU_BIT(AMX_INT8) |
+                      RG_CPU_BIT(AMX_FP16);
     rg_cpu_feature_text(&cpu, ~(matrix | RG_CPU_BIT(VIRTUAL)), text, sizeof text);
     return say(cx, out, *text, "%s; registers of %d bit", *text ? text : "no vector extension that is known",
                cpu.simd_bit);
@@ -67,7 +70,8 @@ static rg_err probe_matrix(rg_ctx *cx, rg_probe *out)
     char text[64];
     rg_cpu cpu;
     rg_cpu_read(&cpu, "");
-    rg_cpu_feature_text(&cpu, RG_CPU_BIT(AMX_BF16) | RG_CPU_BIT(AMX_INT8) | RG_CPU_BIT(AMX_FP16), text, sizeof text);
+    rg_cpu_feature_text(&cpu, RG_CPU_BIT(AMX_BF16) | RG_CPU_BIT(AMX_INT8) | RG_CPU_BIT(AMX_FP16), text,
+                        sizeof text);
     return say(cx, out, *text, "%s", *text ? text : "no AMX: products run on the vector units");
 }
 
@@ -108,7 +112,8 @@ static rg_err probe_sensors(rg_ctx *cx, rg_probe *out)
         meters += rg_sysfs_real(&value, "", "/sys/class/hwmon/hwmon%d/power1_input", i) ||
                   rg_sysfs_real(&value, "", "/sys/class/hwmon/hwmon%d/power1_average", i);
     }
-    return say(cx, out, meters > 0, "%d sensor chips in /sys/class/hwmon, %d with a power reading", chips, meters);
+    return say(cx, out, meters > 0, "%d sensor chips in /sys/class/hwmon, %d with a power reading", chips,
+               meters);
 }
 
 static rg_err probe_counters(rg_ctx *cx, rg_probe *out)
@@ -173,7 +178,8 @@ static rg_err probe_limits(rg_ctx *cx, rg_probe *out)
     if (limit.cpus > 0) rg_str_print(cpus, sizeof cpus, "%.3g", limit.cpus);
     if (limit.memory_byte > 0) rg_unit_print(memory, sizeof memory, limit.memory_byte, RG_UNIT_BYTE);
     bool limited = limit.cpus > 0 || limit.memory_byte > 0;
-    return say(cx, out, true, "%s; processors: %s, memory: %s", limited ? "limited" : "no limit", cpus, memory);
+    return say(cx, out, true, "%s; processors: %s, memory: %s", limited ? "limited" : "no limit", cpus,
+               memory);
 }
 
 static rg_err probe_modules(rg_ctx *cx, rg_probe *out)
@@ -183,7 +189,8 @@ static rg_err probe_modules(rg_ctx *cx, rg_probe *out)
     rg_unit_print(rate, sizeof rate, dram.byte_per_s, RG_UNIT_BYTE_PER_S);
     rg_unit_print(size, sizeof size, dram.total_byte, RG_UNIT_BYTE);
     if (dram.byte_per_s > 0) return say(cx, out, true, "%s, %s at peak: %s", size, rate, dram.text);
-    return say(cx, out, false, "%s; the firmware's table of modules is not readable: bandwidth is estimated", size);
+    return say(cx, out, false, "%s; the firmware's table of modules is not readable: bandwidth is estimated",
+               size);
 }
 
 static const struct { const char *name; rg_err (*read)(rg_ctx *cx, rg_probe *out); } probes[] = {

@@ -5,12 +5,14 @@
 #include "hw/hw.h"
 #include "hw/read.h"
 
-/* The formats "ridge.device/1" and "ridge.runtime/1", field by field; data/schema/ says the same to other readers. */
+/* The formats "ridge.device/1" and "ridge.runtime/1", field by field;
+ * data/schema/ says the same to other readers. */
 extern const rg_record rg_device_record, rg_runtime_record;
 
 /* "x.json" or anything with a slash is a file of the user; all else is an id of data/. */
 bool rg_profile_is_path(const char *id);
-/* The text of a user's file, copied into the context's arena, and the id it stands for: its name without .json. */
+/* The text of a user's file, copied into the context's arena,
+ * and the id it stands for: its name without .json. */
 rg_err rg_profile_load(rg_ctx *cx, const char *path, rg_str *json, const char **id) RG_CHECKED;
 /* Whether data/FOLDER/ID.json is there. */
 rg_err rg_profile_has(rg_ctx *cx, const char *folder, const char *id, bool *out) RG_CHECKED;
@@ -18,7 +20,8 @@ rg_err rg_profile_read(rg_ctx *cx, const char *folder, const char *id, rg_str *j
 /* Fails with RG_INPUT: "device 'h10' is not known; nearest: h100-nvl, ...; HINT". */
 rg_err rg_profile_unknown(rg_ctx *cx, const char *folder, const char *what, const char *id, const char *hint);
 
-/* The device that calls itself `name` in its aliases, case ignored: its id, or NULL. Two of them are RG_INPUT. */
+/* The device that calls itself `name` in its aliases, case ignored:
+ * its id, or NULL. Two of them are RG_INPUT. */
 rg_err rg_device_named(rg_ctx *cx, const char *name, const char **id) RG_CHECKED;
 
 #endif

@@ -1,8 +1,8 @@
 /* read.c - JSON text into structs, by a table of fields per struct.
  *
- * jansson checks the syntax and rejects duplicate keys; this file checks the meaning. Fields are read in the order of
- * the table, whatever the order of the text, so that a reference finds the list it points into. Depth needs no limit
- * here: the tables end, and what they do not know is an error.
+ * jansson checks the syntax and rejects duplicate keys; this file checks the meaning. Fields are read in the
+ * order of the table, whatever the order of the text, so that a reference finds the list it points into.
+ * Depth needs no limit here: the tables end, and what they do not know is an error.
  */
 #include "hw/read.h"
 #include "hw/hw.h"
@@ -44,15 +44,17 @@ static rg_err placed(const reader *r, const spot *s, rg_err err)
 static const char *json_words(json_t *json)
 {
     static const char *const words[] = {
-        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list", [JSON_STRING] = "a text", [JSON_INTEGER] = "a number",
-        [JSON_REAL] = "a number",    [JSON_TRUE] = "true",    [JSON_FALSE] = "false",   [JSON_NULL] = "null",
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "a list",  [JSON_STRING] = "a text",
+        [JSON_INTEGER] = "a number", [JSON_REAL] = "a number", [JSON_TRUE] = "true",
+        [JSON_FALSE] = "false",      [JSON_NULL] = "null",
     };
     return words[json_typeof(json)];
 }
 
 static rg_err wrong_type(const reader *r, const spot *s, const rg_field *f, json_t *json, const char *wanted)
 {
-    return placed(r, s, rg_fail(r->cx, RG_FORMAT, "expected %s, got %s (%s)", wanted, json_words(json), f->help));
+    return placed(r, s, rg_fail(r->cx, RG_FORMAT, "expected %s, got %s (%s)", wanted, json_words(json),
+                                f->help));
 }
 
 static rg_err read_object(const reader *r, const spot *s, const rg_record *record, json_t *json, void *out);
@@ -90,8 +92,8 @@ static rg_err read_count(const reader *r, const spot *s, const rg_field *f, json
     if (!json_is_number(json)) return wrong_type(r, s, f, json, "a whole number");
     double value = json_number_value(json);
     if (value < 0 || value > INT32_MAX || value != floor(value))
-        return placed(r, s, rg_fail(r->cx, RG_FORMAT, "%g is not a whole number from 0 to %d (%s)", value, INT32_MAX,
-                                    f->help));
+        return placed(r, s, rg_fail(r->cx, RG_FORMAT, "%g is not a whole number from 0 to %d (%s)", value,
+                                    INT32_MAX, f->help));
     int count = (int)value;
     memcpy(at, &count, sizeof count);
     return RG_OK;
@@ -256,9 +258,11 @@ static rg_err check_keys(const reader *r, const spot *s, const rg_record *record
     for (void *i = json_object_iter(json); i; i = json_object_iter_next(json, i)) {
         rg_str key = rg_str_of(json_object_iter_key(i));
         bool known = false;
-        for (size_t k = 0; k < record->field_count && !known; k++) known = rg_str_is(key, record->fields[k].key);
+        for (size_t k = 0; k < record->field_count && !known; k++)
+            known = rg_str_is(key, record->fields[k].key);
         if (!known)
-            return placed(r, s, rg_fail(r->cx, RG_FORMAT, "unknown key '%.64s'; the nearest known one is '%s'",
+            return placed(r, s, rg_fail(r->cx, RG_FORMAT,
+                                        "unknown key '%.64s'; the nearest known one is '%s'",
                                         key.data, nearest_key(record, key)));
     }
     return RG_OK;
@@ -284,8 +288,9 @@ rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str text, const rg_record 
     if (!json && !*error.text) return rg_nomem(cx); /* it has words for every error but that one */
     if (!json) return rg_fail(cx, RG_FORMAT, "line %d, column %d: %s", error.line, error.column, error.text);
     reader r = {cx, arena, out};
-    rg_err err = json_is_object(json) ? read_object(&r, NULL, record, json, out)
-                                      : rg_fail(cx, RG_FORMAT, "expected an object, got %s", json_words(json));
+    rg_err err = json_is_object(json)
+        ? read_object(&r, NULL, record, json, out)
+        : rg_fail(cx, RG_FORMAT, "expected an object, got %s", json_words(json));
     json_decref(json);
     return err;
 }

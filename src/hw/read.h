@@ -1,11 +1,13 @@
 /* read.h - JSON text into structs, by a table of fields per struct.
  *
- * A key that no field has is an error that names the nearest one; so is a wrong type, a number out of range and a
- * required key that is missing. Messages carry the path: "peaks[2].op_per_s: ...". Text and arrays go into `arena`.
+ * A key that no field has is an error that names the nearest one; so is a wrong type, a number out of range
+ * and a required key that is missing. Messages carry the path:
+ * "peaks[2].op_per_s: ...". Text and arrays go into `arena`.
  *
  *     static const rg_field fields[] = {
  *         {"name",  RG_FIELD_TEXT,     true, offsetof(thing, name),   .help = "what people call it"},
- *         {"parts", RG_FIELD_ROWS,     true, offsetof(thing, parts), offsetof(thing, part_count), &part_record},
+ *         {"parts", RG_FIELD_ROWS,     true, offsetof(thing, parts),  offsetof(thing, part_count),
+ *          &part_record},
  *     };
  */
 #ifndef RG_READ_H
@@ -24,12 +26,12 @@ typedef enum rg_field_kind {
     RG_FIELD_TRUE,     /* true and nothing else; not stored */
     RG_FIELD_MARK,     /* names[0] and nothing else; not stored */
     RG_FIELD_NAME,     /* one of `names`, which end in NULL; int or enum: its index */
-    RG_FIELD_REF,      /* int: the index in a list of the outermost struct, by the text that its rows begin with */
+    RG_FIELD_REF,      /* int: the index in a list of the outermost struct, by its rows' first text */
     RG_FIELD_GROUP,    /* an object whose fields lie in this same struct */
     RG_FIELD_TEXTS,    /* const char ** and size_t */
     RG_FIELD_REALS,    /* double * and size_t; each above 0 */
     RG_FIELD_ROWS,     /* array of objects: struct * and size_t */
-    RG_FIELD_KEYED,    /* object of objects: struct * and size_t; the key goes where a row begins, a const char * */
+    RG_FIELD_KEYED,    /* object of objects: struct * and size_t; a row begins with its key, a const char * */
     RG_FIELD_KIND_COUNT
 } rg_field_kind;
 
@@ -39,7 +41,7 @@ typedef struct rg_field {
     bool required;
     size_t at, count_at;            /* offsets of the value and, for arrays, of their size_t count */
     const struct rg_record *record; /* of GROUP, ROWS, KEYED; of the rows that a REF points into */
-    size_t list_at;                 /* REF: offset of the list in the outermost struct; its count is at count_at */
+    size_t list_at;                 /* REF: offset of the list in the outermost struct; count_at: its count */
     const char *const *names;
     const char *help;               /* one clause for messages and schemas */
 } rg_field;
@@ -48,7 +50,8 @@ typedef struct rg_record { size_t size; const rg_field *fields; size_t field_cou
 #define RG_RECORD(type, table) {sizeof(type), table, RG_COUNT(table)}
 
 /* `out` is zeroed memory of record->size; fields that the text leaves out stay zero. RG_FORMAT, RG_NOMEM. */
-rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str json, const rg_record *record, void *out) RG_CHECKED;
+rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str json, const rg_record *record,
+                      void *out) RG_CHECKED;
 
 /* Each source text begins with a key of `sources`, up to a blank, ';', ',' or ':'. True when it resolves. */
 struct rg_source;

@@ -139,14 +139,16 @@ static rg_err check_sources(rg_ctx *cx, const rg_runtime *r)
                            texts[i].where, texts[i].text);
     for (size_t i = 0; i < r->efficiency_count; i++)
         if (!rg_source_known(r->sources, r->source_count, r->efficiencies[i].source))
-            return rg_fail(cx, RG_FORMAT, "efficiencies[%zu].source: '%.64s' does not begin with a key of sources", i,
+            return rg_fail(cx, RG_FORMAT,
+                           "efficiencies[%zu].source: '%.64s' does not begin with a key of sources", i,
                            r->efficiencies[i].source);
     return RG_OK;
 }
 
 static rg_err check(rg_ctx *cx, const rg_runtime *r)
 {
-    static const char *const layouts[] = {"nchw", "nhwc", "blocked", NULL}, *const tf32[] = {"allowed", "conv", NULL};
+    static const char *const layouts[] = {"nchw", "nhwc", "blocked", NULL};
+    static const char *const tf32[] = {"allowed", "conv", NULL};
     if (!r->kind_count) return rg_fail(cx, RG_FORMAT, "kinds: has 0 rows, needs at least 1");
     RG_TRY(check_words(cx, "kinds", r->kinds, r->kind_count, rg_device_kind_names));
     for (size_t i = 0; i < r->default_count; i++)

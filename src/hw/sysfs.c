@@ -1,4 +1,5 @@
-/* sysfs.c - small text files of /proc and /sys: their sizes are not known before, so they are read, not mapped. */
+/* sysfs.c - small text files of /proc and /sys:
+ * their sizes are not known before, so they are read, not mapped. */
 #include "hw/detect.h"
 
 #include <fcntl.h>

@@ -156,7 +156,8 @@ rg_dim rg_dim_rewrite(rg_dims *to, const rg_dims *from, rg_dim d,
     to->memo[depth++].stacked = index_of(d);
     while (depth) { /* operands are older than their users: the stack never holds an expression twice */
         uint32_t top = to->memo[depth - 1].stacked;
-        const rg_dim_expr e = from->exprs[top]; /* a copy: the table moves when it grows, and `to` may be `from` */
+        /* a copy: the table moves when it grows, and `to` may be `from` */
+        const rg_dim_expr e = from->exprs[top];
         rg_dim a = 0, b = 0, made;
         if (e.op != RG_DIM_SYMBOL && !is_done(to, e.a, &a)) {
             to->memo[depth++].stacked = index_of(e.a);

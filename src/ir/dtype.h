@@ -1,4 +1,5 @@
-/* dtype.h - element types. The number is ONNX's TensorProto.DataType, so importer and exporter need no table. */
+/* dtype.h - element types. The number is ONNX's TensorProto.DataType,
+ * so importer and exporter need no table. */
 #ifndef RG_DTYPE_H
 #define RG_DTYPE_H
 
@@ -42,15 +43,17 @@ typedef enum rg_dtype {
 } rg_dtype;
 
 const char *rg_dtype_name(rg_dtype dtype);       /* "f32"; "?" for NONE or out of range */
-rg_dtype rg_dtype_named(rg_str name);            /* RG_DTYPE_NONE when unknown; accepts fp32, float32, half, int8, ... too */
+/* RG_DTYPE_NONE when unknown; accepts fp32, float32, half, int8, ... too */
+rg_dtype rg_dtype_named(rg_str name);
 int rg_dtype_bits(rg_dtype dtype);               /* 0 for strings and NONE */
 char rg_dtype_class(rg_dtype dtype);             /* 'f','i','u','c','o' */
 bool rg_dtype_is_float(rg_dtype dtype);
 bool rg_dtype_is_int(rg_dtype dtype);            /* signed or unsigned integer, not bool */
-/* Bytes of `count` packed elements: int4 takes half a byte, rounded up over the whole tensor. Strings count 16 each. */
+/* Bytes of `count` packed elements: int4 takes half a byte,
+ * rounded up over the whole tensor. Strings count 16 each. */
 double rg_dtype_bytes(rg_dtype dtype, double count);
-/* One element, read as double / int64 (saturating); index is of elements. Little-endian storage, packed sub-bytes
- * low nibble first (ONNX). Not for strings. */
+/* One element, read as double / int64 (saturating); index is of elements. Little-endian storage, packed
+ * sub-bytes low nibble first (ONNX). Not for strings. */
 double rg_dtype_get_real(rg_dtype dtype, const void *data, int64_t index);
 int64_t rg_dtype_get_int(rg_dtype dtype, const void *data, int64_t index);
 /* Writes one element, rounding to nearest even, saturating integers. */

@@ -97,14 +97,17 @@ static bool is_alike(const rg_row *a, const rg_row *b)
 {
     const rg_work *x = &a->work, *y = &b->work;
     return x->mac == y->mac && x->flop == y->flop && x->m == y->m && x->n == y->n && x->k == y->k &&
-           x->batch == y->batch && x->steps == y->steps && x->special == y->special && a->family == b->family &&
+           x->batch == y->batch && x->steps == y->steps && x->special == y->special &&
+           a->family == b->family &&
            x->in_byte == y->in_byte && x->weight_byte == y->weight_byte && x->out_byte == y->out_byte &&
            x->weight_in_b == y->weight_in_b && a->side_byte == b->side_byte && a->peak == b->peak &&
-           a->op_per_clock == b->op_per_clock && a->unit_count == b->unit_count && a->unit_total == b->unit_total &&
+           a->op_per_clock == b->op_per_clock && a->unit_count == b->unit_count &&
+           a->unit_total == b->unit_total &&
            a->width.threads == b->width.threads && a->width.vector_length == b->width.vector_length;
 }
 
-/* Networks repeat their layers: a row like one of the last REMEMBERED different ones sits as that one does. */
+/* Networks repeat their layers: a row like one of the
+ * last REMEMBERED different ones sits as that one does. */
 void rg_plan_tile(rg_plan *plan)
 {
     enum { REMEMBERED = 32 };

@@ -356,7 +356,8 @@ static rg_err rebatch_reshapes(binder *b)
         if (node->dead || !rg_node_is(node, "Reshape") || node->in_count < 2) continue;
         const rg_value *shape = &b->g->values[node->in[1]];
         const rg_tensor *t = shape->role == RG_ROLE_CONST ? shape->data : NULL;
-        if (!t || !rg_tensor_has_data(t) || t->count < 2 || t->count > RG_RANK_MAX || rg_tensor_int(t, 0) != 1) continue;
+        if (!t || !rg_tensor_has_data(t) || t->count < 2 || t->count > RG_RANK_MAX) continue;
+        if (rg_tensor_int(t, 0) != 1) continue;
         int64_t sizes[RG_RANK_MAX];
         for (int64_t i = 0; i < t->count; i++) sizes[i] = i ? rg_tensor_int(t, i) : b->binding->batch;
         rg_value_id constant;

@@ -132,7 +132,8 @@ static rg_err try_precisions(advising *a)
     const rg_plan *plan = a->f->plan;
     for (size_t i = 0; i < RG_COUNT(types); i++) {
         bool twin = i % 2 && rg_hw_dtype_bits(types[i].dtype) == rg_hw_dtype_bits(types[i - 1].dtype);
-        if (twin && same_peak(plan->device, types[i].dtype, types[i - 1].dtype)) continue; /* would say the same */
+        /* would say the same */
+        if (twin && same_peak(plan->device, types[i].dtype, types[i - 1].dtype)) continue;
         if (!rg_device_peak(plan->device, -1, -1, types[i].dtype)) continue;
         if (strcmp(plan->precision, types[i].precision) == 0) continue;
         RG_TRY(try_plan(a, "precision", types[i].precision, plan->runtime, types[i].words));

@@ -1,9 +1,9 @@
 /* doc.h - the one document model: a tree of data, and a layout that points into it.
  *
- * The tree is what JSON and rg_doc_number see. The layout (sections, sentences, fields, tables) is what text, Markdown,
- * HTML and CSV show; a table names an array of the tree and picks fields of its objects. So a figure stands once, and
- * no writer can disagree with another. Everything lives in the document's arena; building errors are sticky and are
- * reported by rg_doc_done and rg_doc_write.
+ * The tree is what JSON and rg_doc_number see. The layout (sections, sentences, fields, tables) is what text,
+ * Markdown, HTML and CSV show; a table names an array of the tree and picks fields of its objects. So a
+ * figure stands once, and no writer can disagree with another. Everything lives in the document's arena;
+ * building errors are sticky and are reported by rg_doc_done and rg_doc_write.
  */
 #ifndef RG_DOC_H
 #define RG_DOC_H
@@ -23,11 +23,12 @@ struct rg_item {
     uint32_t count;              /* of children */
 };
 
-rg_err rg_doc_new(rg_ctx *cx, const char *schema, rg_doc **out) RG_CHECKED; /* root object with "schema": schema */
+/* Root object with "schema": schema. */
+rg_err rg_doc_new(rg_ctx *cx, const char *schema, rg_doc **out) RG_CHECKED;
 rg_item *rg_doc_root(rg_doc *doc);
 
-/* Add to an object (key) or an array (key NULL). NULL parents are allowed: the error is already noted. Keys are borrowed
- * (literals), strings are copied. Non-finite reals become null. */
+/* Add to an object (key) or an array (key NULL). NULL parents are allowed: the error is already noted. Keys
+ * are borrowed (literals), strings are copied. Non-finite reals become null. */
 rg_item *rg_doc_object(rg_doc *doc, rg_item *parent, const char *key);
 rg_item *rg_doc_array(rg_doc *doc, rg_item *parent, const char *key);
 rg_item *rg_doc_real(rg_doc *doc, rg_item *parent, const char *key, double x);
@@ -36,14 +37,17 @@ rg_item *rg_doc_flag(rg_doc *doc, rg_item *parent, const char *key, bool x);
 rg_item *rg_doc_str(rg_doc *doc, rg_item *parent, const char *key, const char *x);       /* NULL: null */
 rg_item *rg_doc_view(rg_doc *doc, rg_item *parent, const char *key, rg_str x);
 rg_item *rg_doc_text(rg_doc *doc, rg_item *parent, const char *key, const char *format, ...) RG_PRINTF(4, 5);
-rg_item *rg_doc_quantity(rg_doc *doc, rg_item *parent, const char *key, rg_estimate x);  /* {value, low, high} */
+/* {value, low, high} */
+rg_item *rg_doc_quantity(rg_doc *doc, rg_item *parent, const char *key, rg_estimate x);
 
-const rg_item *rg_item_find(const rg_item *root, const char *path);  /* "results[0].latency_s.value"; NULL when absent */
+/* "results[0].latency_s.value"; NULL when absent */
+const rg_item *rg_item_find(const rg_item *root, const char *path);
 
 /* ---- layout ---- */
 
 typedef struct rg_column {
-    const char *path;     /* below each row: "latency_s.value", "name"; a quantity without ".value" prints with its interval */
+    const char *path;     /* below each row: "latency_s.value";
+                           * a quantity without ".value" has its interval */
     const char *heading;
     rg_unit unit;         /* numbers; strings ignore it */
     bool bar;             /* text: a small bar of the share of the column's maximum */
@@ -54,9 +58,10 @@ void rg_doc_say(rg_doc *doc, const char *format, ...) RG_PRINTF(2, 3);          
 void rg_doc_point(rg_doc *doc, const char *format, ...) RG_PRINTF(2, 3);                  /* a bullet */
 /* Label and value pairs of one object. Absent paths are left out. */
 void rg_doc_fields(rg_doc *doc, const rg_item *object, const rg_column *columns, size_t count);
-/* A table over an array of objects; limit 0: all rows, else the first `limit` and a line saying how many more.
- * `name` is the table's file name in CSV ("rows"). */
-void rg_doc_table(rg_doc *doc, const char *name, const rg_item *array, const rg_column *columns, size_t count, size_t limit);
+/* A table over an array of objects; limit 0: all rows, else the first `limit` and a line saying how many
+ * more. `name` is the table's file name in CSV ("rows"). */
+void rg_doc_table(rg_doc *doc, const char *name, const rg_item *array, const rg_column *columns, size_t count,
+                  size_t limit);
 /* Horizontal bars, one per object: a labelled histogram. */
 void rg_doc_bars(rg_doc *doc, const rg_item *array, const char *label, const char *value, rg_unit unit);
 
@@ -65,7 +70,9 @@ rg_err rg_doc_done(rg_ctx *cx, rg_doc *doc) RG_CHECKED; /* the sticky error, if 
 /* ---- writers: one per file, found by name through the RG_WRITER table ---- */
 
 typedef struct rg_doc_block {
-    enum { RG_BLOCK_SECTION, RG_BLOCK_SAY, RG_BLOCK_POINT, RG_BLOCK_FIELDS, RG_BLOCK_TABLE, RG_BLOCK_BARS } kind;
+    enum {
+        RG_BLOCK_SECTION, RG_BLOCK_SAY, RG_BLOCK_POINT, RG_BLOCK_FIELDS, RG_BLOCK_TABLE, RG_BLOCK_BARS
+    } kind;
     int level;
     const char *text;            /* heading, sentence, table name */
     const rg_item *item;
@@ -80,7 +87,10 @@ const rg_item *rg_doc_tree(const rg_doc *doc);
 /* A cell as people read it: "1.23 ms", "1.23 ms (1.02 - 1.60)", "yes", "-". */
 const char *rg_doc_cell(char *buffer, size_t size, const rg_item *row, const rg_column *column);
 
-typedef struct rg_writer { const char *name, *brief; rg_err (*write)(rg_ctx *cx, const rg_doc *doc, FILE *out); } rg_writer;
+typedef struct rg_writer {
+    const char *name, *brief;
+    rg_err (*write)(rg_ctx *cx, const rg_doc *doc, FILE *out);
+} rg_writer;
 #define RG_WRITER(id) const rg_writer rg_writer_##id
 
 #endif

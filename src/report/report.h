@@ -1,4 +1,5 @@
-/* report.h - how the nouns become documents: the tree of data in one file, the layout that shows it in another. */
+/* report.h - how the nouns become documents:
+ * the tree of data in one file, the layout that shows it in another. */
 #ifndef RG_REPORT_H
 #define RG_REPORT_H
 
@@ -6,10 +7,12 @@
 #include "report/doc.h"
 
 /* One result of "ridge.predict/1", added to the array `results` (report_forecast.c). */
-rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecast *f, rg_item **out) RG_CHECKED;
+rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecast *f,
+                     rg_item **out) RG_CHECKED;
 /* Its rows (report_row.c). */
 rg_err rg_rows_add(rg_ctx *cx, rg_doc *doc, rg_item *rows, const rg_forecast *f) RG_CHECKED;
-/* The sections that show it (report_sections.c). explain: 0 the answer, 1 by section, 2 by row, 3 every term. */
+/* The sections that show it (report_sections.c). explain:
+ * 0 the answer, 1 by section, 2 by row, 3 every term. */
 void rg_result_show(rg_doc *doc, const rg_item *result, const rg_forecast *f, int explain);
 
 /* Fields that more than one document shows (report_graph.c): name, operators, parameters, ... of a graph. */

@@ -363,9 +363,11 @@ static void say_failures(rg_doc *doc, const rg_item *result)
     const rg_item *checks = rg_item_find(result, "checks"), *model = rg_item_find(result, "model");
     const rg_item *device = rg_item_find(result, "device");
     for (const rg_item *c = checks ? checks->first : NULL; c; c = c->next) {
-        const rg_item *pass = rg_item_find(c, "pass"), *name = rg_item_find(c, "name"), *text = rg_item_find(c, "text");
+        const rg_item *pass = rg_item_find(c, "pass"), *name = rg_item_find(c, "name");
+        const rg_item *text = rg_item_find(c, "text");
         if (!pass || pass->flag || !name || !text || !model || !device) continue;
-        rg_doc_point(doc, "%s on %s fails the check '%s': %s", model->string, device->string, name->string, text->string);
+        rg_doc_point(doc, "%s on %s fails the check '%s': %s", model->string, device->string, name->string,
+                     text->string);
     }
 }
 

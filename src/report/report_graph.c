@@ -56,7 +56,8 @@ rg_err rg_graph_fields(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_facts 
     add_ports(cx, doc, object, "inputs", g, main_region->inputs, main_region->input_count);
     add_ports(cx, doc, object, "outputs", g, main_region->outputs, main_region->output_count);
     RG_TRY(rg_op_histogram(cx, facts, &shares, &count));
-    rg_item *operators = rg_doc_object(doc, object, "operators"), *mix = rg_doc_array(doc, object, "operator_mix");
+    rg_item *operators = rg_doc_object(doc, object, "operators");
+    rg_item *mix = rg_doc_array(doc, object, "operator_mix");
     for (uint32_t i = 0; i < count; i++) {
         rg_item *item = rg_doc_object(doc, mix, NULL);
         const rg_item *name = rg_doc_view(doc, item, "operator", shares[i].name);

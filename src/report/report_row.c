@@ -1,5 +1,5 @@
-/* report_row.c - rows[] of "ridge.predict/1": what each row computes, where it runs, what it costs and why, and the
- * tensors that cross its border.
+/* report_row.c - rows[] of "ridge.predict/1": what each row computes, where it runs, what it costs and why,
+ * and the tensors that cross its border.
  */
 #include "report/report.h"
 
@@ -68,7 +68,8 @@ static void add_parallelism(const adding *a, rg_item *row, const rg_row *r)
 }
 
 /* Tensors that cross the row's border: name, type and bytes. */
-static void add_tensors(const adding *a, rg_item *row, const char *key, const rg_value_id *ids, uint32_t count)
+static void add_tensors(const adding *a, rg_item *row, const char *key, const rg_value_id *ids,
+                        uint32_t count)
 {
     const rg_graph *g = a->f->plan->graph;
     rg_item *array = rg_doc_array(a->doc, row, key);
@@ -81,7 +82,8 @@ static void add_tensors(const adding *a, rg_item *row, const char *key, const rg
         rg_doc_str(a->doc, tensor, "name", rg_arena_cstr(&a->cx->arena, value->name));
         rg_doc_str(a->doc, tensor, "type", type.data ? type.data : "?");
         rg_doc_real(a->doc, tensor, "byte", rg_type_bytes(g, &value->type));
-        rg_doc_str(a->doc, tensor, "layout", value->type.rank == 4 ? a->f->plan->runtime->layout : "row-major");
+        rg_doc_str(a->doc, tensor, "layout",
+                   value->type.rank == 4 ? a->f->plan->runtime->layout : "row-major");
     }
 }
 

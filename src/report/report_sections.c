@@ -151,7 +151,8 @@ static void show_summary(rg_doc *doc, const rg_item *result, const rg_forecast *
     rg_doc_section(doc, 1, "%s on %s with %s", text_at(result, "model"), name, plan->runtime->id);
     if (plan->device->modelled)
         rg_doc_say(doc, "%s is modelled: no silicon to compare with, not validated.", name);
-    rg_doc_fields(doc, result, summary, RG_COUNT(summary) - !plan->graph->notes); /* the last says what was assumed */
+    /* the last says what was assumed */
+    rg_doc_fields(doc, result, summary, RG_COUNT(summary) - !plan->graph->notes);
     const rg_level *main_memory = rg_device_memory(plan->device);
     double room = main_memory->usable_byte * fmax(main_memory->count, 1);
     if (plan->peak_byte <= room) return;

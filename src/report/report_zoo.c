@@ -3,8 +3,9 @@
 #include "report/doc.h"
 
 static const rg_column columns[] = {
-    {"name", "name", RG_UNIT_NONE, false}, {"family", "family", RG_UNIT_NONE, false}, {"parameters", "parameters", RG_UNIT_COUNT, false},
-    {"macs", "MACs", RG_UNIT_COUNT, false}, {"source", "source of the figures", RG_UNIT_NONE, false},
+    {"name", "name", RG_UNIT_NONE, false}, {"family", "family", RG_UNIT_NONE, false},
+    {"parameters", "parameters", RG_UNIT_COUNT, false}, {"macs", "MACs", RG_UNIT_COUNT, false},
+    {"source", "source of the figures", RG_UNIT_NONE, false},
 };
 
 rg_err rg_zoo_doc(rg_ctx *cx, rg_doc **out)
