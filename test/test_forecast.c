@@ -532,6 +532,29 @@ static void advice_is_priced(void **state)
     bench_free(&eight);
 }
 
+/* A product of 400 MB and the Relu behind it: both at once where results stay apart; else the product and,
+ * while it is computed, its input of 0.4 MB. */
+static void in_place_is_advised_where_it_is_missing(void **state)
+{
+    static const char text[] = HEAD
+        "const %w = f32[10,10000] none\n"
+        "graph (%x: f32[10000,10]) { %p = MatMul(%x, %w) %y = Relu(%p) return %y }";
+    const rg_advice *advice = NULL;
+    uint32_t count = 0;
+    double gain = -1;
+    bench apart = {.cx = *state}, within = {.cx = *state};
+    assert_int_equal(bench_known(&apart, "t4", "pytorch-eager", text, NULL, 0), RG_OK);
+    assert_int_equal(rg_forecast_advise(apart.cx, apart.forecast, &advice, &count), RG_OK);
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(advice[i].name, "in-place") == 0) gain = advice[i].gain_byte;
+    assert_close(gain, 800e6 - 400.4e6);
+    assert_int_equal(bench_known(&within, "t4", "tensorrt", text, NULL, 0), RG_OK);
+    assert_int_equal(rg_forecast_advise(within.cx, within.forecast, &advice, &count), RG_OK);
+    for (uint32_t i = 0; i < count; i++) assert_string_not_equal(advice[i].name, "in-place");
+    bench_free(&apart);
+    bench_free(&within);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -557,6 +580,7 @@ int main(void)
         TEST(every_row_says_why),
         TEST(balance_is_said),
         TEST(advice_is_priced),
+        TEST(in_place_is_advised_where_it_is_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
