@@ -247,7 +247,10 @@ static void what_is_no_activation_stays(void **state)
 static const char attention_constants[] =
     "const %eight = f32[] {8}\nconst %eighth = f32[] {0.125}\nconst %root = f32[] {0.35355339f}\n"
     "const %low = f32[12,128,128] none\nconst %last_one = f32[128,1] none\n"
-    "const %last = i64[1] {-1}\nconst %inf = f32[] {-inf}\nconst %zero = f32[] {0}\n";
+    "const %last = i64[1] {-1}\nconst %inf = f32[] {-inf}\nconst %zero = f32[] {0}\n"
+    "const %cap = f32[] {50}\nconst %uncap = f32[] {0.02}\nconst %few = f32[] {30}\n"
+    "const %seen = bool[128,128] none\nconst %deep = bool[1,2,12,128,128] none\n"
+    "const %finite = f32[] {-1e4f}\n";
 
 #define TURN "%kt = Transpose(%k) perm=0,1,3,2\n"
 
@@ -259,6 +262,8 @@ static const char *attention_text(rg_ctx *cx, const char *nodes)
     assert_non_null(text);
     return text;
 }
+
+#define SCALED TURN "%s = MatMul(%q, %kt)\n%d = Div(%s, %eight)\n"
 
 typedef struct attention_case { const char *nodes; double scale; uint32_t in_count; } attention_case;
 
@@ -281,6 +286,13 @@ static const attention_case attention_cases[] = {
      "return %y\n", 0.125, 3},
     {"%ks = Div(%k, %eight)\n%kt = Transpose(%ks) perm=0,1,3,2\n%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n"
      "%y = MatMul(%p, %v)\nreturn %y\n", 0.125, 3},
+    /* capped, with and without a mask */
+    {SCALED "%c = Div(%d, %cap)\n%t = Tanh(%c)\n%h = Mul(%t, %cap)\n%p = Softmax(%h)\n%y = MatMul(%p, %v)\n"
+     "return %y\n", 0.125, 3},
+    {SCALED "%c = Mul(%uncap, %d)\n%t = Tanh(%c)\n%h = Mul(%cap, %t)\n%m = Add(%h, %mask)\n%p = Softmax(%m)\n"
+     "%y = MatMul(%p, %v)\nreturn %y\n", 0.125, 4},
+    /* a Where for a mask */
+    {SCALED "%m = Where(%seen, %d, %inf)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\nreturn %y\n", 0.125, 4},
 };
 
 static void attention_is_found(void **state)
@@ -298,6 +310,9 @@ static void attention_is_found(void **state)
         assert_int_equal(n->in_count, c->in_count);
         for (uint32_t k = 0; k < 3; k++) assert_int_equal(n->in[k], after->regions[RG_MAIN].inputs[k]);
         assert_float_equal(real_of(n, "scale"), c->scale, 1e-6);
+        bool capped = strstr(c->nodes, "Tanh") != NULL;
+        assert_int_equal(rg_node_attr(n, "softcap") != NULL, capped);
+        if (capped) assert_float_equal(real_of(n, "softcap"), 50, 0);
         assert_true(rg_type_eq(&the_value(after, "y")->type, &the_value(before, "y")->type));
         /* 2 batches, 12 heads, 128 x 128 scores of 64 products, and as many for the values */
         assert_true(mac_of(cx, before) == 2.0 * 12 * 128 * 128 * (64 + 64));
@@ -385,6 +400,87 @@ static void attention_of_rank_3(void **state)
     rg_graph_free(before);
 }
 
+/* What is forbidden is the other way round: Attention's mask says what is allowed. */
+static void forbidden_is_not_allowed(void **state)
+{
+    rg_graph *g = passed_text(*state, attention_text(*state, SCALED
+        "%m = Where(%seen, %inf, %d)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\nreturn %y\n"), NULL);
+    const rg_node *n = the_node(g, "Attention"), *other = the_node(g, "Not");
+    assert_int_equal(nodes_of(g, NULL), 2);
+    assert_int_equal(n->in[3], other->out[0]);
+    assert_int_equal(other->in_count, 1);
+    assert_true(rg_str_is(g->values[other->in[0]].name, "seen"));
+    assert_true(rg_type_eq(&g->values[n->in[3]].type, &the_value(g, "seen")->type));
+    rg_graph_free(g);
+}
+
+/* Windows of a shifted image: 2 images of 4 windows, 3 heads, 49 places of 32 numbers. */
+#define WINDOWED(bias, shape, mask, sum)                                                                  \
+    "const %eighth = f32[] {0.125}\nconst %open = i64[5] {" shape "}\n"                                  \
+    "const %close = i64[4] {-1, 3, 49, 49}\n"                                                            \
+    "const %bias = " bias " none\nconst %mask = " mask " none\n"                                        \
+    "graph (%q: f32[8,3,49,32], %k: f32[8,3,49,32], %v: f32[8,3,49,32]) {\n" TURN                        \
+    "%s = MatMul(%q, %kt)\n%d = Mul(%s, %eighth)\n" sum                                                  \
+    "%p = Softmax(%c)\n%y = MatMul(%p, %v)\nreturn %y\n}\n"
+#define BIASED "%b = Add(%d, %bias)\n%o = Reshape(%b, %open)\n%m = Add(%o, %mask)\n%c = Reshape(%m, %close)\n"
+#define SHIFTS "f32[1,4,1,49,49]"
+
+static const struct { const char *text; int add, expand; } windows[] = {
+    /* the mask on either side; without a bias; a mask of all windows; one image, nothing to repeat */
+    {WINDOWED("f32[1,3,49,49]", "-1, 4, 3, 49, 49", SHIFTS, BIASED), 1, 1},
+    {WINDOWED("f32[3,49,49]", "2, 4, 3, 49, 49", SHIFTS,
+              "%b = Add(%bias, %d)\n%o = Reshape(%b, %open)\n%m = Add(%mask, %o)\n"
+              "%c = Reshape(%m, %close)\n"), 1, 1},
+    {WINDOWED("f32[1]", "-1, 4, 3, 49, 49", SHIFTS,
+              "%o = Reshape(%d, %open)\n%m = Add(%o, %mask)\n%c = Reshape(%m, %close)\n"), 0, 1},
+    {WINDOWED("f32[1,3,49,49]", "1, 8, 3, 49, 49", "f32[1,8,1,49,49]", BIASED), 1, 0},
+};
+
+static void windows_keep_their_masks(void **state)
+{
+    rg_ctx *cx = *state;
+    for (size_t i = 0; i < RG_COUNT(windows); i++) {
+        rg_graph *before = graph_of(cx, rg_arena_printf(&cx->arena, HEAD "%s", windows[i].text));
+        expect_ok(cx, rg_graph_infer(cx, before));
+        rg_graph *after = passed(cx, before, NULL);
+        const rg_node *n = the_node(after, "Attention");
+        for (uint32_t k = 0; k < 3; k++) assert_int_equal(n->in[k], after->regions[RG_MAIN].inputs[k]);
+        assert_true(rg_type_eq(&after->values[n->in[3]].type, &the_value(before, "c")->type));
+        assert_int_equal(nodes_of(after, "Add"), windows[i].add);
+        assert_int_equal(nodes_of(after, "Expand"), windows[i].expand);
+        assert_int_equal(nodes_of(after, "Reshape"), 1);
+        assert_int_equal(nodes_of(after, NULL), 2 + windows[i].add + windows[i].expand);
+        assert_true(mac_of(cx, after) == mac_of(cx, before));
+        rg_graph_free(after);
+        rg_graph_free(before);
+    }
+}
+
+static const char *const no_windows[] = {
+    /* a bias of each window; heads and windows in other places; the sum is read elsewhere, and so are the
+     * scores */
+    WINDOWED("f32[8,3,49,49]", "-1, 4, 3, 49, 49", SHIFTS, BIASED),
+    WINDOWED("f32[1,3,49,49]", "-1, 3, 4, 49, 49", "f32[1,1,4,49,49]", BIASED),
+    WINDOWED("f32[1,3,49,49]", "-1, 4, 3, 49, 49", SHIFTS,
+             "%b = Add(%d, %bias)\n%o = Reshape(%b, %open)\n%m = Add(%o, %mask)\n%r = Reshape(%m, %close)\n"
+             "%l = ReduceMax(%m)\n%c = Sub(%r, %l)\n"),
+    WINDOWED("f32[1,3,49,49]", "-1, 4, 3, 49, 49", SHIFTS,
+             "%b = Add(%d, %bias)\n%o = Reshape(%b, %open)\n%r = Relu(%o)\n%m = Add(%o, %r)\n"
+             "%c = Reshape(%m, %close)\n"),
+};
+
+static void what_are_no_windows_stay(void **state)
+{
+    rg_ctx *cx = *state;
+    for (size_t i = 0; i < RG_COUNT(no_windows); i++) {
+        rg_graph *g = passed_text(cx, rg_arena_printf(&cx->arena, HEAD "%s", no_windows[i]), NULL);
+        if (nodes_of(g, "Attention")) print_error("%s\n", no_windows[i]);
+        assert_int_equal(nodes_of(g, "Attention"), 0);
+        assert_int_equal(nodes_of(g, "Expand"), 0);
+        rg_graph_free(g);
+    }
+}
+
 static const char *const no_attentions[] = {
     /* the probabilities are an output; a softmax over the queries; K is not turned; the sum is scaled */
     TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n%y = MatMul(%p, %v)\nreturn %y, %p\n",
@@ -400,6 +496,16 @@ static const char *const no_attentions[] = {
     TURN "%s = MatMul(%q, %kt)\n%m = Add(%s, %last_one)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\nreturn %y\n",
     TURN "%s = MatMul(%q, %kt)\n%p = Softmax(%s)\n%vt = Transpose(%v) perm=0,1,3,2\n%y = MatMul(%vt, %p)\n"
     "return %y\n",
+    /* capped at 50 what was divided by 30; capped behind the mask, which it would lift; a finite number in
+     * the Where, which leaves rows that are all forbidden a mean; a condition that enlarges the scores */
+    SCALED "%c = Div(%d, %few)\n%t = Tanh(%c)\n%h = Mul(%t, %cap)\n%p = Softmax(%h)\n%y = MatMul(%p, %v)\n"
+    "return %y\n",
+    SCALED "%m = Add(%d, %mask)\n%c = Div(%m, %cap)\n%t = Tanh(%c)\n%h = Mul(%t, %cap)\n%p = Softmax(%h)\n"
+    "%y = MatMul(%p, %v)\nreturn %y\n",
+    SCALED "%m = Where(%seen, %d, %finite)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\nreturn %y\n",
+    SCALED "%m = Where(%deep, %d, %inf)\n%p = Softmax(%m)\n%y = MatMul(%p, %v)\nreturn %y\n",
+    SCALED "%m = Where(%seen, %inf, %inf)\n%w = Add(%m, %d)\n%p = Softmax(%w)\n%n = Mul(%p, %m)\n"
+    "%y = MatMul(%n, %v)\nreturn %y\n",
 };
 
 static void what_is_no_attention_stays(void **state)
@@ -470,6 +576,7 @@ int main(void)
         TEST(activations_are_found), TEST(what_is_no_activation_stays),
         TEST(attention_is_found), TEST(heads_are_part_of_attention), TEST(attention_of_rank_3),
         TEST(shared_heads_are_not_repeated),
+        TEST(forbidden_is_not_allowed), TEST(windows_keep_their_masks), TEST(what_are_no_windows_stay),
         TEST(what_is_no_attention_stays), TEST(broadcast_heads_are_no_attention),
         TEST(squeeze_and_excitation_gets_its_name),
     };

@@ -34,6 +34,7 @@ int rg_intensity_bucket(double flop_per_byte);
 typedef struct rg_facts {
     rg_arena arena;
     const rg_graph *graph;          /* referenced */
+    uint64_t graph_hash;
     rg_step *steps; uint32_t step_count;     /* with views and constants; bodies in place of control nodes */
     rg_arm *arms; uint32_t arm_count;        /* [0] unused */
     rg_work *work;                  /* by step */
@@ -57,10 +58,12 @@ typedef struct rg_facts {
     double input_byte, output_byte;
     int layers;                     /* nodes with MACs */
     const char *family;             /* by operator mix: "cnn", "transformer", "rnn", "mlp", "tree", "other" */
+    uint32_t refs;                  /* atomic */
 } rg_facts;
 
 /* Graph inferred and bound. */
 rg_err rg_facts_make(rg_ctx *cx, const rg_graph *graph, const rg_facts **out) RG_CHECKED;
+const rg_facts *rg_facts_ref(const rg_facts *facts);
 void rg_facts_free(const rg_facts *facts);
 
 /* Facts of any set of steps, taken as one: what it computes, and the tensors that cross its border. Bytes

@@ -7,9 +7,13 @@
  * and variance do not: they are statistics, and published figures leave them out.
  *
  * Products without a bias input have theirs in an Add behind them, normalizations in pieces have scale and
- * bias in a Mul and an Add: there a constant counts when it is one number per channel. In a transformer an
- * Add also takes the table of positions of a sequence (one that a Softmax follows is a mask), and a Concat
- * puts a learned token before it.
+ * bias in a Mul and an Add: there a constant counts when it is one number per channel, along the axis of the
+ * channels (channel.c); one number per place is a grid, not learned. In a transformer an Add also takes the
+ * table of positions of a sequence (one that a Softmax follows is a mask), and a Concat puts a learned token
+ * before it.
+ *
+ * A constant that is one number filled in counts only where nothing but weights can be: models are passed
+ * around with such weights. Elsewhere it is where a sequence begins, a decoder's zeros.
  */
 #include "analyze/flow.h"
 
@@ -62,8 +66,7 @@ static unsigned weight_set(const rg_node *node)
     return 0;
 }
 
-/* The constant behind a value, or 0. */
-static rg_value_id constant_behind(const rg_graph *g, rg_value_id v)
+rg_value_id rg_constant_behind(const rg_graph *g, rg_value_id v)
 {
     for (int i = 0; i < CARRY_MAX && g->values[v].role == RG_ROLE_NODE; i++) {
         const rg_node *node = &g->nodes[g->values[v].producer];
@@ -71,6 +74,15 @@ static rg_value_id constant_behind(const rg_graph *g, rg_value_id v)
         v = node->in[0];
     }
     return g->values[v].role == RG_ROLE_CONST ? v : 0;
+}
+
+static bool is_filled(const rg_tensor *data) { return data && data->encoding == RG_DATA_SPLAT; }
+
+/* The left factor of a product whose right one is constant, too. */
+static bool is_filled_start(const rg_graph *g, const rg_node *node, uint32_t i)
+{
+    return i == 0 && rg_node_is(node, "MatMul") && is_filled(g->values[node->in[0]].data)
+           && rg_constant_behind(g, node->in[1]);
 }
 
 /* ---- biases, scales and positions of elementwise operators ---- */
@@ -103,17 +115,21 @@ static bool is_single_bias(const rg_flow *f, const rg_node *node, const rg_value
     return rg_node_is(node, "Add") && own->type.rank > 0 && step && f->facts->work[step - 1].mac > 0;
 }
 
-/* Whether input i of an Add or Mul is a bias, a scale or a table of positions for the other input. */
-static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_t i, bool tables)
+/* Whether input i of an Add or Mul is a bias, a scale or a table of positions for the other input, whose
+ * channels lie on the axis `channel`. Where nobody knows, each axis may be theirs. */
+static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_t i, int channel, bool tables)
 {
     int axes[RG_RANK_MAX];
     const rg_value *own = &f->g->values[node->in[i]], *other = &f->g->values[node->in[1 - i]];
     if (own->role != RG_ROLE_CONST || other->role != RG_ROLE_NODE) return false;
-    if (constant_behind(f->g, node->in[1 - i]) || !rg_dtype_is_float(own->type.dtype)) return false;
-    int count = long_axes(f->g, &own->type, axes);
+    if (rg_constant_behind(f->g, node->in[1 - i]) || !rg_dtype_is_float(own->type.dtype)) return false;
+    int count = long_axes(f->g, &own->type, axes), behind = other->type.rank - channel;
+    bool known = channel != RG_CHANNEL_UNKNOWN;
+    if (channel == RG_CHANNEL_NONE && count) return false;
     if (count == 0) return is_single_bias(f, node, own, other);
-    if (count == 1) return true;
-    return rg_node_is(node, "Add") && tables && is_position_table(f->g, &own->type, &other->type);
+    if (count == 1) return !known || own->type.rank - axes[0] == behind;
+    if (!tables || !rg_node_is(node, "Add") || is_filled(own->data)) return false;
+    return is_position_table(f->g, &own->type, &other->type) && (!known || behind == 1);
 }
 
 /* A learned token that is put in front of a sequence: [1, 1, channels]. */
@@ -121,13 +137,29 @@ static bool is_token(const rg_graph *g, rg_value_id v)
 {
     int axes[RG_RANK_MAX];
     const rg_type *type = &g->values[v].type;
-    return v && rg_dtype_is_float(type->dtype) && type->rank >= 3 && long_axes(g, type, axes) == 1
-           && axes[0] == type->rank - 1;
+    if (!v || is_filled(g->values[v].data) || !rg_dtype_is_float(type->dtype) || type->rank < 3) return false;
+    return long_axes(g, type, axes) == 1 && axes[0] == type->rank - 1;
 }
 
 /* ---- architecture ---- */
 
-typedef struct mix { double mac, conv, recurrent, gemm; bool attends, softmax, tree; } mix;
+typedef struct mix {
+    double mac, conv, recurrent, gemm;
+    bool attends, softmax, tree;
+    bool windows; /* a convolution whose windows overlap: patches side by side only cut an image up */
+} mix;
+
+static bool windows_overlap(const rg_graph *g, const rg_node *node)
+{
+    const rg_attr *strides = rg_node_attr(node, "strides");
+    const rg_type *kernel = &g->values[node->in[1]].type; /* [out, in, sizes...] */
+    bool given = strides && strides->kind == RG_ATTR_INTS;
+    for (int i = 2; i < kernel->rank; i++) {
+        int64_t stride = given && (uint32_t)(i - 2) < strides->count ? strides->ints[i - 2] : 1;
+        if (rg_dim_value(&g->dims, kernel->dim[i]) > stride) return true;
+    }
+    return false;
+}
 
 static mix mix_of(const rg_flow *f)
 {
@@ -137,20 +169,23 @@ static mix mix_of(const rg_flow *f)
         const rg_node *node = &f->g->nodes[f->facts->steps[s].node];
         double mac = w->mac * f->facts->steps[s].times;
         m.mac += mac;
-        if (w->family == RG_FAMILY_CONV || w->family == RG_FAMILY_DEPTHWISE) m.conv += mac;
+        bool conv = w->family == RG_FAMILY_CONV || w->family == RG_FAMILY_DEPTHWISE;
+        if (conv) m.conv += mac;
+        if (conv && node->in_count >= 2) m.windows |= windows_overlap(f->g, node);
         if (w->family == RG_FAMILY_RECURRENT) m.recurrent += mac;
         if (w->family == RG_FAMILY_TREE) m.tree = true;
         if (w->family == RG_FAMILY_SOFTMAX) m.softmax = true;
         if (w->family == RG_FAMILY_ATTENTION) m.attends = m.softmax = true;
         if (w->family == RG_FAMILY_GEMM) m.gemm += mac;
         if (w->family == RG_FAMILY_GEMM && node->in_count >= 2)
-            m.attends |= !constant_behind(f->g, node->in[0]) && !constant_behind(f->g, node->in[1]);
+            m.attends |= !rg_constant_behind(f->g, node->in[0]) && !rg_constant_behind(f->g, node->in[1]);
     }
     return m;
 }
 
-/* By what most multiply-accumulates belong to; a few layers of another kind do not change the name. Attention
- * is a product of two activations and a softmax; its share is small, its projections being plain products. */
+/* By what most multiply-accumulates belong to; a few layers of another kind do not change the name. Where
+ * they belong to plain products, by what lets one place see another: attention (a product of two activations
+ * and a softmax; its own share is small), else overlapping windows. */
 static const char *family_of(const mix *m)
 {
     if (m->tree && m->mac == 0) return "tree";
@@ -158,7 +193,7 @@ static const char *family_of(const mix *m)
     if (m->conv > 0.5 * m->mac) return "cnn";
     if (m->recurrent > 0.25 * m->mac) return "rnn";
     if (m->attends && m->softmax) return "transformer";
-    if (m->conv > 0.1 * m->mac) return "cnn";
+    if (m->windows) return "cnn";
     return m->gemm > 0.5 * m->mac ? "mlp" : "other";
 }
 
@@ -167,6 +202,8 @@ static const char *family_of(const mix *m)
 typedef struct census {
     rg_flow *f;
     bool *counted, *read, *masks; /* by value: as parameter, as constant, as what a Softmax normalizes */
+    int8_t *channel;              /* by value: the axis of its channels */
+    rg_map places;                /* where bytes lie -> the first value that they were seen in */
     bool attends;                 /* elsewhere what is added by position is no learned table, but anchors */
 } census;
 
@@ -175,14 +212,37 @@ static bool is_uniform(const rg_tensor *t)
     return t->count > 0 && rg_tensor_has_data(t) && rg_tensor_is_splat_of(t, rg_tensor_real(t, 0));
 }
 
+/* A constant that was folded from a view of another holds the same bytes: they count where they were first
+ * seen. */
+static rg_value_id first_of(census *c, rg_value_id v)
+{
+    const rg_tensor *t = c->f->g->values[v].data;
+    if (!t || !t->data) return v;
+    rg_str place = {(const char *)&t->data, sizeof t->data};
+    rg_value_id first = rg_map_get(&c->places, place);
+    if (!first && !rg_map_put(&c->places, place, v)) return v; /* the arena remembers */
+    return first ? first : v;
+}
+
 /* Shared weights count once. Uniform ones count as often as they are used: they are no shared weights but the
- * biases and scales of fresh layers, which exporters and our own passes merge because they look the same. */
+ * biases and scales of fresh layers, which exporters merge because they look the same. */
 static void count_parameter(census *c, rg_value_id v)
 {
+    const rg_tensor *data = c->f->g->values[v].data;
+    if (!v || !data) return;
+    rg_value_id first = first_of(c, v);
+    if (c->counted[first] && !is_uniform(data)) return;
+    c->counted[first] = true;
+    c->f->facts->parameters += (double)data->count;
+}
+
+static void count_bytes(census *c, rg_value_id v)
+{
     const rg_value *value = &c->f->g->values[v];
-    if (!v || !value->data || (c->counted[v] && !is_uniform(value->data))) return;
-    c->counted[v] = true;
-    c->f->facts->parameters += (double)value->data->count;
+    if (value->role != RG_ROLE_CONST) return;
+    rg_value_id first = first_of(c, v);
+    if (!c->read[first]) c->f->facts->weight_byte += rg_type_bytes(c->f->g, &value->type);
+    c->read[first] = true;
 }
 
 /* Look-ups in integers or in a list are shape arithmetic, no embedding. */
@@ -197,14 +257,15 @@ static void count_loose(census *c, const rg_node *node)
 {
     if (rg_node_is(node, "Concat") && c->attends) {
         for (uint32_t i = 0; i < node->in_count; i++) {
-            rg_value_id v = constant_behind(c->f->g, node->in[i]);
+            rg_value_id v = rg_constant_behind(c->f->g, node->in[i]);
             if (is_token(c->f->g, v)) count_parameter(c, v);
         }
     }
     if (node->in_count != 2 || !(rg_node_is(node, "Add") || rg_node_is(node, "Mul"))) return;
     bool tables = c->attends && node->out_count && !c->masks[node->out[0]];
     for (uint32_t i = 0; i < 2; i++)
-        if (is_elementwise_weight(c->f, node, i, tables)) count_parameter(c, node->in[i]);
+        if (is_elementwise_weight(c->f, node, i, c->channel[node->in[1 - i]], tables))
+            count_parameter(c, node->in[i]);
 }
 
 static void count_node(census *c, const rg_node *node)
@@ -212,15 +273,27 @@ static void count_node(census *c, const rg_node *node)
     const rg_graph *g = c->f->g;
     unsigned set = weight_set(node);
     for (uint32_t i = 0; i < node->in_count; i++) {
-        const rg_value *v = &g->values[node->in[i]];
-        if (v->role == RG_ROLE_CONST && !c->read[node->in[i]]) {
-            c->read[node->in[i]] = true;
-            c->f->facts->weight_byte += rg_type_bytes(g, &v->type);
-        }
-        bool weight = i < 32 && set & BIT(i) && holds_numbers(g, node, node->in[i]);
-        if (weight) count_parameter(c, constant_behind(g, node->in[i]));
+        count_bytes(c, node->in[i]);
+        bool weight = i < 32 && set & BIT(i) && holds_numbers(g, node, node->in[i])
+                      && !is_filled_start(g, node, i);
+        if (weight) count_parameter(c, rg_constant_behind(g, node->in[i]));
     }
     count_loose(c, node);
+}
+
+/* What a Softmax or Attention takes as scores or mask, and what is added up to it. */
+static void mark_masks(census *c)
+{
+    const rg_facts *facts = c->f->facts;
+    for (uint32_t s = facts->step_count; s-- > 0;) {
+        const rg_node *node = &c->f->g->nodes[facts->steps[s].node];
+        rg_family family = facts->work[s].family;
+        bool sum = node->out_count && c->masks[node->out[0]] && (carries(node) || rg_node_is(node, "Add"));
+        if (sum)
+            for (uint32_t i = 0; i < node->in_count; i++) c->masks[node->in[i]] = true;
+        if (family == RG_FAMILY_SOFTMAX && node->in_count) c->masks[node->in[0]] = true;
+        if (family == RG_FAMILY_ATTENTION && node->in_count > 3) c->masks[node->in[3]] = true;
+    }
 }
 
 rg_err rg_facts_weigh(rg_flow *f)
@@ -229,15 +302,14 @@ rg_err rg_facts_weigh(rg_flow *f)
     uint32_t value_count = f->g->value_count;
     mix m = mix_of(f);
     census c = {.f = f, .attends = m.attends && m.softmax};
+    rg_map_init(&c.places, scratch);
     c.counted = RG_NEW(scratch, bool, value_count);
     c.read = RG_NEW(scratch, bool, value_count);
     c.masks = RG_NEW(scratch, bool, value_count);
     if (!c.counted || !c.read || !c.masks) return rg_nomem(f->cx);
-    for (uint32_t s = 0; s < f->facts->step_count; s++) {
-        const rg_node *node = &f->g->nodes[f->facts->steps[s].node];
-        if (f->facts->work[s].family == RG_FAMILY_SOFTMAX && node->in_count) c.masks[node->in[0]] = true;
-    }
+    RG_TRY(rg_facts_channels(f, &c.channel));
+    mark_masks(&c);
     for (uint32_t s = 0; s < f->facts->step_count; s++) count_node(&c, &f->g->nodes[f->facts->steps[s].node]);
     f->facts->family = family_of(&m);
-    return RG_OK;
+    return scratch->failed ? rg_nomem(f->cx) : RG_OK;
 }

@@ -104,7 +104,9 @@ rg_err rg_facts_make(rg_ctx *cx, const rg_graph *graph, const rg_facts **out)
         return rg_nomem(cx);
     }
     facts->arena = arena;
+    facts->refs = 1;
     facts->graph = rg_graph_ref(graph);
+    facts->graph_hash = rg_graph_hash(graph);
     rg_flow flow = {.cx = cx, .g = graph, .facts = facts};
     rg_err err = fill(&flow);
     if (err) rg_facts_free(facts);
@@ -112,9 +114,15 @@ rg_err rg_facts_make(rg_ctx *cx, const rg_graph *graph, const rg_facts **out)
     return err;
 }
 
+const rg_facts *rg_facts_ref(const rg_facts *facts)
+{
+    __atomic_add_fetch(&((rg_facts *)(uintptr_t)facts)->refs, 1, __ATOMIC_RELAXED);
+    return facts;
+}
+
 void rg_facts_free(const rg_facts *facts)
 {
-    if (!facts) return;
+    if (!facts || __atomic_sub_fetch(&((rg_facts *)(uintptr_t)facts)->refs, 1, __ATOMIC_ACQ_REL)) return;
     rg_arena arena = facts->arena; /* the facts lie in it */
     rg_graph_free(facts->graph);
     rg_arena_done(&arena);

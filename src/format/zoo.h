@@ -1,8 +1,9 @@
 /* zoo.h - the built-in models: well-known architectures without weights, so that nobody needs a file to
  * begin.
  *
- * tools/tables.sh collects every RG_ZOO(id) in src/format/ into the build's zoo_table.c. Inputs have a
- * symbolic batch of 1; parameters have shapes and no data.
+ * tools/tables.sh collects every RG_ZOO(id) in src/format/ into the build's zoo_table.c. A family of models
+ * is one file zoo_FAMILY.c: a builder, and a row for each variant whose `layout` is the builder's own table.
+ * Inputs have a symbolic batch of 1; parameters have shapes and no data.
  */
 #ifndef RG_ZOO_H
 #define RG_ZOO_H
@@ -13,7 +14,8 @@ typedef struct rg_zoo {
     const char *name;        /* zoo:NAME */
     const char *family;      /* as rg_facts calls it: "cnn", "transformer", "mlp" */
     const char *source;      /* of the architecture and of the figures */
-    double parameters, macs; /* as published, at the inputs' preset sizes */
+    double parameters, macs; /* exact, at the inputs' preset sizes */
+    double published_macs, rounding; /* as the source states them, half of its last digit; 0: it does not */
     const void *layout;      /* the builder's own table, where several models share one */
     rg_err (*build)(rg_ctx *cx, const struct rg_zoo *self, rg_graph **out); /* finished, not resolved */
 } rg_zoo;
@@ -23,11 +25,142 @@ typedef struct rg_zoo {
 extern const rg_zoo *const rg_zoo_table[];
 extern const int rg_zoo_count;
 
-/* ---- what the builders share (zoo_find.c) ---- */
+/* ---- what all builders share (zoo_find.c) ---- */
 
 /* Names of what comes next begin with this: "layer1.0.conv1". */
 void rg_zoo_scope(rg_build *b, const char *format, ...) RG_PRINTF(2, 3);
 /* [batch, in] -> [batch, out], with bias: torch's Linear, whose weight is [out, in]. */
 rg_value_id rg_zoo_linear(rg_build *b, rg_value_id x, int64_t in, int64_t out);
+
+/* ---- image networks, [batch, channels, height, width] (zoo_net.c) ----
+ *
+ * Each call works on the activation `x` and leaves its result there. Parameters are named below the scope of
+ * the moment, so that rg_zoo_scope before a call gives the layer its name.
+ */
+
+typedef struct rg_net {
+    rg_build b;
+    rg_value_id x;
+    int64_t channels;
+    double epsilon; /* of BatchNormalization, 1e-5 unless set */
+} rg_net;
+
+/* The nearest multiple of `unit`, at least one, and one more where that loses over a tenth: how torchvision
+ * rounds the channels of scaled networks. */
+int64_t rg_net_round(double channels, int64_t unit);
+
+/* A convolution; 0 takes the default in brackets. */
+typedef struct rg_conv {
+    int64_t channels;     /* of the result */
+    int64_t kernel;       /* square [1] */
+    int64_t stride;       /* [1] */
+    int64_t group;        /* [1] */
+    int64_t dilation;     /* [1] */
+    int64_t kernel_w;     /* width, where the kernel is not square: `kernel` is its height then */
+    int64_t pad, pad_w;   /* both sides [what keeps the size at stride 1]; -1: none */
+    bool bias;
+} rg_conv;
+
+/* An image of 3 channels, height = width = side, as the input "image". */
+rg_err rg_net_begin(rg_net *n, rg_ctx *cx, const rg_zoo *self, int64_t side) RG_CHECKED;
+void rg_net_conv(rg_net *n, rg_conv conv);
+void rg_net_batch_norm(rg_net *n);
+/* An ONNX operator, or "Relu6" (a Clip), "SiLU" (x * Sigmoid), "Gelu" (one node), "None". */
+void rg_net_activate(rg_net *n, const char *activation);
+/* Convolution SCOPE.0, normalization SCOPE.1, activation SCOPE.2: torchvision's ConvNormActivation. */
+void rg_net_conv_norm(rg_net *n, const char *scope, rg_conv conv, const char *activation);
+/* The same inside a longer Sequential, from SCOPE.index on; answers the index behind. */
+int rg_net_conv_norm_at(rg_net *n, const char *scope, int index, rg_conv conv, const char *activation);
+/* Convolution SCOPE.conv, normalization SCOPE.bn, Relu: torchvision's BasicConv2d. */
+void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv);
+typedef struct rg_pool { int64_t kernel, stride, pad; bool ceil, count_pad; } rg_pool;
+void rg_net_max_pool(rg_net *n, rg_pool pool);
+void rg_net_average_pool(rg_net *n, rg_pool pool);
+void rg_net_global_pool(rg_net *n);                    /* [batch, channels, 1, 1] */
+void rg_net_add(rg_net *n, rg_value_id other);         /* other + x */
+/* Along the channels; the sum of theirs is `channels` from here. */
+void rg_net_concat(rg_net *n, uint32_t count, const rg_value_id *parts, int64_t channels);
+/* Squeeze and excitation: SCOPE.fc1 and SCOPE.fc2 are 1x1 convolutions with bias on the pooled channels; the
+ * result scales x. */
+void rg_net_squeeze_excite(rg_net *n, const char *scope, int64_t squeezed, const char *activation,
+                           const char *gate);
+void rg_net_flatten(rg_net *n);                        /* [batch, channels * height * width] */
+/* Linear SCOPE on a flat x of n->channels features. */
+void rg_net_linear(rg_net *n, const char *scope, int64_t out);
+/* ResNet-50 up to its last stage, a 32nd of the image's sides with 2048 channels, for models that build on it
+ * (zoo_resnet.c); names begin with `prefix`. */
+void rg_net_resnet50_trunk(rg_net *n, const char *prefix);
+/* x becomes the output "logits", and the graph is finished. */
+rg_err rg_net_done(rg_net *n, rg_graph **out) RG_CHECKED;
+
+/* ---- sequence networks, [batch, positions, features] (zoo_sequence.c) ---- */
+
+/* [..., in] -> [..., out] as exporters write it: MatMul with a weight [in, out], then Add of the bias. */
+rg_value_id rg_zoo_dense(rg_build *b, rg_value_id x, int64_t in, int64_t out, bool bias);
+/* Over the last axis, with scale and bias of `size`. */
+rg_value_id rg_zoo_layer_norm(rg_build *b, rg_value_id x, int64_t size, double epsilon);
+/* A table [rows, size] indexed by integers: [...] -> [..., size]. */
+rg_value_id rg_zoo_embedding(rg_build *b, rg_value_id ids, int64_t rows, int64_t size);
+rg_value_id rg_zoo_int(rg_build *b, int64_t x);        /* rank-0 i64 constant */
+/* Constant shape: Reshape to these sizes, 0 keeps one, -1 is what remains. */
+rg_value_id rg_zoo_reshape(rg_build *b, rg_value_id x, int count, const int64_t *sizes);
+/* [batch, positions, heads * head] -> [batch, heads, positions, head], or [..., head, positions] for keys. */
+rg_value_id rg_zoo_split_heads(rg_build *b, rg_value_id x, int64_t heads, int64_t head, bool keys);
+/* softmax(q k / sqrt(head) + mask) v, then the heads side by side: q, v [batch, heads, positions, head], keys
+ * as above, mask 0 for none -> [batch, positions, heads * head]. scale 0: 1 / sqrt(head). */
+rg_value_id rg_zoo_attend(rg_build *b, rg_value_id q, rg_value_id k, rg_value_id v, rg_value_id mask,
+                          int64_t heads, int64_t head, double scale);
+
+/* Self-attention whose queries, keys and values come of one product: [batch, positions, heads * head] in and
+ * out. */
+typedef struct rg_self_attention {
+    const char *scope, *packed, *out; /* linear layers SCOPE.PACKED of three times the width, SCOPE.OUT */
+    int64_t heads, head;
+    double scale;                     /* of the queries; 0: 1 / sqrt(head) */
+    rg_value_id bias;                 /* added to the scores, [1, heads, positions, positions]; 0: none */
+    rg_value_id mask;                 /* of each window, where batch is image * windows + window: */
+    int64_t windows, positions;       /* [1, windows, 1, positions, positions]; 0: none */
+} rg_self_attention;
+rg_value_id rg_zoo_self_attention(rg_build *b, rg_value_id x, const rg_self_attention *a);
+/* Linear layers SCOPE.FIRST of `inner` features and SCOPE.SECOND of `size` around an activation. */
+rg_value_id rg_zoo_feed_forward(rg_build *b, rg_value_id x, const char *scope, const char *first,
+                                const char *second, int64_t size, int64_t inner, const char *activation);
+/* Bias of windows of side x side places, [1, heads, side^2, side^2]: looked up in the parameter
+ * relative_position_bias_table [(2 side - 1)^2, heads], which has a row for each offset of two places. */
+rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads);
+/* An f32 constant whose elements are the caller's to fill; *data is NULL once building has failed. */
+rg_value_id rg_zoo_floats(rg_build *b, int rank, const int64_t *dim, float **data);
+
+/* ---- language and speech, [batch, positions, features] (zoo_text.c) ---- */
+
+/* Over the last axis, by the root of the mean square alone, with a scale of `size`. */
+rg_value_id rg_zoo_rms_norm(rg_build *b, rg_value_id x, int64_t size, double epsilon);
+/* ids [batch, positions] -> first, first + 1, ...: i64[positions], for any number of them. */
+rg_value_id rg_zoo_positions(rg_build *b, rg_value_id ids, int64_t first);
+/* positions [n] -> [n, n]: 0 where the key is the query or before it, minus infinity behind. */
+rg_value_id rg_zoo_causal_mask(rg_build *b, rg_value_id positions);
+/* x [batch, positions, size] -> [batch, positions, rows] by the embedding's own `table` [rows, size]: a Gemm
+ * that reads it as it lies, so that it stays one constant. */
+rg_value_id rg_zoo_tied(rg_build *b, rg_value_id x, rg_value_id table, int64_t rows, int64_t size);
+
+/* Attention with its four projections. */
+typedef struct rg_heads {
+    const char *scope;                      /* of all of it: "encoder.layer.0.attention" */
+    const char *query, *key, *value, *out;  /* scopes of the projections below that */
+    int64_t width, count, size;             /* features of x and of the result; heads; features of a head */
+    bool bias, key_bias;                    /* of query, value and out; of key */
+    double scale;                           /* of the scores; 0: 1 / sqrt(size) */
+} rg_heads;
+/* Queries from x, keys and values from memory: x itself, or what another stack has made. */
+rg_value_id rg_zoo_attention(rg_build *b, const rg_heads *h, rg_value_id x, rg_value_id memory,
+                             rg_value_id mask);
+
+/* A convolution with bias along the last axis of [batch, in, positions]; 0 takes the default in brackets. */
+typedef struct rg_conv1d {
+    int64_t in, out;
+    int64_t kernel, stride, dilation;       /* [1] */
+    int64_t before, after;                  /* zeros on each side [0] */
+} rg_conv1d;
+rg_value_id rg_zoo_conv1d(rg_build *b, rg_value_id x, rg_conv1d conv);
 
 #endif

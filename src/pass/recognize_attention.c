@@ -3,9 +3,15 @@
  *     scores = MatMul(Q, K^T)         [batch, heads, q_length, length], or [batch * heads, q_length, length]
  *     Y      = MatMul(Softmax(scale * scores + mask), V)
  *
- * The scale may stand on Q, on K, on both (its root) or on the scores, as factors or quotients. Attention
- * takes K the right way round, so the Transpose that made K^T changes its order, or goes. Batches and heads
- * in one axis are batches of one head.
+ * The scale may stand on Q, on K, on both (its root) or on the scores, as factors or quotients; scores may be
+ * capped before the mask, cap * Tanh(scores / cap), which ONNX calls softcap. Attention takes K the right way
+ * round, so the Transpose that made K^T changes its order, or goes. Batches and heads in one axis are batches
+ * of one head.
+ *
+ * Instead of a mask that is added, a Where may put minus infinity in: then its condition is the mask. And
+ * scores of windows may be taken apart for a mask that each window of an image has, after a bias that all
+ * have: scores + bias -Reshape-> [batch, windows, heads, ...] + mask -Reshape->. The two meet without the
+ * scores then, and what they make goes through the Reshape that is left.
  *
  * Where several query heads share one of K and V, these stand before their repetition: Unsqueeze, Expand,
  * Reshape. ONNX's own decomposition puts zeros where the mask forbids all keys of a query: Attention does
@@ -26,8 +32,10 @@ typedef struct attention {
     rg_value_id q, k, v, mask;
     rg_node *turn;       /* the Transpose that makes K^T; NULL: it goes */
     int64_t *perm;       /* its new order */
-    double scale;
+    double scale, softcap;
     bool repeated;       /* the heads of K and V were repeated for those of Q */
+    rg_node *forbid;     /* Where(condition, -inf, scores): becomes Not(condition); or NULL */
+    rg_node *split, *sum, *join; /* of scores that were taken apart into windows; or NULL */
 } attention;
 
 static const rg_type *type_of(const rg_match *m, rg_value_id v) { return &m->g->values[v].type; }
@@ -37,27 +45,47 @@ static rg_node *piece(attention *a, rg_value_id value, const char *type)
     return rg_piece(a->m, &a->pieces, value, type, 1);
 }
 
-/* Takes factors and quotients by numbers off a value, as long as they leave its type alone. */
+/* What is multiplied by a number, or divided by its inverse, to make this value of the same type; or 0. */
+static rg_value_id factor_off(attention *a, rg_value_id value, double *number)
+{
+    uint32_t count = a->pieces.count;
+    const rg_node *node = piece(a, value, "Mul");
+    rg_value_id from = 0;
+    if (node && rg_const_scalar(a->m, node->in[1], number)) from = node->in[0];
+    else if (node && rg_const_scalar(a->m, node->in[0], number)) from = node->in[1];
+    else if (!node && (node = piece(a, value, "Div")) && rg_const_scalar(a->m, node->in[1], number)) {
+        from = node->in[0];
+        *number = 1 / *number;
+    }
+    if (from && rg_type_eq(type_of(a->m, from), type_of(a->m, value))) return from;
+    a->pieces.count = count;
+    return 0;
+}
+
 static rg_value_id unscaled(attention *a, rg_value_id value)
 {
-    for (;;) {
-        uint32_t count = a->pieces.count;
-        const rg_node *node = piece(a, value, "Mul");
-        double number;
-        rg_value_id from = 0;
-        if (node && rg_const_scalar(a->m, node->in[1], &number)) from = node->in[0];
-        else if (node && rg_const_scalar(a->m, node->in[0], &number)) from = node->in[1];
-        else if (!node && (node = piece(a, value, "Div")) && rg_const_scalar(a->m, node->in[1], &number)) {
-            from = node->in[0];
-            number = 1 / number;
-        }
-        if (!from || !rg_type_eq(type_of(a->m, from), type_of(a->m, value))) {
-            a->pieces.count = count;
-            return value;
-        }
+    double number;
+    for (rg_value_id from = factor_off(a, value, &number); from; from = factor_off(a, value, &number)) {
         a->scale *= number;
         value = from;
     }
+    return value;
+}
+
+/* cap * Tanh(value / cap); a value that is not capped stays. */
+static rg_value_id uncapped(attention *a, rg_value_id value)
+{
+    uint32_t count = a->pieces.count;
+    double cap, inverse;
+    rg_value_id capped = factor_off(a, value, &cap);
+    const rg_node *bend = capped ? piece(a, capped, "Tanh") : NULL;
+    rg_value_id from = bend ? factor_off(a, bend->in[0], &inverse) : 0;
+    if (from && cap > 0 && rg_is_about(cap * inverse, 1)) {
+        a->softcap = cap;
+        return from;
+    }
+    a->pieces.count = count;
+    return value;
 }
 
 /* [batch, heads, length, size] before each head was repeated `n` times: Unsqueeze to [.., heads, 1, ..],
@@ -100,11 +128,12 @@ static bool turn_back(attention *a, rg_value_id turned)
     return true;
 }
 
-/* scale * MatMul(Q, K^T). */
+/* scale * MatMul(Q, K^T), perhaps capped. */
 static bool is_scores(attention *a, rg_value_id value)
 {
     a->scale = 1;
-    const rg_node *product = piece(a, unscaled(a, value), "MatMul");
+    a->softcap = 0;
+    const rg_node *product = piece(a, unscaled(a, uncapped(a, value)), "MatMul");
     if (!product || !turn_back(a, product->in[1])) return false;
     a->q = unscaled(a, product->in[0]);
     return a->scale > 0; /* Attention takes its root */
@@ -112,11 +141,10 @@ static bool is_scores(attention *a, rg_value_id value)
 
 /* Broadcasts to the scores without enlarging them, and says so for each axis: a last size of 1 would be
  * padded. */
-static bool is_mask(const attention *a, rg_value_id mask, const rg_type *scores)
+static bool is_mask(const attention *a, rg_value_id mask, rg_dtype dtype, const rg_type *scores)
 {
     const rg_type *t = type_of(a->m, mask);
-    if (t->kind != RG_KIND_TENSOR || t->dtype != scores->dtype || t->rank < 2 || t->rank > scores->rank)
-        return false;
+    if (t->kind != RG_KIND_TENSOR || t->dtype != dtype || t->rank < 2 || t->rank > scores->rank) return false;
     for (int back = 1; back <= t->rank; back++) {
         rg_dim size = t->dim[t->rank - back], full = scores->dim[scores->rank - back];
         if (size != full && (size != 1 || back == 1)) return false;
@@ -125,19 +153,89 @@ static bool is_mask(const attention *a, rg_value_id mask, const rg_type *scores)
     return true;
 }
 
-/* What goes into the Softmax: scores, or scores and a mask in either order. */
-static bool is_masked_scores(attention *a, rg_value_id value)
+/* Scores, or scores and a mask in either order. */
+static bool is_added_scores(attention *a, rg_value_id value)
 {
     uint32_t count = a->pieces.count;
+    const rg_type *whole = type_of(a->m, value);
     const rg_node *sum = piece(a, value, "Add");
     if (!sum) return is_scores(a, value);
     for (int side = 0; side < 2; side++) {
         a->pieces.count = count + 1;
         a->mask = sum->in[1 - side];
-        bool same = rg_type_eq(type_of(a->m, sum->in[side]), type_of(a->m, value));
-        if (same && is_mask(a, a->mask, type_of(a->m, value)) && is_scores(a, sum->in[side])) return true;
+        bool same = rg_type_eq(type_of(a->m, sum->in[side]), whole);
+        if (same && is_mask(a, a->mask, whole->dtype, whole) && is_scores(a, sum->in[side])) return true;
     }
     return false;
+}
+
+/* Where(allowed, scores, -inf) or Where(forbidden, -inf, scores). */
+static bool is_chosen_scores(attention *a, rg_node *where)
+{
+    const rg_type *whole = type_of(a->m, where->out[0]);
+    for (uint32_t side = 1; side <= 2; side++) {
+        double number;
+        if (!rg_const_scalar(a->m, where->in[3 - side], &number) || number != -INFINITY) continue;
+        a->mask = where->in[0];
+        if (!rg_type_eq(type_of(a->m, where->in[side]), whole)) return false;
+        if (!is_mask(a, a->mask, RG_BOOL, whole)) return false;
+        if (side == 2) {
+            a->pieces.count--; /* it stays */
+            a->forbid = where;
+            a->mask = where->out[0];
+        }
+        return is_scores(a, where->in[side]);
+    }
+    return false;
+}
+
+/* [batch * windows, ...] from [batch, windows, ...], all of them numbers. */
+static bool splits_windows(const rg_type *whole, const rg_type *split)
+{
+    if (whole->rank != 4 || split->rank != 5) return false;
+    for (int i = 0; i < split->rank; i++)
+        if (!rg_dim_is_number(split->dim[i]) || (i > 1 && split->dim[i] != whole->dim[i - 1])) return false;
+    int64_t count;
+    return rg_mul_size(split->dim[0], split->dim[1], &count) && count == whole->dim[0];
+}
+
+/* The Reshape that takes scores of a type apart for a sum, which broadcasts no further. */
+static rg_node *window_split(attention *a, const rg_node *sum, const rg_type *whole)
+{
+    uint32_t count = a->pieces.count;
+    for (int side = 0; side < 2; side++) {
+        rg_node *split = piece(a, sum->in[side], "Reshape");
+        const rg_type *apart = type_of(a->m, sum->out[0]);
+        if (split && rg_type_eq(type_of(a->m, split->in[0]), whole) && splits_windows(whole, apart) &&
+            rg_type_eq(type_of(a->m, split->out[0]), apart))
+            return split;
+        a->pieces.count = count;
+    }
+    return NULL;
+}
+
+/* Reshape(Reshape(scores + bias) + mask). The mask may be anything that the sum broadcasts; the bias is the
+ * same for all windows, so that it can meet the mask, or is not there. */
+static bool is_windowed_scores(attention *a, rg_node *join)
+{
+    const rg_type *whole = type_of(a->m, join->out[0]);
+    a->join = join;
+    a->sum = piece(a, join->in[0], "Add");
+    a->split = a->sum ? window_split(a, a->sum, whole) : NULL;
+    if (!a->split) return false;
+    a->pieces.count -= 3; /* they stay */
+    if (!is_added_scores(a, a->split->in[0])) return false;
+    const rg_type *bias = a->mask ? type_of(a->m, a->mask) : NULL;
+    return !bias || bias->rank < 4 || bias->dim[0] == 1;
+}
+
+/* What goes into the Softmax. */
+static bool is_masked_scores(attention *a, rg_value_id value)
+{
+    rg_node *node = piece(a, value, "Where");
+    if (node) return is_chosen_scores(a, node);
+    node = piece(a, value, "Reshape");
+    return node ? is_windowed_scores(a, node) : is_added_scores(a, value);
 }
 
 /* Of rank 4 or 3; batches and heads are the same ones, or K and V have fewer heads to share; and the other
@@ -166,22 +264,65 @@ static rg_attr int_attr(const char *name, int64_t x)
     return (rg_attr){.name = rg_str_of(name), .kind = RG_ATTR_INT, .i = x};
 }
 
+static rg_attr real_attr(const char *name, double x)
+{
+    return (rg_attr){.name = rg_str_of(name), .kind = RG_ATTR_FLOAT, .f = x};
+}
+
+/* The Transpose before K turns the other way. */
+static rg_err turn_keys(const attention *a)
+{
+    rg_attr perm = *rg_node_attr(a->turn, "perm");
+    perm.ints = a->perm;
+    a->m->g->values[a->k].type = (rg_type){.kind = RG_KIND_UNKNOWN, .rank = -1}; /* inferred anew */
+    return rg_node_set_attr(a->m->cx, a->m->g, (rg_node_id)(a->turn - a->m->g->nodes), &perm);
+}
+
+/* Where(forbidden, ...) is Not(forbidden), which says who is allowed. */
+static void allow(const attention *a)
+{
+    rg_retype(a->forbid, "Not");
+    a->forbid->in_count = 1;
+    a->m->g->values[a->mask].type = (rg_type){.kind = RG_KIND_UNKNOWN, .rank = -1};
+}
+
+/* The Reshape that took the scores apart becomes the Expand of mask and bias to the scores' sizes. */
+static rg_err spread_mask(attention *a)
+{
+    rg_graph *g = a->m->g;
+    rg_type apart = g->values[a->split->out[0]].type;
+    rg_value_id out = a->split->out[0], sizes;
+    int own = a->sum->in[0] == out ? 0 : 1;
+    rg_str name;
+    RG_TRY(rg_graph_fresh_name(a->m->cx, g, "windows", &name));
+    RG_TRY(rg_graph_add_ints(a->m->cx, g, name, 1, apart.rank, apart.dim, &sizes));
+    rg_retype(a->split, "Expand");
+    a->split->attr_count = 0;
+    a->split->in[0] = a->mask ? a->sum->out[0] : a->sum->in[1 - own];
+    a->split->in[1] = sizes;
+    a->join->in[0] = out;
+    if (a->mask) a->sum->in[own] = a->mask;
+    a->sum->dead = !a->mask;
+    g->values[a->sum->out[0]].type = (rg_type){.kind = RG_KIND_UNKNOWN, .rank = -1};
+    a->mask = a->join->out[0];
+    return RG_OK;
+}
+
 static rg_err rewrite_core(attention *a, int rank)
 {
-    rg_attr scale = {.name = RG_LIT("scale"), .kind = RG_ATTR_FLOAT, .f = a->scale};
-    rg_attr attrs[] = {int_attr("kv_num_heads", 1), int_attr("q_num_heads", 1), scale};
-    rg_value_id in[] = {a->q, a->k, a->v, a->mask};
-    rg_node like = {.in = in, .in_count = a->mask ? 4 : 3, .attrs = &scale, .attr_count = 1};
+    rg_attr attrs[4];
+    uint32_t attr_count = 0;
+    if (a->turn) RG_TRY(turn_keys(a));
+    if (a->forbid) allow(a);
+    if (a->split) RG_TRY(spread_mask(a));
     if (rank == 3) {
-        like.attrs = attrs;
-        like.attr_count = RG_COUNT(attrs);
+        attrs[attr_count++] = int_attr("kv_num_heads", 1);
+        attrs[attr_count++] = int_attr("q_num_heads", 1);
     }
-    if (a->turn) {
-        rg_attr perm = *rg_node_attr(a->turn, "perm");
-        perm.ints = a->perm;
-        RG_TRY(rg_node_set_attr(a->m->cx, a->m->g, (rg_node_id)(a->turn - a->m->g->nodes), &perm));
-        a->m->g->values[a->k].type = (rg_type){.kind = RG_KIND_UNKNOWN, .rank = -1}; /* inferred anew */
-    }
+    attrs[attr_count++] = real_attr("scale", a->scale);
+    if (a->softcap > 0) attrs[attr_count++] = real_attr("softcap", a->softcap);
+    rg_value_id in[] = {a->q, a->k, a->v, a->mask};
+    rg_node like = {.in = in, .in_count = a->mask ? 4 : 3, .attrs = attrs, .attr_count = attr_count};
     return rg_pieces_become(a->m, &a->pieces, "Attention", &like);
 }
 
@@ -216,7 +357,8 @@ static rg_err try_core(const rg_match *m, rg_node *last, bool *changed)
     if (!last_axis || !is_masked_scores(&a, softmax->in[0]) || !shapes_agree(&a, scores, last->out[0]))
         return RG_OK;
     if (guard && !is_all_masked(&a, guard->in[0])) return RG_OK;
-    if (a.mask && rg_const_is(m, a.mask, 0)) a.mask = 0;
+    bool added = a.mask && rg_dtype_is_float(type_of(m, a.mask)->dtype);
+    if (added && !a.forbid && rg_const_is(m, a.mask, 0)) a.mask = 0;
     *changed = true;
     return rewrite_core(&a, rank);
 }
@@ -262,14 +404,16 @@ static rg_err try_heads(const rg_match *m, rg_node *join, bool *changed)
         return RG_OK;
     const rg_node *core = rg_piece(m, &p, swap->in[0], "Attention", 1);
     const rg_attr *scale = core ? rg_node_attr(core, "scale") : NULL;
-    if (!scale || core->attr_count != 1 || core->in_count > RG_COUNT(in)) return RG_OK;
+    const rg_attr *softcap = core ? rg_node_attr(core, "softcap") : NULL;
+    if (!scale || core->attr_count != (softcap ? 2 : 1) || core->in_count > RG_COUNT(in)) return RG_OK;
     for (uint32_t i = 0; i < core->in_count; i++) {
         in[i] = i < 3 ? whole_of(m, &p, core->in[i], &heads[i]) : core->in[i];
         if (!in[i]) return RG_OK;
     }
     if (heads[1] != heads[2]) return RG_OK;
-    rg_attr attrs[] = {int_attr("kv_num_heads", heads[1]), int_attr("q_num_heads", heads[0]), *scale};
-    rg_node like = {.in = in, .in_count = core->in_count, .attrs = attrs, .attr_count = RG_COUNT(attrs)};
+    rg_attr attrs[4] = {int_attr("kv_num_heads", heads[1]), int_attr("q_num_heads", heads[0]), *scale};
+    if (softcap) attrs[3] = *softcap;
+    rg_node like = {.in = in, .in_count = core->in_count, .attrs = attrs, .attr_count = softcap ? 4 : 3};
     *changed = true;
     return rg_pieces_become(m, &p, "Attention", &like);
 }
