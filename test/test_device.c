@@ -40,8 +40,8 @@ static void assert_has(const char *text, const char *part)
     if (!strstr(text, part)) fail_msg("'%s' does not say '%s'", text, part);
 }
 
-/* NVIDIA datasheets (dense), Google Cloud TPU pages, Intel ARK:
- * engine units, peak of a type, bandwidth of main memory. */
+/* Data sheets of NVIDIA, AMD and Intel (dense), the documentation of Google Cloud TPU, AWS Neuron and Gaudi:
+ * engine units, peak of a type with wide sums, bandwidth and size of main memory. */
 static const struct {
     const char *id;
     double units;
@@ -59,8 +59,47 @@ static const struct {
     {"t4",             40,  RG_MATRIX, RG_HW_F16,  65e12,    0.32e12,  16},
     {"t4",             40,  RG_MATRIX, RG_HW_I8,   130e12,   0.32e12,  16},
     {"l4",             58,  RG_MATRIX, RG_HW_F16,  121e12,   0.3e12,   24},
-    {"tpu-v4",         8,   RG_MATRIX, RG_HW_BF16, 275e12,   1.2e12,   32},
-    {"tpu-v5e",        4,   RG_MATRIX, RG_HW_BF16, 197e12,   0.819e12, 16},
+    {"h200-sxm",             132, RG_MATRIX, RG_HW_BF16, 989.4e12, 4.8e12,    141},
+    {"h200-nvl",             132, RG_MATRIX, RG_HW_F16,  835.5e12, 4.8e12,    141},
+    {"gh200-96gb",           132, RG_MATRIX, RG_HW_F8,   1979e12,  4e12,      96},
+    {"b200",                 148, RG_MATRIX, RG_HW_BF16, 2250e12,  7.7e12,    180},
+    {"gb200",                148, RG_MATRIX, RG_HW_F8,   5000e12,  8e12,      186},
+    {"l40",                  142, RG_MATRIX, RG_HW_F16,  181e12,   0.864e12,  48},
+    {"l40s",                 142, RG_MATRIX, RG_HW_F8,   733e12,   0.864e12,  48},
+    {"a10",                  72,  RG_MATRIX, RG_HW_F16,  125e12,   0.6e12,    24},
+    {"a30",                  56,  RG_MATRIX, RG_HW_F16,  165e12,   0.933e12,  24},
+    {"a40",                  84,  RG_MATRIX, RG_HW_F16,  149.7e12, 0.696e12,  48},
+    {"rtx-a6000",            84,  RG_VECTOR, RG_HW_F32,  38.7e12,  0.768e12,  48},
+    {"rtx-6000-ada",         142, RG_VECTOR, RG_HW_F32,  91.1e12,  0.96e12,   48},
+    {"rtx-pro-6000",         188, RG_VECTOR, RG_HW_F32,  125e12,   1.792e12,  96},
+    {"quadro-rtx-6000",      72,  RG_MATRIX, RG_HW_F16,  130.5e12, 0.672e12,  24},
+    {"rtx-2080-ti",          68,  RG_MATRIX, RG_HW_F16,  53.8e12,  0.616e12,  11},
+    {"rtx-3090",             82,  RG_MATRIX, RG_HW_F16,  71e12,    0.936e12,  24},
+    {"rtx-4090",             128, RG_MATRIX, RG_HW_F16,  165.2e12, 1.008e12,  24},
+    {"rtx-5090",             170, RG_MATRIX, RG_HW_F16,  209.5e12, 1.792e12,  32},
+    {"p100-pcie-16gb",       56,  RG_VECTOR, RG_HW_F16,  18.7e12,  0.732e12,  16},
+    {"p4",                   20,  RG_VECTOR, RG_HW_I8,   22e12,    0.192e12,  8},
+    {"v100-sxm2-16gb",       80,  RG_MATRIX, RG_HW_F16,  125e12,   0.9e12,    16},
+    {"jetson-agx-orin-64gb", 16,  RG_MATRIX, RG_HW_I8,   85e12,    0.2048e12, 64},
+    {"jetson-thor",          20,  RG_MATRIX, RG_HW_F8,   517e12,   0.273e12,  128},
+    {"mi100",                120, RG_MATRIX, RG_HW_F16,  184.6e12, 1.2288e12, 32},
+    {"mi210",                104, RG_MATRIX, RG_HW_F16,  181e12,   1.6384e12, 64},
+    {"mi250x",               220, RG_MATRIX, RG_HW_F16,  383e12,   3.2768e12, 128},
+    {"mi300a",               228, RG_MATRIX, RG_HW_F16,  980.6e12, 5.3e12,    128},
+    {"mi300x",               304, RG_MATRIX, RG_HW_F8,   2614.9e12,5.3e12,    192},
+    {"mi355x",               256, RG_MATRIX, RG_HW_F16,  2516.6e12,8e12,      288},
+    {"rx-7900-xtx",          96,  RG_VECTOR, RG_HW_F32,  61.4e12,  0.96e12,   24},
+    {"intel-max-1550",       128, RG_MATRIX, RG_HW_BF16, 839e12,   3.2768e12, 128},
+    {"gaudi2",               2,   RG_MATRIX, RG_HW_BF16, 432e12,   2.46e12,   96},
+    {"gaudi3",               8,   RG_MATRIX, RG_HW_BF16, 1835e12,  3.7e12,    128},
+    {"trainium2",            8,   RG_MATRIX, RG_HW_BF16, 667e12,   2.9e12,    96},
+    {"inferentia2",          2,   RG_MATRIX, RG_HW_BF16, 190e12,   0.82e12,   32},
+    {"tpu-v2",               2,   RG_MATRIX, RG_HW_BF16, 46e12,    0.7e12,    16},
+    {"tpu-v3",               4,   RG_MATRIX, RG_HW_BF16, 123e12,   0.9e12,    32},
+    {"tpu-v4",               8,   RG_MATRIX, RG_HW_BF16, 275e12,   1.2e12,    32},
+    {"tpu-v5e",              4,   RG_MATRIX, RG_HW_BF16, 197e12,   0.819e12,  16},
+    {"tpu-v5p",              8,   RG_MATRIX, RG_HW_BF16, 459e12,   2.765e12,  95},
+    {"tpu-v6e",              2,   RG_MATRIX, RG_HW_I8,   1836e12,  1.638e12,  32},
 };
 
 static void test_published_figures(void **state)
@@ -120,7 +159,7 @@ static void test_all_profiles(void **state)
         assert_string_equal(rg_device_id(d), ids[i]);
         assert_true(i == 0 || strcmp(ids[i - 1], ids[i]) < 0);
         assert_true(rg_device_memory(d)->capacity_byte >= 1e9);
-        assert_true(rg_device_clock_max(d) >= 5e8 && rg_device_clock_max(d) < 7e9);
+        assert_true(rg_device_clock_max(d) >= 1e8 && rg_device_clock_max(d) < 7e9);
         assert_true(d->idle_w > 0 && d->launch_s > 0 && !d->detected);
         assert_true(d->modelled == (d->kind == RG_DEVICE_KPU));
         rg_device_free(d);

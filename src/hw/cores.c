@@ -104,7 +104,7 @@ rg_err rg_core_data_read(rg_ctx *cx, rg_arena *arena, const rg_core_data **out)
     rg_str json;
     if (!data) return rg_nomem(cx);
     RG_TRY(rg_data_read(cx, "cpu/cores.json", &json));
-    RG_TRY_NOTE(cx, rg_read_record(cx, arena, json, &data_record, data), "cpu/cores.json");
+    RG_TRY_NOTE(cx, rg_read_record(cx, arena, json, &data_record, NULL, data), "cpu/cores.json");
     RG_TRY_NOTE(cx, check(cx, data), "cpu/cores.json");
     *out = data;
     return RG_OK;

@@ -9,6 +9,7 @@
 #include "hw/read.h"
 
 #include <math.h>
+#include <string.h>
 
 /* NAME fields store an int where the struct has an enum. */
 _Static_assert(sizeof(rg_device_kind) == sizeof(int) && sizeof(rg_unit_kind) == sizeof(int) &&
@@ -93,6 +94,12 @@ static const rg_field mode_fields[] = {
     {"name", RG_FIELD_TEXT, true, AT(name), .help = "what the vendor calls it"},
     {"cap_w", RG_FIELD_POSITIVE, true, AT(cap_w), .help = "power limit in this mode"},
     {"clock_max_hz", RG_FIELD_POSITIVE, false, AT(clock_max_hz), .help = "highest clock in this mode"},
+    {"unit_count", RG_FIELD_POSITIVE, false, AT(unit_count),
+     .help = "units of the first engine that stay switched on"},
+    {"memory_byte_per_s", RG_FIELD_POSITIVE, false, AT(memory_byte_per_s),
+     .help = "bandwidth of main memory in this mode"},
+    {"aliases", RG_FIELD_TEXTS, false, AT(aliases), AT(alias_count),
+     .help = "other names that find the device in this mode"},
 };
 static const rg_record mode_record = RG_RECORD(rg_power_mode, mode_fields);
 #undef AT
@@ -105,9 +112,18 @@ static const rg_field vf_fields[] = {
 static const rg_record vf_record = RG_RECORD(rg_vf, vf_fields);
 
 /* What is read: the device, and what is spent before it is one. */
+typedef struct origin {    /* what the profile that this one is like had, before it was changed */
+    const rg_engine *engines; size_t engine_count;
+    const rg_level *levels;   size_t level_count;
+    const rg_peak *peaks;    /* the list itself: still the same one if this profile states none */
+} origin;
+
 typedef struct profile {
     rg_device device;
     double at_voltage_v;
+    const char *like;
+    origin base;
+    int depth;               /* of "like" upon "like" */
 } profile;
 
 #define AT(member) offsetof(profile, device.member)
@@ -144,6 +160,8 @@ static const char *const marks[] = {"ridge.device/1", NULL};
 
 static const rg_field device_fields[] = {
     {"schema", RG_FIELD_MARK, true, .names = marks, .help = "the format of this file"},
+    {"like", RG_FIELD_TEXT, false, offsetof(profile, like),
+     .help = "id of a profile whose figures hold where this one states none"},
     {"name", RG_FIELD_TEXT, true, AT(name), .help = "what people call it"},
     {"vendor", RG_FIELD_TEXT, true, AT(vendor), .help = "who makes it"},
     {"kind", RG_FIELD_NAME, true, AT(kind), .names = rg_device_kind_names,
@@ -200,15 +218,82 @@ static void settle(profile *p)
     d->active_w *= ratio * ratio * top_hz / clock_at(d, p->at_voltage_v);
 }
 
+static rg_err read_profile(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, profile *p);
+
+static void *copy(rg_arena *arena, const void *rows, size_t count, size_t size)
+{
+    void *to = rg_arena_array(arena, count, size);
+    return to && count ? memcpy(to, rows, count * size) : to;
+}
+
+/* What a profile says it is like, without what names that one alone. */
+static rg_err read_base(rg_ctx *cx, rg_arena *arena, const char *name, void *out)
+{
+    profile *p = out;
+    rg_str json;
+    RG_TRY(rg_profile_like(cx, "hw", "device", name, &p->depth, &json));
+    RG_TRY_NOTE(cx, read_profile(cx, arena, json, name, p), "like '%.64s'", name);
+    rg_device *d = &p->device;
+    d->name = d->note = NULL;
+    d->aliases = NULL;
+    d->alias_count = 0;
+    p->base = (origin){
+        .engines = copy(arena, d->engines, d->engine_count, sizeof *d->engines),
+        .levels = copy(arena, d->levels, d->level_count, sizeof *d->levels),
+        .peaks = d->peaks, .engine_count = d->engine_count, .level_count = d->level_count,
+    };
+    return p->base.engines && p->base.levels ? RG_OK : rg_nomem(cx);
+}
+
+/* Peaks and memories that the profile takes over from its base follow its own units and clocks. A memory that
+ * it states is told by its figure, which is no longer the base's; peaks are stated all together or not at
+ * all. */
+static rg_err follow_engines(rg_ctx *cx, rg_arena *arena, const origin *b, const char *like, rg_device *d)
+{
+    if (!b->engines || d->engine_count != b->engine_count) return RG_OK;
+    const rg_engine *first = &d->engines[0];
+    double units = first->count / b->engines[0].count,
+           clock = first->clock_max_hz / b->engines[0].clock_max_hz;
+    for (size_t i = 0; d->peaks == b->peaks && i < d->peak_count; i++) {
+        const rg_engine *e = &d->engines[d->peaks[i].engine], *before = &b->engines[d->peaks[i].engine];
+        double share = e->clock_max_hz / before->clock_max_hz;
+        if (e->count == before->count && share == 1) continue;
+        d->peaks[i].at_clock_hz *= share;
+        d->peaks[i].op_per_s *= e->count / before->count * share;
+        d->peaks[i].source =
+            rg_arena_printf(arena, "%s; scaled from %s by units and clock", d->peaks[i].source, like);
+        if (!d->peaks[i].source) return rg_nomem(cx);
+    }
+    for (size_t i = 0; i < d->level_count && i < b->level_count; i++) {
+        rg_level *l = &d->levels[i];
+        if (l->scope == RG_SCOPE_DEVICE && l->sharers == b->engines[0].count) l->sharers = first->count;
+        if (l->scope != RG_SCOPE_UNIT || l->read_byte_per_s != b->levels[i].read_byte_per_s) continue;
+        l->count = l->count * first->count / b->engines[0].count; /* stays whole: 82 x (28 / 82) is not 28 */
+        l->read_byte_per_s *= units * clock;
+        l->write_byte_per_s *= units * clock;
+    }
+    return RG_OK;
+}
+
+static rg_err read_profile(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, profile *p)
+{
+    p->base = (origin){0};
+    RG_TRY(rg_read_record(cx, arena, json, &rg_device_record, read_base, p));
+    RG_TRY(follow_engines(cx, arena, &p->base, p->like, &p->device));
+    if (!p->device.name) return rg_fail(cx, RG_FORMAT, "name: is missing (what people call it)");
+    uint64_t seed = p->device.hash ? p->device.hash : RG_HASH_SEED;
+    p->device.hash = rg_hash_str(rg_hash_str(seed, rg_str_of(id)), json);
+    return RG_OK;
+}
+
 static rg_err parse_into(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, rg_device **out)
 {
     profile *p = RG_NEW(arena, profile, 1);
     if (!p) return rg_nomem(cx);
-    RG_TRY(rg_read_record(cx, arena, json, &rg_device_record, p));
+    RG_TRY(read_profile(cx, arena, json, id, p));
     p->device.id = rg_arena_cstr(arena, rg_str_of(id));
     if (!p->device.id) return rg_nomem(cx);
     p->device.refs = 1;
-    p->device.hash = rg_hash_str(rg_hash_str(RG_HASH_SEED, rg_str_of(id)), json);
     RG_TRY(rg_device_check(cx, &p->device));
     settle(p);
     *out = &p->device;
@@ -241,11 +326,53 @@ const rg_device *rg_device_ref(const rg_device *device)
 void rg_device_free(const rg_device *device)
 {
     if (!device || __atomic_sub_fetch(&((rg_device *)(uintptr_t)device)->refs, 1, __ATOMIC_ACQ_REL)) return;
+    const rg_device *base = device->base;
     rg_arena arena = device->arena; /* the device lies in it */
     rg_arena_done(&arena);
+    rg_device_free(base); /* as deep as clones of clones: a mode, then a change */
+}
+
+rg_err rg_device_clone(rg_ctx *cx, const rg_device *device, rg_device **out)
+{
+    rg_arena arena;
+    *out = NULL;
+    rg_arena_init(&arena, cx);
+    rg_device *d = RG_NEW(&arena, rg_device, 1);
+    if (d) {
+        memcpy(d, device, offsetof(rg_device, refs));
+        d->engines = copy(&arena, d->engines, d->engine_count, sizeof *d->engines);
+        d->peaks = copy(&arena, d->peaks, d->peak_count, sizeof *d->peaks);
+        d->levels = copy(&arena, d->levels, d->level_count, sizeof *d->levels);
+        d->links = copy(&arena, d->links, d->link_count, sizeof *d->links);
+        d->modes = copy(&arena, d->modes, d->mode_count, sizeof *d->modes);
+    }
+    if (!d || arena.failed) {
+        rg_arena_done(&arena);
+        return rg_nomem(cx);
+    }
+    d->arena = arena;
+    d->refs = 1;
+    d->base = rg_device_ref(device);
+    *out = d;
+    return RG_OK;
 }
 
 const char *rg_device_id(const rg_device *device) { return device->id; }
+
+/* Sums of 32 bits or more are what stacks use unless they are told otherwise: narrower ones lose digits in
+ * long products. Where a device is faster with those (GeForce tensor cores), that rate is not the customary
+ * one. */
+static bool wide_sums(const rg_peak *p)
+{
+    int64_t bits;
+    rg_str text = rg_str_of(p->accumulate);
+    return text.size > 1 && rg_str_int((rg_str){text.data + 1, text.size - 1}, &bits) && bits >= 32;
+}
+
+static bool is_better(const rg_peak *a, const rg_peak *b)
+{
+    return wide_sums(a) == wide_sums(b) ? a->op_per_s > b->op_per_s : wide_sums(a);
+}
 
 const rg_peak *rg_device_peak(const rg_device *device, int engine, int unit, rg_hw_dtype dtype)
 {
@@ -254,7 +381,7 @@ const rg_peak *rg_device_peak(const rg_device *device, int engine, int unit, rg_
         const rg_peak *p = &device->peaks[i];
         if (p->dtype != dtype || (engine >= 0 && p->engine != engine) || (unit >= 0 && (int)p->unit != unit))
             continue;
-        if (!best || p->op_per_s > best->op_per_s) best = p;
+        if (!best || is_better(p, best)) best = p;
     }
     return best;
 }

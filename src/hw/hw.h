@@ -24,7 +24,7 @@ bool rg_hw_dtype_named(rg_str name, rg_hw_dtype *out);
 int rg_hw_dtype_bits(rg_hw_dtype dtype);   /* of storage: tf32 is stored in 32 */
 
 typedef enum rg_device_kind {
-    RG_DEVICE_CPU, RG_DEVICE_GPU, RG_DEVICE_TPU, RG_DEVICE_KPU, RG_DEVICE_KIND_COUNT
+    RG_DEVICE_CPU, RG_DEVICE_GPU, RG_DEVICE_TPU, RG_DEVICE_KPU, RG_DEVICE_NPU, RG_DEVICE_KIND_COUNT
 } rg_device_kind;
 const char *rg_device_kind_name(rg_device_kind kind);
 
@@ -67,12 +67,19 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
 /* One direction. */
 typedef struct rg_link { const char *name, *to; double byte_per_s, latency_s; const char *source; } rg_link;
 typedef struct rg_vf { double clock_hz, voltage_v; } rg_vf;
-typedef struct rg_power_mode { const char *name; double cap_w, clock_max_hz; } rg_power_mode;
+/* A setting that changes more than the limit: fields of 0 stay as they are. */
+typedef struct rg_power_mode {
+    const char *name;
+    double cap_w, clock_max_hz;
+    double unit_count;               /* of the first engine that stay switched on */
+    double memory_byte_per_s;        /* of main memory */
+    const char **aliases; size_t alias_count; /* names of the device in this mode */
+} rg_power_mode;
 typedef struct rg_source { const char *key, *title, *url; } rg_source;
 
 struct rg_device {
     rg_arena arena;
-    uint32_t refs;                   /* atomic */
+    const rg_device *base;           /* what this was cloned from and shares its strings with, or NULL */
     const char *id, *name, *vendor, *architecture, *note;
     rg_device_kind kind;
     int year;                        /* of release; 0: not known */
@@ -94,19 +101,29 @@ struct rg_device {
     /* NULL: nothing to source */
     const char *power_source, *energy_source, *launch_source, *vf_source, *clocks_source;
     uint64_t hash;
+    uint32_t refs;                   /* atomic; last, so that a copy of the rest reads nothing that moves */
 };
 
-/* From a profile's text; `id` is the file's name. Unknown keys, wrong types, a breach of the consistency
- * rules (rg_device_check) are RG_FORMAT, naming file, path and numbers: "t4.json: peaks[2].op_per_s: ...". */
+/* From a profile's text; `id` is the file's name. "like" begins with another profile's figures (device.c).
+ * Unknown keys, wrong types, a breach of the consistency rules (rg_device_check) are RG_FORMAT, naming file,
+ * path and numbers: "t4.json: peaks[2].op_per_s: ...". */
 rg_err rg_device_parse(rg_ctx *cx, rg_str json, const char *id, const rg_device **out) RG_CHECKED;
 /* count × op_per_clock × at_clock = op_per_s within 3 %; narrower types not slower within one engine, unit
  * and accumulate type; cap >= idle; capacities >= usable;
  * vf ascending; every source key resolves; >= 1 peak and level. */
 rg_err rg_device_check(rg_ctx *cx, const rg_device *device) RG_CHECKED;
+/* The device as it is in one of its power modes, "ID@MODE"; `mode` as the profile spells it, case ignored.
+ * RG_INPUT names those that there are. */
+rg_err rg_device_in_mode(rg_ctx *cx, const rg_device *device, const char *mode,
+                         const rg_device **out) RG_CHECKED;
 /* This machine: hwloc, cpuid, sysfs; unknown figures are estimated and their source says so. */
 rg_err rg_device_detect(rg_ctx *cx, const rg_device **out) RG_CHECKED;
 const rg_device *rg_device_ref(const rg_device *device);
-/* Fastest peak for a dtype among engines and units; NULL when there is none. engine -1, unit -1: any. */
+/* A copy whose engines, peaks, levels, links and modes may be changed before it is given away; it keeps
+ * `device`. */
+rg_err rg_device_clone(rg_ctx *cx, const rg_device *device, rg_device **out) RG_CHECKED;
+/* Fastest peak for a dtype among engines and units, of those with sums of 32 bits or more if there are any;
+ * NULL when there is none. engine -1, unit -1: any. */
 const rg_peak *rg_device_peak(const rg_device *device, int engine, int unit, rg_hw_dtype dtype);
 const rg_level *rg_device_memory(const rg_device *device); /* main memory: the last level */
 /* Interpolated V-f, clamped at its ends; 1 without points. */
@@ -134,9 +151,12 @@ typedef struct rg_efficiency {
 
 struct rg_runtime {
     rg_arena arena;
+    const rg_runtime *base; /* what this was cloned from and shares its strings with, or NULL */
     const char *id, *name, *note;
     const char **kinds; size_t kind_count;   /* device kinds it runs on: "cpu", "gpu", ... */
+    const char **vendors; size_t vendor_count; /* whose devices it runs on; none: anybody's */
     const char **default_for; size_t default_count; /* device kinds whose customary runtime it is */
+    double host_clock_hz;                    /* of the host that launch_s and graph_s hold for; 0: of any */
     double launch_s;                         /* host time per kernel at host_clock_hz;
                                               * the floor is the device's */
     bool launch_hidden;                      /* launches run ahead: max(device, launch), not the sum */
@@ -146,6 +166,8 @@ struct rg_runtime {
     const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),
                                               * NULL: no */
     const char *layout;                      /* "nchw", "nhwc", "blocked" */
+    int pad[RG_HW_DTYPE_COUNT];              /* elements that the channels of products on matrix units are
+                                              * filled up to a multiple of; 0: as they are */
     double memory_overhead_byte;             /* context, allocator, code */
     double workspace_fraction;               /* of the largest row's input+output bytes */
     bool in_place;                           /* results may take the place of an input
@@ -155,15 +177,19 @@ struct rg_runtime {
     rg_fuse_rule *rules; size_t rule_count;  /* first match wins */
     rg_efficiency *efficiencies; size_t efficiency_count;
     rg_source *sources; size_t source_count;
-    const char *launch_source, *memory_source, *interval_source;
+    const char *launch_source, *pad_source, *memory_source, *interval_source; /* pad: NULL where none is */
     uint64_t hash;
     uint32_t refs;                           /* atomic; last, so that a copy of the rest
                                               * reads nothing that moves */
 };
+/* As rg_device_parse; "like" begins with another profile's rules and figures. */
 rg_err rg_runtime_parse(rg_ctx *cx, rg_str json, const char *id, const rg_runtime **out) RG_CHECKED;
 const rg_runtime *rg_runtime_ref(const rg_runtime *runtime);
-/* Falls back to "default". */
-const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family);
+/* A copy whose efficiencies and own fields may be changed before it is given away; it keeps `runtime`. */
+rg_err rg_runtime_clone(rg_ctx *cx, const rg_runtime *runtime, rg_runtime **out) RG_CHECKED;
+/* Of "FAMILY@KIND" where a stack is another on that kind of device, else of "FAMILY", else of "default". */
+const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family,
+                                           rg_device_kind kind);
 bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device);
 
 /* What this machine can measure: for `ridge doctor` (hw/detect.c). */

@@ -14,7 +14,7 @@ static const int dtype_bits[] = {
 #undef X
 };
 
-const char *const rg_device_kind_names[] = {"cpu", "gpu", "tpu", "kpu", NULL};
+const char *const rg_device_kind_names[] = {"cpu", "gpu", "tpu", "kpu", "npu", NULL};
 const char *const rg_unit_kind_names[] = {"scalar", "vector", "matrix", NULL};
 const char *const rg_scope_names[] = {"unit", "cluster", "device", NULL};
 

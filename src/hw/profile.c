@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { LIKE_MAX = 4 }; /* profiles, each like the next: board, chip and family; a circle ends here */
+
 bool rg_profile_is_path(const char *id)
 {
     size_t size = strlen(id);
@@ -66,4 +68,18 @@ rg_err rg_profile_unknown(rg_ctx *cx, const char *folder, const char *what, cons
     if (text.failed) return rg_nomem(cx);
     return rg_fail(cx, RG_INPUT, "%s '%.64s' is not known; nearest: %s; %s", what, id,
                    text.size ? text.data : "none", hint);
+}
+
+rg_err rg_profile_like(rg_ctx *cx, const char *folder, const char *what, const char *id, int *depth,
+                       rg_str *json)
+{
+    bool known;
+    if (++*depth > LIKE_MAX)
+        return rg_fail(cx, RG_FORMAT, "like '%.64s': more than %d profiles, each like the next", id,
+                       LIKE_MAX);
+    RG_TRY(rg_profile_has(cx, folder, id, &known));
+    if (known) return rg_profile_read(cx, folder, id, json);
+    const char *base = rg_arena_printf(&cx->arena, "like: %s", what);
+    const char *hint = rg_arena_printf(&cx->arena, "`ridge %ss` lists all", what);
+    return base && hint ? rg_profile_unknown(cx, folder, base, id, hint) : rg_nomem(cx);
 }

@@ -20,6 +20,14 @@ rg_err rg_profile_read(rg_ctx *cx, const char *folder, const char *id, rg_str *j
 /* Fails with RG_INPUT: "device 'h10' is not known; nearest: h100-nvl, ...; HINT". */
 rg_err rg_profile_unknown(rg_ctx *cx, const char *folder, const char *what, const char *id, const char *hint);
 
+/* The text of the profile that another one says it is like. `depth` counts them: a circle ends in
+ * RG_FORMAT. */
+rg_err rg_profile_like(rg_ctx *cx, const char *folder, const char *what, const char *id, int *depth,
+                       rg_str *json) RG_CHECKED;
+
+/* Engine `index` gets so many times its units and its clock, and what depends on them follows (scale.c). */
+void rg_engine_scale(rg_device *d, size_t index, double units, double clock);
+
 /* The device that calls itself `name` in its aliases, case ignored:
  * its id, or NULL. Two of them are RG_INPUT. */
 rg_err rg_device_named(rg_ctx *cx, const char *name, const char **id) RG_CHECKED;

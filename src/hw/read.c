@@ -13,7 +13,12 @@
 
 #define REAL_MAX 1e30 /* no figure of a machine comes near it, and products of four stay finite */
 
-typedef struct reader { rg_ctx *cx; rg_arena *arena; void *root; } reader;
+typedef struct reader {
+    rg_ctx *cx;
+    rg_arena *arena;
+    void *root;
+    bool over;               /* `root` was filled from a base: what the text leaves out stays */
+} reader;
 
 /* Where we are: a chain up to the outermost object. */
 typedef struct spot { const struct spot *up; const char *key; size_t index; } spot; /* key NULL: an element */
@@ -195,12 +200,40 @@ static rg_err make_list(const reader *r, const rg_field *f, void *at, size_t cou
     return RG_OK;
 }
 
+/* Rows of the base, changed in place where the text names them: the base was read for this profile alone. */
+static rg_err change_rows(const reader *r, const spot *s, const rg_field *f, json_t *json, void *at)
+{
+    list l = list_at((char *)at - f->at, f->at, f->count_at);
+    for (void *i = json_object_iter(json); i; i = json_object_iter_next(json, i)) {
+        spot here = {s, json_object_iter_key(i), 0};
+        json_t *item = json_object_iter_value(i);
+        size_t row = 0;
+        for (; row < l.count; row++) {
+            const char *name;
+            memcpy(&name, l.data + row * f->record->size, sizeof name);
+            if (strcmp(name, here.key) == 0) break;
+        }
+        if (row == l.count)
+            return placed(r, s, rg_fail(r->cx, RG_FORMAT, "'%.64s' is none of the %zu rows of the base (%s)",
+                                        here.key, l.count, f->help));
+        if (!json_is_object(item)) return wrong_type(r, &here, f, item, "an object");
+        RG_TRY(read_object(r, &here, f->record, item, (char *)(uintptr_t)l.data + row * f->record->size));
+    }
+    return RG_OK;
+}
+
 static rg_err read_list(const reader *r, const spot *s, const rg_field *f, json_t *json, void *at)
 {
     size_t size = f->kind == RG_FIELD_TEXTS ? sizeof(const char *)
                 : f->kind == RG_FIELD_REALS ? sizeof(double) : f->record->size;
     char *data;
+    if (json_is_object(json) && r->over && f->kind == RG_FIELD_ROWS && f->record->fields[0].at == 0 &&
+        f->record->fields[0].kind == RG_FIELD_TEXT)
+        return change_rows(r, s, f, json, at);
     if (!json_is_array(json)) return wrong_type(r, s, f, json, "a list");
+    reader fresh = *r;
+    fresh.over = false; /* new rows have no base */
+    r = &fresh;
     RG_TRY(make_list(r, f, at, json_array_size(json), size, &data));
     for (size_t i = 0; i < json_array_size(json); i++) {
         json_t *item = json_array_get(json, i);
@@ -218,7 +251,14 @@ static rg_err read_keyed(const reader *r, const spot *s, const rg_field *f, json
 {
     char *data;
     if (!json_is_object(json)) return wrong_type(r, s, f, json, "an object");
-    RG_TRY(make_list(r, f, at, json_object_size(json), f->record->size, &data));
+    list before = list_at((char *)at - f->at, f->at, f->count_at);
+    size_t old = before.count * f->record->size;
+    reader fresh = *r;
+    fresh.over = false;
+    r = &fresh;
+    RG_TRY(make_list(r, f, at, before.count + json_object_size(json), f->record->size, &data));
+    if (old) memcpy(data, before.data, old);
+    data += old;
     for (void *i = json_object_iter(json); i; i = json_object_iter_next(json, i)) {
         spot here = {s, json_object_iter_key(i), 0};
         json_t *item = json_object_iter_value(i);
@@ -276,21 +316,25 @@ static rg_err read_object(const reader *r, const spot *s, const rg_record *recor
         json_t *value = json_object_get(json, f->key);
         spot here = {s, f->key, 0};
         if (value) RG_TRY(readers[f->kind](r, &here, f, value, (char *)out + f->at));
-        else if (f->required) return placed(r, &here, rg_fail(r->cx, RG_FORMAT, "is missing (%s)", f->help));
+        else if (f->required && !r->over)
+            return placed(r, &here, rg_fail(r->cx, RG_FORMAT, "is missing (%s)", f->help));
     }
     return RG_OK;
 }
 
-rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str text, const rg_record *record, void *out)
+rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str text, const rg_record *record, rg_read_base base,
+                      void *out)
 {
     json_error_t error;
     json_t *json = json_loadb(text.data ? text.data : "", text.size, JSON_REJECT_DUPLICATES, &error);
     if (!json && !*error.text) return rg_nomem(cx); /* it has words for every error but that one */
     if (!json) return rg_fail(cx, RG_FORMAT, "line %d, column %d: %s", error.line, error.column, error.text);
-    reader r = {cx, arena, out};
-    rg_err err = json_is_object(json)
-        ? read_object(&r, NULL, record, json, out)
-        : rg_fail(cx, RG_FORMAT, "expected an object, got %s", json_words(json));
+    rg_err err = RG_OK;
+    const char *like = base ? json_string_value(json_object_get(json, "like")) : NULL;
+    reader r = {cx, arena, out, like != NULL};
+    if (!json_is_object(json)) err = rg_fail(cx, RG_FORMAT, "expected an object, got %s", json_words(json));
+    if (!err && like) err = base(cx, arena, like, out);
+    if (!err) err = read_object(&r, NULL, record, json, out);
     json_decref(json);
     return err;
 }

@@ -30,7 +30,8 @@ typedef enum rg_field_kind {
     RG_FIELD_GROUP,    /* an object whose fields lie in this same struct */
     RG_FIELD_TEXTS,    /* const char ** and size_t */
     RG_FIELD_REALS,    /* double * and size_t; each above 0 */
-    RG_FIELD_ROWS,     /* array of objects: struct * and size_t */
+    RG_FIELD_ROWS,     /* array of objects: struct * and size_t; over a base also an object that changes
+                        * rows by their first text: {"hbm": {"read_byte_per_s": 2e12}} */
     RG_FIELD_KEYED,    /* object of objects: struct * and size_t; a row begins with its key, a const char * */
     RG_FIELD_KIND_COUNT
 } rg_field_kind;
@@ -49,8 +50,14 @@ typedef struct rg_field {
 typedef struct rg_record { size_t size; const rg_field *fields; size_t field_count; } rg_record;
 #define RG_RECORD(type, table) {sizeof(type), table, RG_COUNT(table)}
 
-/* `out` is zeroed memory of record->size; fields that the text leaves out stay zero. RG_FORMAT, RG_NOMEM. */
-rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str json, const rg_record *record,
+/* Fills `out` with what the text says it is like: `name` is the value of its key "like". */
+typedef rg_err (*rg_read_base)(rg_ctx *cx, rg_arena *arena, const char *name, void *out);
+
+/* `out` is zeroed memory of record->size; fields that the text leaves out stay zero. Where the text has a key
+ * "like" and `base` is given, `out` is filled by it first: then no key is required, groups and rows named by
+ * their first text are changed in place, KEYED rows are added, other lists are replaced.
+ * RG_FORMAT, RG_NOMEM, what `base` says. */
+rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str json, const rg_record *record, rg_read_base base,
                       void *out) RG_CHECKED;
 
 /* Each source text begins with a key of `sources`, up to a blank, ';', ',' or ':'. True when it resolves. */

@@ -24,7 +24,8 @@ static const rg_record rule_record = RG_RECORD(rg_fuse_rule, rule_fields);
 
 #define AT(member) offsetof(rg_efficiency, member)
 static const rg_field efficiency_fields[] = {
-    {"family", RG_FIELD_TEXT, true, AT(family), .help = "a kernel family, or default"},
+    {"family", RG_FIELD_TEXT, true, AT(family),
+     .help = "a kernel family, or default; FAMILY@KIND: on that kind of device"},
     {"compute", RG_FIELD_SHARE, true, AT(compute), .help = "share of the peak that large kernels reach"},
     {"memory", RG_FIELD_SHARE, true, AT(memory),
      .help = "share of the sustained bandwidth that large kernels reach"},
@@ -34,8 +35,17 @@ static const rg_field efficiency_fields[] = {
 static const rg_record efficiency_record = RG_RECORD(rg_efficiency, efficiency_fields);
 #undef AT
 
-#define AT(member) offsetof(rg_runtime, member)
+/* What is read: the runtime, and what is spent before it is one. */
+typedef struct profile {
+    rg_runtime runtime;
+    const char *like;
+    int depth;               /* of "like" upon "like" */
+} profile;
+
+#define AT(member) offsetof(profile, runtime.member)
 static const rg_field launch_fields[] = {
+    {"host_clock_hz", RG_FIELD_POSITIVE, false, AT(host_clock_hz),
+     .help = "clock of the host that these times hold for; left out: of any host"},
     {"launch_s", RG_FIELD_REAL, true, AT(launch_s), .help = "host time of one kernel"},
     {"hidden", RG_FIELD_FLAG, true, AT(launch_hidden), .help = "launches run ahead of the device"},
     {"graph_s", RG_FIELD_REAL, true, AT(graph_s), .help = "fixed time of one inference"},
@@ -44,7 +54,17 @@ static const rg_field launch_fields[] = {
     {"source", RG_FIELD_TEXT, true, AT(launch_source),
      .help = "where the figures come from: a key of sources, then words"},
 };
-static const rg_record launch_record = RG_RECORD(rg_runtime, launch_fields);
+static const rg_record launch_record = RG_RECORD(profile, launch_fields);
+
+static const rg_field pad_fields[] = {
+#define X(id, name, bits) \
+    {name, RG_FIELD_COUNT, false, AT(pad[RG_HW_##id]), .help = "channels are a multiple of this many"},
+    RG_HW_DTYPE_LIST(X)
+#undef X
+    {"source", RG_FIELD_TEXT, true, AT(pad_source),
+     .help = "where the figures come from: a key of sources, then words"},
+};
+static const rg_record pad_record = RG_RECORD(profile, pad_fields);
 
 static const rg_field memory_fields[] = {
     {"overhead_byte", RG_FIELD_REAL, true, AT(memory_overhead_byte),
@@ -56,7 +76,7 @@ static const rg_field memory_fields[] = {
     {"source", RG_FIELD_TEXT, true, AT(memory_source),
      .help = "where the figures come from: a key of sources, then words"},
 };
-static const rg_record memory_record = RG_RECORD(rg_runtime, memory_fields);
+static const rg_record memory_record = RG_RECORD(profile, memory_fields);
 
 static const rg_field interval_fields[] = {
     {"factor", RG_FIELD_POSITIVE, true, AT(interval_factor),
@@ -64,15 +84,19 @@ static const rg_field interval_fields[] = {
     {"source", RG_FIELD_TEXT, true, AT(interval_source),
      .help = "where the figure comes from: a key of sources, then words"},
 };
-static const rg_record interval_record = RG_RECORD(rg_runtime, interval_fields);
+static const rg_record interval_record = RG_RECORD(profile, interval_fields);
 
 static const char *const marks[] = {"ridge.runtime/1", NULL};
 
 static const rg_field runtime_fields[] = {
     {"schema", RG_FIELD_MARK, true, .names = marks, .help = "the format of this file"},
+    {"like", RG_FIELD_TEXT, false, offsetof(profile, like),
+     .help = "id of a profile whose rules and figures hold where this one states none"},
     {"name", RG_FIELD_TEXT, true, AT(name), .help = "what people call it"},
     {"note", RG_FIELD_TEXT, false, AT(note), .help = "what a reader of its forecasts should know"},
     {"kinds", RG_FIELD_TEXTS, true, AT(kinds), AT(kind_count), .help = "device kinds that it runs on"},
+    {"vendors", RG_FIELD_TEXTS, false, AT(vendors), AT(vendor_count),
+     .help = "whose devices it runs on; left out: anybody's"},
     {"default_for", RG_FIELD_TEXTS, false, AT(default_for), AT(default_count),
      .help = "device kinds that take it when none is named"},
     {"launch", RG_FIELD_GROUP, true, .record = &launch_record, .help = "what starting kernels costs"},
@@ -83,6 +107,8 @@ static const rg_field runtime_fields[] = {
     {"tf32", RG_FIELD_TEXT, false, AT(tf32),
      .help = "f32 products on matrix units: allowed, conv; left out: never"},
     {"layout", RG_FIELD_TEXT, true, AT(layout), .help = "of images: nchw, nhwc, blocked"},
+    {"pad", RG_FIELD_GROUP, false, .record = &pad_record,
+     .help = "channels that products on matrix units are filled up to, by type"},
     {"memory", RG_FIELD_GROUP, true, .record = &memory_record,
      .help = "what it takes besides weights and activations"},
     {"interval", RG_FIELD_GROUP, true, .record = &interval_record,
@@ -95,7 +121,7 @@ static const rg_field runtime_fields[] = {
      .help = "what source texts begin with"},
 };
 #undef AT
-const rg_record rg_runtime_record = RG_RECORD(rg_runtime, runtime_fields);
+const rg_record rg_runtime_record = RG_RECORD(profile, runtime_fields);
 
 static bool has(const char *const *list, size_t count, const char *word)
 {
@@ -128,13 +154,26 @@ static rg_err check_rules(rg_ctx *cx, const rg_runtime *r)
     return RG_OK;
 }
 
+static rg_err check_efficiencies(rg_ctx *cx, const rg_runtime *r)
+{
+    for (size_t i = 0; i < r->efficiency_count; i++) {
+        const char *at = strchr(r->efficiencies[i].family, '@'), *kind = at ? at + 1 : NULL;
+        if (kind)
+            RG_TRY_NOTE(cx, check_words(cx, "family", &kind, 1, rg_device_kind_names),
+                        "efficiencies[%zu]", i);
+    }
+    if (rg_runtime_efficiency(r, "default", RG_DEVICE_CPU)) return RG_OK;
+    return rg_fail(cx, RG_FORMAT, "efficiencies: there is none for default");
+}
+
 static rg_err check_sources(rg_ctx *cx, const rg_runtime *r)
 {
     const struct { const char *where, *text; } texts[] = {
-        {"launch", r->launch_source}, {"memory", r->memory_source}, {"interval", r->interval_source},
+        {"launch", r->launch_source},     {"pad", r->pad_source},
+        {"memory", r->memory_source},     {"interval", r->interval_source},
     };
     for (size_t i = 0; i < RG_COUNT(texts); i++)
-        if (!rg_source_known(r->sources, r->source_count, texts[i].text))
+        if (texts[i].text && !rg_source_known(r->sources, r->source_count, texts[i].text))
             return rg_fail(cx, RG_FORMAT, "%s.source: '%.64s' does not begin with a key of sources",
                            texts[i].where, texts[i].text);
     for (size_t i = 0; i < r->efficiency_count; i++)
@@ -158,23 +197,45 @@ static rg_err check(rg_ctx *cx, const rg_runtime *r)
     if (r->tf32) RG_TRY(check_words(cx, "tf32", &r->tf32, 1, tf32));
     if (r->interval_factor < 1)
         return rg_fail(cx, RG_FORMAT, "interval.factor: %g is below 1", r->interval_factor);
-    if (!rg_runtime_efficiency(r, "default"))
-        return rg_fail(cx, RG_FORMAT, "efficiencies: there is none for default");
+    RG_TRY(check_efficiencies(cx, r));
     RG_TRY(check_rules(cx, r));
     return check_sources(cx, r);
 }
 
+static rg_err read_profile(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, profile *p);
+
+/* What a profile says it is like, without what names that one alone. */
+static rg_err read_base(rg_ctx *cx, rg_arena *arena, const char *name, void *out)
+{
+    profile *p = out;
+    rg_str json;
+    RG_TRY(rg_profile_like(cx, "runtime", "runtime", name, &p->depth, &json));
+    RG_TRY_NOTE(cx, read_profile(cx, arena, json, name, p), "like '%.64s'", name);
+    p->runtime.name = p->runtime.note = NULL;
+    p->runtime.default_for = NULL;
+    p->runtime.default_count = 0;
+    return RG_OK;
+}
+
+static rg_err read_profile(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, profile *p)
+{
+    RG_TRY(rg_read_record(cx, arena, json, &rg_runtime_record, read_base, p));
+    if (!p->runtime.name) return rg_fail(cx, RG_FORMAT, "name: is missing (what people call it)");
+    uint64_t seed = p->runtime.hash ? p->runtime.hash : RG_HASH_SEED;
+    p->runtime.hash = rg_hash_str(rg_hash_str(seed, rg_str_of(id)), json);
+    return RG_OK;
+}
+
 static rg_err parse_into(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, rg_runtime **out)
 {
-    rg_runtime *r = RG_NEW(arena, rg_runtime, 1);
-    if (!r) return rg_nomem(cx);
-    RG_TRY(rg_read_record(cx, arena, json, &rg_runtime_record, r));
-    r->id = rg_arena_cstr(arena, rg_str_of(id));
-    if (!r->id) return rg_nomem(cx);
-    r->refs = 1;
-    r->hash = rg_hash_str(rg_hash_str(RG_HASH_SEED, rg_str_of(id)), json);
-    *out = r;
-    return check(cx, r);
+    profile *p = RG_NEW(arena, profile, 1);
+    if (!p) return rg_nomem(cx);
+    RG_TRY(read_profile(cx, arena, json, id, p));
+    p->runtime.id = rg_arena_cstr(arena, rg_str_of(id));
+    if (!p->runtime.id) return rg_nomem(cx);
+    p->runtime.refs = 1;
+    *out = &p->runtime;
+    return check(cx, *out);
 }
 
 rg_err rg_runtime_parse(rg_ctx *cx, rg_str json, const char *id, const rg_runtime **out)
@@ -204,23 +265,53 @@ void rg_runtime_free(const rg_runtime *runtime)
 {
     if (!runtime || __atomic_sub_fetch(&((rg_runtime *)(uintptr_t)runtime)->refs, 1, __ATOMIC_ACQ_REL))
         return;
+    const rg_runtime *base = runtime->base;
     rg_arena arena = runtime->arena; /* the runtime lies in it */
     rg_arena_done(&arena);
+    rg_runtime_free(base);
 }
 
-const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family)
+rg_err rg_runtime_clone(rg_ctx *cx, const rg_runtime *runtime, rg_runtime **out)
 {
-    const rg_efficiency *fallback = NULL;
-    for (size_t i = 0; i < runtime->efficiency_count; i++) {
-        if (strcmp(runtime->efficiencies[i].family, family) == 0) return &runtime->efficiencies[i];
-        if (strcmp(runtime->efficiencies[i].family, "default") == 0) fallback = &runtime->efficiencies[i];
+    rg_arena arena;
+    *out = NULL;
+    rg_arena_init(&arena, cx);
+    rg_runtime *r = RG_NEW(&arena, rg_runtime, 1);
+    rg_efficiency *efficiencies = RG_NEW(&arena, rg_efficiency, runtime->efficiency_count);
+    if (!r || !efficiencies) {
+        rg_arena_done(&arena);
+        return rg_nomem(cx);
     }
-    return fallback;
+    memcpy(r, runtime, offsetof(rg_runtime, refs));
+    memcpy(efficiencies, runtime->efficiencies, runtime->efficiency_count * sizeof *efficiencies);
+    r->efficiencies = efficiencies;
+    r->arena = arena;
+    r->refs = 1;
+    r->base = rg_runtime_ref(runtime);
+    *out = r;
+    return RG_OK;
+}
+
+const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family,
+                                           rg_device_kind kind)
+{
+    enum { EXACT, FAMILY, DEFAULT, WAYS }; /* to match, best first */
+    const rg_efficiency *found[WAYS] = {0};
+    for (size_t i = 0; i < runtime->efficiency_count; i++) {
+        const rg_efficiency *e = &runtime->efficiencies[i];
+        rg_str on = rg_str_of(e->family), name;
+        bool special = strchr(e->family, '@') && rg_str_cut(&on, '@', &name);
+        if (special && rg_str_is(name, family) && rg_str_is(on, rg_device_kind_name(kind))) found[EXACT] = e;
+        else if (strcmp(e->family, family) == 0) found[FAMILY] = e;
+        else if (strcmp(e->family, "default") == 0) found[DEFAULT] = e;
+    }
+    return found[EXACT] ? found[EXACT] : found[FAMILY] ? found[FAMILY] : found[DEFAULT];
 }
 
 bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device)
 {
-    return has(runtime->kinds, runtime->kind_count, rg_device_kind_name(device->kind));
+    return has(runtime->kinds, runtime->kind_count, rg_device_kind_name(device->kind)) &&
+           (!runtime->vendor_count || has(runtime->vendors, runtime->vendor_count, device->vendor));
 }
 
 rg_err rg_runtime_ids(rg_ctx *cx, const char *const **ids, size_t *count)
@@ -235,20 +326,26 @@ static rg_err read_known(rg_ctx *cx, const char *id, const rg_runtime **out)
     return rg_runtime_parse(cx, json, id, out);
 }
 
+/* The first that is customary for the kind and runs on the device; a vendor's own before anybody's. */
 static rg_err find_default(rg_ctx *cx, const rg_device *device, const rg_runtime **out)
 {
     const char *kind = rg_device_kind_name(device->kind), *const *ids;
     size_t count;
+    *out = NULL;
     RG_TRY(rg_runtime_ids(cx, &ids, &count));
     for (size_t i = 0; i < count; i++) {
-        const rg_runtime *runtime;
-        RG_TRY(read_known(cx, ids[i], &runtime));
-        if (has(runtime->default_for, runtime->default_count, kind)) {
-            *out = runtime;
-            return RG_OK;
+        const rg_runtime *r;
+        rg_err err = read_known(cx, ids[i], &r);
+        if (err) {
+            rg_runtime_free(*out);
+            return err;
         }
-        rg_runtime_free(runtime);
+        bool fits = has(r->default_for, r->default_count, kind) && rg_runtime_runs_on(r, device);
+        bool better = fits && (!*out || (r->vendor_count && !(*out)->vendor_count));
+        rg_runtime_free(better ? *out : r);
+        if (better) *out = r;
     }
+    if (*out) return RG_OK;
     return rg_fail(cx, RG_INPUT, "no runtime of data/runtime is the default for a %s; name one", kind);
 }
 
@@ -273,8 +370,9 @@ rg_err rg_runtime_find(rg_ctx *cx, const char *id, const rg_device *device, cons
     if (!id) return find_default(cx, device, out);
     RG_TRY(find_named(cx, id, &runtime));
     if (device && !rg_runtime_runs_on(runtime, device)) {
-        rg_fail(cx, RG_UNSUPPORTED, "runtime '%s' does not run on %s '%s'; it runs on %s", runtime->id,
-                rg_device_kind_name(device->kind), device->id, runtime->kinds[0]);
+        rg_fail(cx, RG_UNSUPPORTED, "runtime '%s' does not run on %s '%s'; it runs on %s%s%s", runtime->id,
+                rg_device_kind_name(device->kind), device->id, runtime->kinds[0],
+                runtime->vendor_count ? " of " : "", runtime->vendor_count ? runtime->vendors[0] : "");
         rg_runtime_free(runtime);
         return RG_UNSUPPORTED;
     }

@@ -1,4 +1,5 @@
-/* report_device.c - devices as a document: one in full, each figure with its source; several as a table.
+/* report_device.c - devices as a document: one in full, each figure with its source; several as a table, by
+ * kind and vendor.
  *
  * The tree has everything either way ("ridge.devices/1"); only the layout differs. A figure that a profile
  * does not state is null, never 0.
@@ -9,6 +10,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <strings.h>
 
 /* Profiles leave out what nobody published; the structs hold 0 there. */
 static double stated(double x) { return x > 0 ? x : NAN; }
@@ -20,10 +22,11 @@ static const struct { const char *key; rg_hw_dtype dtype, other; } headline_peak
     {"i8_op_per_s", RG_HW_I8, RG_HW_I8},
 };
 
+/* The list is as wide as a page: ids have to tell what names tell. */
 static const rg_column list_columns[] = {
     {"id", "id", RG_UNIT_NONE, false},
-    {"name", "name", RG_UNIT_NONE, false},
     {"kind", "kind", RG_UNIT_NONE, false},
+    {"vendor", "vendor", RG_UNIT_NONE, false},
     {"summary.f32_op_per_s", "f32", RG_UNIT_OP_PER_S, false},
     {"summary.half_op_per_s", "f16, bf16", RG_UNIT_OP_PER_S, false},
     {"summary.i8_op_per_s", "i8", RG_UNIT_OP_PER_S, false},
@@ -45,6 +48,8 @@ static const rg_column list_columns[] = {
     {"power.source", "power source", RG_UNIT_NONE, false},
     {"launch_s", "launch", RG_UNIT_SECOND, false},
     {"launch_source", "launch source", RG_UNIT_NONE, false},
+    {"vf_source", "voltage source", RG_UNIT_NONE, false},
+    {"clocks_source", "clocks source", RG_UNIT_NONE, false},
     {"note", "note", RG_UNIT_NONE, false},
 }, engine_columns[] = {
     {"id", "engine", RG_UNIT_NONE, false},
@@ -83,6 +88,9 @@ static const rg_column list_columns[] = {
     {"name", "mode", RG_UNIT_NONE, false},
     {"cap_w", "cap", RG_UNIT_WATT, false},
     {"clock_max_hz", "max clock", RG_UNIT_HERTZ, false},
+    {"unit_count", "units", RG_UNIT_NONE, false},
+    {"memory_byte_per_s", "memory", RG_UNIT_BYTE_PER_S, false},
+    {"aliases", "also called", RG_UNIT_NONE, false},
 }, vf_columns[] = {
     {"clock_hz", "clock", RG_UNIT_HERTZ, false},
     {"voltage_v", "voltage (V)", RG_UNIT_NONE, false},
@@ -97,6 +105,12 @@ static void add_count(rg_doc *doc, rg_item *parent, const char *key, double x)
 {
     if (x > 0 && x == floor(x) && x < 1e15) rg_doc_int(doc, parent, key, (int64_t)x);
     else rg_doc_real(doc, parent, key, stated(x));
+}
+
+static void add_names(rg_doc *doc, rg_item *parent, const char *const *names, size_t count)
+{
+    rg_item *aliases = rg_doc_array(doc, parent, "aliases");
+    for (size_t i = 0; i < count; i++) rg_doc_str(doc, aliases, NULL, names[i]);
 }
 
 static void add_engines(rg_doc *doc, rg_item *device, const rg_device *d)
@@ -187,6 +201,9 @@ static void add_power(rg_doc *doc, rg_item *device, const rg_device *d)
         rg_doc_str(doc, mode, "name", d->modes[i].name);
         rg_doc_real(doc, mode, "cap_w", stated(d->modes[i].cap_w));
         rg_doc_real(doc, mode, "clock_max_hz", stated(d->modes[i].clock_max_hz));
+        add_count(doc, mode, "unit_count", d->modes[i].unit_count);
+        rg_doc_real(doc, mode, "memory_byte_per_s", stated(d->modes[i].memory_byte_per_s));
+        add_names(doc, mode, d->modes[i].aliases, d->modes[i].alias_count);
     }
     rg_doc_str(doc, power, "source", d->power_source);
     rg_item *energy = rg_doc_object(doc, device, "energy");
@@ -204,8 +221,10 @@ static void add_clocks(rg_doc *doc, rg_item *device, const rg_device *d)
         rg_doc_real(doc, point, "clock_hz", d->vf[i].clock_hz);
         rg_doc_real(doc, point, "voltage_v", d->vf[i].voltage_v);
     }
+    if (d->vf_count) rg_doc_str(doc, device, "vf_source", d->vf_source);
     rg_item *clocks = rg_doc_array(doc, device, "clocks_hz");
     for (size_t i = 0; i < d->clock_count; i++) rg_doc_real(doc, clocks, NULL, d->clocks_hz[i]);
+    if (d->clock_count) rg_doc_str(doc, device, "clocks_source", d->clocks_source);
 }
 
 static void add_sources(rg_doc *doc, rg_item *device, const rg_device *d)
@@ -246,8 +265,7 @@ static rg_item *add_device(rg_doc *doc, rg_item *devices, const rg_device *d)
     rg_doc_str(doc, device, "vendor", d->vendor);
     rg_doc_str(doc, device, "architecture", d->architecture);
     add_count(doc, device, "year", d->year);
-    rg_item *aliases = rg_doc_array(doc, device, "aliases");
-    for (size_t i = 0; i < d->alias_count; i++) rg_doc_str(doc, aliases, NULL, d->aliases[i]);
+    add_names(doc, device, d->aliases, d->alias_count);
     rg_doc_flag(doc, device, "modelled", d->modelled);
     rg_doc_flag(doc, device, "detected", d->detected);
     rg_doc_str(doc, device, "note", d->note);
@@ -287,14 +305,34 @@ static void lay_out(rg_doc *doc, const rg_item *device, const char *name)
     }
 }
 
+static bool is_behind(const rg_device *a, const rg_device *b)
+{
+    if (a->kind != b->kind) return a->kind > b->kind;
+    return strcasecmp(a->vendor, b->vendor) > 0;
+}
+
+/* By kind, then vendor; of one vendor in the order given. */
+static const rg_device **sort(rg_ctx *cx, const rg_device *const *devices, size_t count)
+{
+    const rg_device **sorted = RG_NEW(&cx->arena, const rg_device *, count + 1);
+    for (size_t i = 0; sorted && i < count; i++) {
+        size_t at = i;
+        for (; at > 0 && is_behind(sorted[at - 1], devices[i]); at--) sorted[at] = sorted[at - 1];
+        sorted[at] = devices[i];
+    }
+    return sorted;
+}
+
 rg_err rg_device_doc(rg_ctx *cx, const rg_device *const *devices, size_t count, rg_doc **out)
 {
     rg_doc *doc;
+    const rg_device **sorted = sort(cx, devices, count);
+    if (!sorted) return rg_nomem(cx);
     RG_TRY(rg_doc_new(cx, "ridge.devices/1", &doc));
     rg_item *list = rg_doc_array(doc, rg_doc_root(doc), "devices");
     for (size_t i = 0; i < count; i++) {
-        rg_item *device = add_device(doc, list, devices[i]);
-        if (count == 1) lay_out(doc, device, devices[i]->name);
+        rg_item *device = add_device(doc, list, sorted[i]);
+        if (count == 1) lay_out(doc, device, sorted[i]->name);
     }
     if (count != 1) {
         rg_doc_section(doc, 1, "Devices");
