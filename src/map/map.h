@@ -17,6 +17,7 @@ typedef struct rg_tiling {
     double occupancy;          /* GPU: resident threads / limit; CPU: SIMD lanes filled; else: array filled */
     double utilization;        /* useful share of the peak while busy: waves x tile padding x lane fill */
     double split_k;            /* pieces that the reduction is cut into; 1: none */
+    double trips;              /* of one block to memory, one after the other, for its slabs of k; 0: none */
     double traffic_byte[RG_LEVEL_LIMIT]; /* moved at each memory level of the device, nearest first */
 } rg_tiling;
 
@@ -43,6 +44,7 @@ typedef struct rg_row {
     double op_per_clock;       /* all usable units of that kind together */
     double unit_count;         /* units of all engines that may be used: --threads limits cores ... */
     double unit_total;         /* ... and those that the device has */
+    double filled;             /* of the reduction, the share that the stack has not filled up with zeros */
     double clock_share;        /* clock of these units relative to the device's fastest engine */
     const rg_efficiency *efficiency;
     rg_tiling tiling;
@@ -79,6 +81,12 @@ struct rg_plan {
 };
 
 const rg_plan *rg_plan_ref(const rg_plan *plan);
+/* rg_plan_make in two steps, where one graph is planned for many machines: what holds on all of them, at the
+ * precision of the plan; then the plan, whose option must name the same precision. */
+rg_err rg_facts_at_precision(rg_ctx *cx, const rg_graph *graph, const char *precision,
+                             const rg_facts **out) RG_CHECKED;
+rg_err rg_plan_from(rg_ctx *cx, const rg_facts *facts, const rg_device *device, const rg_runtime *runtime,
+                    const rg_plan_opt *opt, const rg_plan **out) RG_CHECKED;
 /* Rate of a row's unit in op/s when the device's fastest engine runs at clock_hz. */
 double rg_row_rate(const rg_row *row, double clock_hz);
 /* Type that a machine computes an IR type in; false for strings and the like. */
@@ -90,7 +98,7 @@ bool rg_hw_dtype_of(rg_dtype dtype, rg_hw_dtype *out);
 rg_err rg_graph_at_precision(rg_ctx *cx, const rg_graph *graph, const char *precision,
                              const rg_graph **out) RG_CHECKED;
 rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* group.c: rows from the runtime's rules */
-void rg_plan_place(rg_plan *plan);                            /* place.c: engine, unit, type */
+rg_err rg_plan_place(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* place.c: engine, unit, type */
 rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan) RG_CHECKED;  /* memory.c: lifetimes, offsets, peak */
 void rg_plan_tile(rg_plan *plan);                             /* tile.c: by the device's kind */
 

@@ -3,7 +3,8 @@
  * Products go to the matrix unit where the device has one for their type, everything else to vector lanes.
  * A type that the device lacks runs in the next wider one that it has (a CPU without f16 arithmetic
  * converts to f32; bf16 and f16 cannot stand in for each other: one lacks the digits, the other the range);
- * only when there is none, in the widest narrower one. Devices built around a matrix unit (TPU, KPU) take
+ * only when there is none, in the widest narrower one. Products of floats on a device that has integers alone
+ * are refused: quantizing is the model's affair. Devices built around a matrix unit (TPU, KPU) take
  * floating-point products in that unit's widest float, which is what XLA does by default on a TPU
  * (jax.default_matmul_precision).
  */
@@ -97,7 +98,8 @@ static const rg_peak *special_unit(const rg_plan *plan, const rg_row *row, rg_hw
         *why = "the stack allows tf32 for f32 products";
         peak = rg_device_peak(device, -1, RG_MATRIX, RG_HW_TF32);
     }
-    bool matrix_machine = device->kind == RG_DEVICE_TPU || device->kind == RG_DEVICE_KPU;
+    bool matrix_machine = device->kind == RG_DEVICE_TPU || device->kind == RG_DEVICE_KPU ||
+                          device->kind == RG_DEVICE_NPU;
     bool wide = want == RG_HW_F32 || want == RG_HW_F16 || want == RG_HW_BF16;
     if (peak || !matrix_machine || !wide || rg_device_peak(device, -1, RG_MATRIX, want)) return peak;
     *why = "products of floats run in the matrix unit's widest float";
@@ -116,7 +118,8 @@ static const rg_peak *choose(const rg_plan *plan, const rg_row *row, rg_hw_dtype
         *why = "the device has no other unit";
         return &plan->device->peaks[0];
     }
-    *why = !product                 ? "no product: vector lanes"
+    *why = peak->dtype != want       ? "the device has no unit of its type: the nearest that it has"
+           : !product                ? "no product: vector lanes"
            : peak->unit == RG_MATRIX ? "a product: the matrix unit"
                                      : "a product in a type that has no matrix unit here";
     return peak;
@@ -165,13 +168,47 @@ static void gather_units(const rg_plan *plan, rg_row *row)
         row->op_per_clock /= engine->tile[1];
 }
 
-void rg_plan_place(rg_plan *plan)
+/* Kernels of a matrix unit load whole vectors of channels: a stack that fills them up multiplies zeros too.
+ *
+ *     filled = c / (p ceil(c / p))       c: channels of one group; of other products the reduction itself
+ *
+ * What it adds to the results, the tiles count. */
+static double filled_share(const rg_plan *plan, const rg_row *row)
+{
+    const rg_node *node = rg_node_at(plan->graph, plan->facts->steps[row->anchor].node);
+    int pad = plan->runtime->pad[row->dtype];
+    double channels = row->work.k;
+    if (pad <= 1 || row->peak->unit != RG_MATRIX || !rg_row_is_product(row)) return 1;
+    if (row->family == RG_FAMILY_CONV) { /* its reduction goes over positions of the kernel too */
+        const rg_type *x = &plan->graph->values[node->in[0]].type;
+        channels = (double)rg_dim_value(&plan->graph->dims, x->dim[1]) / row->work.batch;
+    }
+    return channels > 0 ? channels / (pad * rg_ceil_div(channels, pad)) : 1;
+}
+
+static bool is_float(rg_hw_dtype dtype) { return dtype != RG_HW_I8 && dtype != RG_HW_I4; }
+
+static rg_err refuse(rg_ctx *cx, const rg_plan *plan, const rg_row *row, rg_hw_dtype want)
+{
+    return rg_fail(cx, RG_UNSUPPORTED,
+                   "%s computes products in %s alone, and row '%s' is one of %s: quantize the "
+                   "model, or ask for a forecast of that with --precision i8",
+                   plan->device->id, rg_hw_dtype_name(row->peak->dtype), row->name, rg_hw_dtype_name(want));
+}
+
+rg_err rg_plan_place(rg_ctx *cx, rg_plan *plan)
 {
     for (uint32_t i = 0; i < plan->row_count; i++) {
         rg_row *row = &plan->rows[i];
-        row->peak = choose(plan, row, wanted_type(plan, row), &row->placed_why);
+        rg_hw_dtype want = wanted_type(plan, row);
+        row->peak = choose(plan, row, want, &row->placed_why);
+        bool product = rg_row_is_product(row) && row->work.mac > 0;
+        if (product && is_float(want) && !is_float(row->peak->dtype)) return refuse(cx, plan, row, want);
         row->dtype = row->peak->dtype;
-        row->efficiency = rg_runtime_efficiency(plan->runtime, rg_family_name(row->family));
+        row->efficiency =
+            rg_runtime_efficiency(plan->runtime, rg_family_name(row->family), plan->device->kind);
         gather_units(plan, row);
+        row->filled = filled_share(plan, row);
     }
+    return RG_OK;
 }

@@ -23,7 +23,7 @@ void rg_plan_free(const rg_plan *constant)
 
 static uint64_t plan_hash(const rg_plan *plan)
 {
-    uint64_t h = rg_hash_u64(RG_HASH_SEED, rg_graph_hash(plan->graph));
+    uint64_t h = rg_hash_u64(RG_HASH_SEED, plan->facts->graph_hash);
     h = rg_hash_u64(h, plan->device->hash);
     h = rg_hash_u64(h, plan->runtime->hash);
     h = rg_hash_str(h, rg_str_of(plan->precision));
@@ -44,19 +44,17 @@ static rg_err check(rg_ctx *cx, const rg_device *device, const rg_runtime *runti
     return RG_OK;
 }
 
-static rg_err make(rg_ctx *cx, const rg_graph *graph, const rg_plan_opt *opt, rg_plan *plan)
+static rg_err make(rg_ctx *cx, rg_plan *plan)
 {
-    RG_TRY(rg_graph_at_precision(cx, graph, opt->precision, &plan->graph));
-    RG_TRY(rg_facts_make(cx, plan->graph, &plan->facts));
     RG_TRY(rg_plan_group(cx, plan));
-    rg_plan_place(plan);
+    RG_TRY(rg_plan_place(cx, plan));
     RG_TRY(rg_plan_memory(cx, plan));
     rg_plan_tile(plan);
     plan->hash = plan_hash(plan);
     return RG_OK;
 }
 
-rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
+rg_err rg_plan_from(rg_ctx *cx, const rg_facts *facts, const rg_device *device, const rg_runtime *runtime,
                     const rg_plan_opt *opt, const rg_plan **out)
 {
     rg_plan_opt o = {0};
@@ -71,15 +69,39 @@ rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device, 
     }
     plan->refs = 1;
     plan->arena = arena;
+    plan->graph = rg_graph_ref(facts->graph);
+    plan->facts = rg_facts_ref(facts);
     plan->device = rg_device_ref(device);
     plan->runtime = rg_runtime_ref(runtime);
     plan->threads = o.threads;
     plan->precision = rg_arena_cstr(&plan->arena, rg_str_of(o.precision ? o.precision : "model"));
-    rg_err err = plan->precision ? make(cx, graph, &o, plan) : rg_nomem(cx);
+    rg_err err = plan->precision ? make(cx, plan) : rg_nomem(cx);
     if (err) {
         rg_plan_free(plan);
         return err;
     }
     *out = plan;
     return RG_OK;
+}
+
+rg_err rg_facts_at_precision(rg_ctx *cx, const rg_graph *graph, const char *precision, const rg_facts **out)
+{
+    const rg_graph *typed = NULL;
+    RG_TRY(rg_graph_at_precision(cx, graph, precision, &typed));
+    rg_err err = rg_facts_make(cx, typed, out);
+    rg_graph_free(typed);
+    return err;
+}
+
+rg_err rg_plan_make(rg_ctx *cx, const rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
+                    const rg_plan_opt *opt, const rg_plan **out)
+{
+    rg_plan_opt o = {0};
+    const rg_facts *facts = NULL;
+    if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
+    RG_TRY(check(cx, device, runtime, &o));
+    RG_TRY(rg_facts_at_precision(cx, graph, o.precision, &facts));
+    rg_err err = rg_plan_from(cx, facts, device, runtime, opt, out);
+    rg_facts_free(facts);
+    return err;
 }

@@ -4,6 +4,7 @@
  * Steady state is modelled: the same inference again and again, as a server runs it. So data that a near
  * memory can keep does not travel from the far one again:
  *   - weights stay in a level whose usable capacity holds the whole model with its activations;
+ *   - a scratchpad that cannot hold them all keeps a share of them;
  *   - activations pass from row to row through a level of which the row's input and output fill half at most
  *     (the other half streams weights through).
  */
@@ -50,6 +51,17 @@ static double block_edge(const rg_row *row, const rg_level *level)
     return fmax(floor(sqrt(level->usable_byte / (3 * element))), 1);
 }
 
+/* The share of the weights that stays in a level which is too small for all of them. A cache that is read
+ * round and round keeps none (each line is dropped just before it is needed again); a scratchpad is filled by
+ * software, which can pin some: as much as half of it, the other half streams. */
+static double pinned_share(const rg_plan *plan, const rg_level *near, double kept)
+{
+    rg_device_kind kind = plan->device->kind;
+    bool software = kind == RG_DEVICE_TPU || kind == RG_DEVICE_KPU || kind == RG_DEVICE_NPU;
+    if (!software || near->scope != RG_SCOPE_DEVICE || plan->weight_byte <= 0) return 0;
+    return fmin(kept / 2 / plan->weight_byte, 1);
+}
+
 /* What comes from behind level `near`, which keeps what it can. */
 static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_level *near, double block_m,
                              double block_n)
@@ -57,13 +69,14 @@ static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_le
     const rg_work *w = &row->work;
     double kept = kept_byte(plan, row, near), activations = w->in_byte + w->out_byte;
     if (plan->weight_byte + (double)plan->block_byte <= kept) return 0;
+    double pinned = pinned_share(plan, near, kept) * w->weight_byte;
     double weights = w->weight_byte <= kept / 2 ? w->weight_byte : w->weight_byte * fmax(w->steps, 1);
-    double bytes = weights + (activations <= kept / 2 ? 0 : activations);
+    double bytes = weights - pinned + (activations <= kept / 2 ? 0 : activations);
     bool blocked = rg_row_is_product(row) && w->mac > 0 && w->steps <= 1;
     if (!blocked || activations + w->weight_byte <= kept / 2) return bytes;
     bool unit = near->scope == RG_SCOPE_UNIT && block_m > 0 && block_n > 0;
     double edge = block_edge(row, near);
-    return fmax(bytes, rg_product_traffic(row, unit ? block_m : edge, unit ? block_n : edge));
+    return fmax(bytes, rg_product_traffic(row, unit ? block_m : edge, unit ? block_n : edge) - pinned);
 }
 
 void rg_level_traffic(const rg_plan *plan, rg_row *row, double block_m, double block_n)
@@ -81,6 +94,7 @@ static const rg_mapper mappers[RG_DEVICE_KIND_COUNT] = {
     [RG_DEVICE_GPU] = rg_tile_gpu,
     [RG_DEVICE_TPU] = rg_tile_tpu,
     [RG_DEVICE_KPU] = rg_tile_kpu,
+    [RG_DEVICE_NPU] = rg_tile_tpu, /* an array of multipliers fed from a scratchpad, too */
 };
 
 void rg_row_retile(const rg_plan *plan, rg_row *row)
@@ -101,7 +115,7 @@ static bool is_alike(const rg_row *a, const rg_row *b)
            a->family == b->family &&
            x->in_byte == y->in_byte && x->weight_byte == y->weight_byte && x->out_byte == y->out_byte &&
            x->weight_in_b == y->weight_in_b && a->side_byte == b->side_byte && a->peak == b->peak &&
-           a->op_per_clock == b->op_per_clock && a->unit_count == b->unit_count &&
+           a->filled == b->filled && a->op_per_clock == b->op_per_clock && a->unit_count == b->unit_count &&
            a->unit_total == b->unit_total &&
            a->width.threads == b->width.threads && a->width.vector_length == b->width.vector_length;
 }

@@ -59,8 +59,9 @@ static void cut(const rg_row *row, double tm, double tn, double split, rg_tiling
     t->tile[0] = tm, t->tile[1] = tn;
     t->tile[2] = SLAB_BYTE / fmax(rg_hw_dtype_bits(row->dtype) / 8.0, 1);
     t->split_k = split;
+    t->trips = rg_ceil_div(w->k / split, t->tile[2]) / (STAGES - 1) + 1;
     t->blocks = m * n * w->batch * split;
-    t->utilization = w->m * w->n / (m * tm * n * tn) * balance(t->blocks, row->unit_count);
+    t->utilization = row->filled * w->m * w->n / (m * tm * n * tn) * balance(t->blocks, row->unit_count);
 }
 
 /* The part of the result that one fetch from the level behind the SMs serves: two blocks. Neighbors that
@@ -95,7 +96,10 @@ static double cost_of(const rg_plan *plan, const rg_row *row, const rg_tiling *t
     /* few SMs draw no more than their own memories take in: the bandwidth that roofline.c prices */
     double drawn = fmin(behind->read_byte_per_s, share * plan->device->levels[0].read_byte_per_s);
     double traffic = bytes / drawn * rate / (2 * row->work.mac);
-    return fmax(compute, traffic) + compute / 1000;
+    double waves = rg_ceil_div(t->blocks, row->unit_count * t->per_unit); /* each waits for its slabs of k */
+    double wait = waves * t->trips * behind->latency_s * rate / (2 * row->work.mac);
+    double join = t->split_k > 1 ? plan->device->launch_s * rate / (2 * row->work.mac) : 0;
+    return fmax(fmax(compute, traffic), wait) + join + compute / 1000;
 }
 
 static void tile_product(const rg_plan *plan, rg_row *row)
@@ -109,11 +113,11 @@ static void tile_product(const rg_plan *plan, rg_row *row)
         t.blocks = 0;
         for (double split = 1; split <= SPLIT_MAX && fit >= 1; split *= 2) {
             if (split > 1 && (w->k / split < SPLIT_K_MIN || t.blocks >= row->unit_count)) break;
+            t.per_unit = fit;
             cut(row, tm, tn, split, &t);
             double cost = cost_of(plan, row, &t);
             if (cost >= least) continue; /* of equals the larger tile, which comes first */
             least = cost;
-            t.per_unit = fit;
             t.occupancy = fmin(1, fit * tile_threads(tm, tn) / fmax(e->threads, 1));
             row->tiling = t;
         }

@@ -70,7 +70,7 @@ static rg_err try_batch(advising *a, double factor)
         rg_row row = enlarged(&plan->rows[r], factor);
         rg_row_cost cost;
         rg_row_retile(&larger, &row);
-        rg_price_row(&larger, &row, f->clock_hz, &cost);
+        rg_price_row(&larger, &row, (rg_clocks){f->clock_hz, f->host_hz}, &cost);
         rg_energy_row(&larger, &row, f->clock_hz, &cost);
         rows_s += cost.total_s;
         joules += cost.energy_j;
@@ -97,7 +97,8 @@ static rg_err try_plan(advising *a, const char *name, const char *precision, con
     const rg_plan *plan = a->f->plan, *other = NULL;
     const rg_forecast *f = a->f, *better = NULL;
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = precision, .threads = plan->threads};
-    rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = f->asked_hz};
+    rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = f->asked_hz,
+                                    .host_hz = f->host_hz};
     rg_err err = rg_plan_make(a->cx, plan->graph, plan->device, runtime, &plan_opt, &other);
     if (!err) err = rg_forecast_make(a->cx, other, &forecast_opt, &better);
     if (!err) {

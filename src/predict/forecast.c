@@ -33,7 +33,7 @@ static void sum_rows(rg_forecast *f)
         f->wasted_j += c->energy.static_j * (1 - c->utilization);
         f->peak_power_w = fmax(f->peak_power_w, c->power_w);
     }
-    f->graph_s = plan->runtime->graph_s;
+    f->graph_s = plan->runtime->graph_s * rg_host_stretch(plan, (rg_clocks){f->clock_hz, f->host_hz});
     f->latency_s.value = rows_s + f->overlap_s + f->graph_s;
     double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s); /* what overlaps idles once */
     f->energy.static_j += idle_j;
@@ -49,7 +49,7 @@ void rg_forecast_at(rg_forecast *f, double clock_hz)
     f->clock_hz = clock_hz;
     f->voltage = top > 0 ? rg_device_voltage(plan->device, clock_hz) / top : 1;
     for (uint32_t r = 0; r < plan->row_count; r++) {
-        rg_price_row(plan, &plan->rows[r], clock_hz, &f->rows[r]);
+        rg_price_row(plan, &plan->rows[r], (rg_clocks){clock_hz, f->host_hz}, &f->rows[r]);
         if (f->skipped[r]) f->rows[r].total_s = 0;
         rg_energy_row(plan, &plan->rows[r], clock_hz, &f->rows[r]);
     }
@@ -107,6 +107,8 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
     if (!(o.core_hz >= 0) || isinf(o.core_hz))
         return rg_fail(cx, RG_USAGE, "a core clock of %g Hz is not possible", o.core_hz);
+    if (!(o.host_hz >= 0) || isinf(o.host_hz))
+        return rg_fail(cx, RG_USAGE, "a host clock of %g Hz is not possible", o.host_hz);
     rg_arena arena;
     rg_arena_init(&arena, cx);
     rg_forecast *f = RG_NEW(&arena, rg_forecast, 1);
@@ -117,6 +119,7 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
     f->arena = arena;
     f->plan = rg_plan_ref(plan);
     f->asked_hz = o.core_hz;
+    f->host_hz = o.host_hz;
     rg_err err = make(cx, f);
     if (err) {
         rg_forecast_free(f);

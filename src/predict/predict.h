@@ -48,6 +48,7 @@ struct rg_forecast {
     rg_arena arena;
     const rg_plan *plan;             /* referenced */
     double asked_hz;                 /* the fixed clock that was asked for; 0: none */
+    double host_hz;                  /* of the processor that launches, as asked; 0: the profile's */
     double clock_hz;                 /* sustained, after the power cap */
     bool capped;                     /* the power cap lowered the clock */
     double voltage;                  /* relative to the highest clock's */
@@ -68,9 +69,17 @@ struct rg_forecast {
     uint64_t hash;
 };
 
+/* Of the device's fastest engine; of the processor that launches, 0: the profile's, of a CPU its own. */
+typedef struct rg_clocks { double core_hz, host_hz; } rg_clocks;
+
+/* The least that level `level` takes for a row, however few its bytes are: one latency for each wait. */
+double rg_level_wait_s(const rg_plan *plan, const rg_row *row, size_t level);
+
 /* ---- the stages ---- */
 /* roofline.c: limits, terms, latency. energy.c: joules, from the latency. */
-void rg_price_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *out);
+void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_row_cost *out);
+/* Host times at these clocks, of those in the runtime's profile. roofline.c */
+double rg_host_stretch(const rg_plan *plan, rg_clocks clocks);
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost);
 /* overlap.c: the dearer arm of every If at the prices of now; rows of the others are skipped from here on. */
 rg_err rg_forecast_arms(rg_ctx *cx, rg_forecast *f) RG_CHECKED;

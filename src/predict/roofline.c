@@ -1,7 +1,8 @@
 /* roofline.c - the time of one row: the slowest of its limits, then launch and tail.
  *
  *     compute  t_c = (2 mac / R + other / V) / e_c               R: rate of the row's unit, V: of its lanes
- *     level i  t_i = max(bytes_i / (B_i e_m s), latency_i steps)
+ *     level i  t_i = max(bytes_i / (B_i e_m s), latency_i waits)      waits: recurrent steps, or a product's
+ *                                                                    trips for slabs of k in every wave
  *     busy = max(t_c, t_i)     tail = max(t_c / u, t_i) - busy   u: utilization of the tiling
  *     launch   hidden behind the work where the stack runs ahead of the device
  *
@@ -39,6 +40,14 @@ static double compute_time(const rg_plan *plan, const rg_row *row, double clock_
     return (products_s + others / vector_rate(plan, row, clock_hz)) / row->efficiency->compute;
 }
 
+/* A block of a product fetches its slabs of k one after the other, a few at once: that the machine has other
+ * blocks to run meanwhile does not make this one shorter. The nearest level is where they arrive. */
+double rg_level_wait_s(const rg_plan *plan, const rg_row *row, size_t level)
+{
+    double trips = level ? row->tiling.trips * row->tiling.waves : 0;
+    return plan->device->levels[level].latency_s * fmax(fmax(row->work.steps, trips), 1);
+}
+
 static void level_limits(const rg_plan *plan, const rg_row *row, rg_row_cost *out)
 {
     const rg_device *device = plan->device;
@@ -52,19 +61,33 @@ static void level_limits(const rg_plan *plan, const rg_row *row, rg_row_cost *ou
         nearer = level->read_byte_per_s;
         double bytes = row->tiling.traffic_byte[i];
         double time = bytes > 0 ? bytes / (rate * row->efficiency->memory) : 0;
-        if (bytes > 0) time = fmax(time, level->latency_s * fmax(row->work.steps, 1));
+        if (bytes > 0) time = fmax(time, rg_level_wait_s(plan, row, i));
         out->limits[out->limit_count++] = (rg_limit){level->name, time};
     }
 }
 
+/* Launching is a chain of branches and dependent loads from near caches: instructions, paid in clocks.
+ *
+ *     launch_s(f) = launch_s f_h / f        f_h: host clock that the profile's times hold for
+ */
+double rg_host_stretch(const rg_plan *plan, rg_clocks clocks)
+{
+    double stated_hz = plan->runtime->host_clock_hz, host_hz = clocks.host_hz;
+    if (host_hz <= 0) host_hz = plan->device->kind == RG_DEVICE_CPU ? clocks.core_hz : stated_hz;
+    return stated_hz > 0 && host_hz > 0 ? stated_hz / host_hz : 1;
+}
+
 /* What starting the row costs beyond its own work. Between the steps of a recurrence all units wait for
  * each other, as they do between kernels; a row on a single unit waits for nobody. */
-static double launch_time(const rg_plan *plan, const rg_row *row, double work_s)
+static double launch_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double work_s)
 {
-    double host = row->kernels * plan->runtime->launch_s, joins = row->kernels + fmax(row->work.steps - 1, 0);
+    double host = row->kernels * plan->runtime->launch_s * rg_host_stretch(plan, clocks);
+    double joins = row->kernels + fmax(row->work.steps - 1, 0);
+    joins += row->tiling.split_k > 1; /* another kernel adds up the pieces of a split reduction */
     if (row->tiling.units <= 1) joins = plan->device->kind == RG_DEVICE_CPU ? 0 : row->kernels;
     double floor_s = joins * plan->device->launch_s;
-    if (!plan->runtime->launch_hidden) return host + floor_s;
+    /* on a CPU there is nobody else to run ahead */
+    if (!plan->runtime->launch_hidden || plan->device->kind == RG_DEVICE_CPU) return host + floor_s;
     return fmax(floor_s, host - work_s); /* the host runs ahead: its time shows only where it is the longer */
 }
 
@@ -88,11 +111,11 @@ static void note_intensity(const rg_plan *plan, const rg_row *row, double clock_
         out->utilization = fmin(1, (w->flop + RG_SPECIAL_FLOP * w->special) / rate / out->latency_s);
 }
 
-void rg_price_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *out)
+void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_row_cost *out)
 {
     *out = (rg_row_cost){.bound = RG_BOUND_NOTHING};
     if (row->family == RG_FAMILY_VIEW || row->folded) return;
-    double compute = compute_time(plan, row, clock_hz), memory = 0;
+    double compute = compute_time(plan, row, clocks.core_hz), memory = 0;
     out->limits[out->limit_count++] = (rg_limit){"compute", compute};
     level_limits(plan, row, out);
     for (int i = 1; i < out->limit_count; i++) {
@@ -102,10 +125,10 @@ void rg_price_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_ro
     double tailed = compute / fmax(row->tiling.utilization, 1e-6), busy = fmax(compute, memory);
     out->terms_s[RG_TERM_BUSY] = busy;
     out->terms_s[RG_TERM_TAIL] = fmax(tailed, memory) - busy;
-    out->terms_s[RG_TERM_LAUNCH] = launch_time(plan, row, busy + out->terms_s[RG_TERM_TAIL]);
+    out->terms_s[RG_TERM_LAUNCH] = launch_time(plan, row, clocks, busy + out->terms_s[RG_TERM_TAIL]);
     for (int i = 0; i < RG_TERM_COUNT; i++) out->latency_s += out->terms_s[i];
     if (out->terms_s[RG_TERM_TAIL] > 0) out->binding = 0; /* padding and waves made compute the longest */
     out->bound = bound_of(out, tailed, memory);
     out->total_s = out->latency_s * row->times;
-    note_intensity(plan, row, clock_hz, out);
+    note_intensity(plan, row, clocks.core_hz, out);
 }

@@ -97,7 +97,7 @@ static void memory_bound_is(const rg_forecast *f, verdict *v)
         rg_row_cost faster;
         rg_row row = f->plan->rows[r];
         row.op_per_clock *= 2;
-        rg_price_row(f->plan, &row, f->clock_hz, &faster);
+        rg_price_row(f->plan, &row, (rg_clocks){f->clock_hz, f->host_hz}, &faster);
         count++;
         bad += faster.latency_s < f->rows[r].latency_s * 0.99;
     }

@@ -56,15 +56,17 @@ static void why_memory(const rg_forecast *f, const rg_row *row, const rg_row_cos
     for (int i = 2; i < c->limit_count; i++)
         if (c->limits[i].time_s > c->limits[at].time_s) at = i;
     double moved = row->tiling.traffic_byte[at - 1], time = c->limits[at].time_s;
-    double wait = f->plan->device->levels[at - 1].latency_s * fmax(w->steps, 1);
+    double wait = rg_level_wait_s(f->plan, row, (size_t)at - 1);
     char bytes[32], rate[32];
     rg_unit_print(bytes, sizeof bytes, moved, RG_UNIT_BYTE);
     rg_unit_print(rate, sizeof rate, moved / time, RG_UNIT_BYTE_PER_S);
     const char *what = w->weight_byte > w->in_byte + w->out_byte ? "mostly weights" : "mostly activations";
     const char *name = c->limits[at].name;
     if (time <= wait * 1.01)
-        rg_str_print(buffer, size, "memory-bound: %s is so little that the latency of %s decides", bytes,
-                     name);
+        rg_str_print(buffer, size,
+                     "memory-bound: it waits for %s, again and again: the %s that it moves take less than "
+                     "that",
+                     name, bytes);
     else if (c->bound == RG_BOUND_BALANCED)
         rg_str_print(buffer, size,
                      "balanced: arithmetic takes about as long as moving %s (%s) through %s at %s", bytes,
