@@ -1,5 +1,5 @@
 /* cell.c - one figure as people read it ("1.23 ms (1.02 - 1.60)") and as machines do (the shortest exact
- * decimal).
+ * decimal); many figures as one line of blocks.
  */
 #include "report/write.h"
 
@@ -120,4 +120,24 @@ static const char *print_item(char *buffer, size_t size, const rg_item *item, rg
 const char *rg_doc_cell(char *buffer, size_t size, const rg_item *row, const rg_column *column)
 {
     return print_item(buffer, size, rg_item_find(row, column->path), column->unit);
+}
+
+bool rg_spark_print(char line[RG_SPARK_SIZE], const rg_chart *chart)
+{
+    static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double part[RG_SPARK_COLUMNS] = {0}, most = 0;
+    uint32_t count = chart->array->count, at = 0;
+    uint32_t parts = count < RG_SPARK_COLUMNS ? count : RG_SPARK_COLUMNS;
+    line[0] = 0;
+    if (chart->kind != RG_CHART_STEPS || chart->x.path || chart->base) return false;
+    for (const rg_item *item = chart->array->first; item; item = item->next, at++) {
+        double *p = &part[(uint64_t)at * parts / count];
+        *p = fmax(*p, rg_cell_number(item, chart->y[0].path));
+        most = fmax(most, *p);
+    }
+    for (uint32_t i = 0; i < parts && most > 0; i++) {
+        const char *block = blocks[(int)fmin(7, part[i] / most * 8)];
+        memcpy(line + strlen(line), block, strlen(block) + 1);
+    }
+    return most > 0;
 }

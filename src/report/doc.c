@@ -14,6 +14,7 @@ struct rg_doc {
     rg_arena arena;
     rg_item *root;
     rg_doc_block *first, *last;
+    const char *subject;         /* the last heading of level 1 */
 };
 
 rg_err rg_doc_new(rg_ctx *cx, const char *schema, rg_doc **out)
@@ -207,6 +208,8 @@ static void add_block(rg_doc *doc, rg_doc_block content)
     rg_doc_block *block = RG_NEW(&doc->arena, rg_doc_block, 1);
     if (!block) return;
     *block = content;
+    block->subject = doc->subject;
+    if (block->kind == RG_BLOCK_SECTION && block->level == 1) doc->subject = block->text;
     if (doc->last) doc->last->next = block;
     else doc->first = block;
     doc->last = block;
@@ -264,6 +267,25 @@ void rg_doc_table(rg_doc *doc, const char *name, const rg_item *array, const rg_
 {
     rg_doc_block block = {.kind = RG_BLOCK_TABLE, .text = name, .item = array, .limit = limit};
     add_columns(doc, block, columns, count);
+}
+
+static const rg_axis *copy_axes(rg_doc *doc, const rg_axis *axes, size_t count)
+{
+    rg_axis *copy = RG_NEW(&doc->arena, rg_axis, count);
+    if (copy && count) memcpy(copy, axes, count * sizeof *copy);
+    return copy;
+}
+
+void rg_doc_chart(rg_doc *doc, const rg_chart *chart)
+{
+    rg_chart *copy = chart->array ? RG_NEW(&doc->arena, rg_chart, 1) : NULL;
+    if (!copy) return;
+    assert(chart->y_count > 0 && chart->kind < RG_CHART_KIND_COUNT);
+    *copy = *chart;
+    copy->y = copy_axes(doc, chart->y, chart->y_count);
+    copy->under = copy_axes(doc, chart->under, chart->under_count);
+    rg_doc_block block = {.kind = RG_BLOCK_CHART, .text = chart->name, .item = chart->array, .chart = copy};
+    if (copy->y && copy->under) add_block(doc, block);
 }
 
 void rg_doc_bars(rg_doc *doc, const rg_item *array, const char *label, const char *value, rg_unit unit)

@@ -65,13 +65,48 @@ void rg_doc_table(rg_doc *doc, const char *name, const rg_item *array, const rg_
 /* Horizontal bars, one per object: a labelled histogram. */
 void rg_doc_bars(rg_doc *doc, const rg_item *array, const char *label, const char *value, rg_unit unit);
 
+/* ---- charts: writers that draw show them, the others leave them out ---- */
+/* (but steps by index, which text shows as a line of blocks) */
+
+typedef enum rg_chart_kind {
+    RG_CHART_LINE,     /* a line through the objects of each group, in their order */
+    RG_CHART_SCATTER,  /* a mark for each object */
+    RG_CHART_ROOFLINE, /* the same under roofs: `lines` are objects of name, byte_per_s, op_per_s */
+    RG_CHART_BARS,     /* a horizontal bar for each object, stacked of its y columns */
+    RG_CHART_STEPS,    /* filled steps: a quantity that holds from one object to the next */
+    RG_CHART_SPANS,    /* a timeline: from x to x + y[0], one lane for each group */
+    RG_CHART_HEAT,     /* a colored cell for each object: x by label, y[0] gives the color */
+    RG_CHART_KIND_COUNT
+} rg_chart_kind;
+
+typedef struct rg_axis { const char *path, *heading; rg_unit unit; bool log; } rg_axis;
+
+/* Like a table it points into the tree. Paths are below each object; "" is the element itself. */
+typedef struct rg_chart {
+    rg_chart_kind kind;
+    const char *name;                  /* its file's: "roofline"; unique in the document */
+    const char *title, *text;          /* text: one sentence for whom the picture is not there */
+    const rg_item *array;
+    rg_axis x;                         /* path NULL: the index; HEAT: a name; BARS: heading of a stack */
+    const rg_axis *y; size_t y_count;
+    const char *group, *label;         /* color, line or lane by; what names an object; may be NULL */
+    const char *mark;                  /* path of a flag: such objects are named and, but for roofs, joined */
+    const rg_item *lines;              /* ROOFLINE */
+    const char *extent;                /* STEPS: path of how far each reaches; NULL: to the next */
+    const rg_item *base;               /* STEPS: an object whose figures lie under all steps ... */
+    const rg_axis *under; size_t under_count; /* ... the lowest first */
+} rg_chart;
+/* Copied with its axes; its strings and items are borrowed. Without an array there is no chart. */
+void rg_doc_chart(rg_doc *doc, const rg_chart *chart);
+
 rg_err rg_doc_done(rg_ctx *cx, rg_doc *doc) RG_CHECKED; /* the sticky error, if any */
 
 /* ---- writers: one per file, found by name through the RG_WRITER table ---- */
 
 typedef struct rg_doc_block {
     enum {
-        RG_BLOCK_SECTION, RG_BLOCK_SAY, RG_BLOCK_POINT, RG_BLOCK_FIELDS, RG_BLOCK_TABLE, RG_BLOCK_BARS
+        RG_BLOCK_SECTION, RG_BLOCK_SAY, RG_BLOCK_POINT, RG_BLOCK_FIELDS, RG_BLOCK_TABLE, RG_BLOCK_BARS,
+        RG_BLOCK_CHART
     } kind;
     int level;
     const char *text;            /* heading, sentence, table name */
@@ -80,6 +115,8 @@ typedef struct rg_doc_block {
     size_t column_count, limit;
     const char *label, *value;   /* bars */
     rg_unit unit;
+    const rg_chart *chart;
+    const char *subject;         /* the last heading of level 1 before it, or NULL */
     struct rg_doc_block *next;
 } rg_doc_block;
 const rg_doc_block *rg_doc_blocks(const rg_doc *doc);
@@ -87,9 +124,12 @@ const rg_item *rg_doc_tree(const rg_doc *doc);
 /* A cell as people read it: "1.23 ms", "1.23 ms (1.02 - 1.60)", "yes", "-". */
 const char *rg_doc_cell(char *buffer, size_t size, const rg_item *row, const rg_column *column);
 
+/* A format takes whole documents, or parts of one kind (tables, charts), or both. */
 typedef struct rg_writer {
     const char *name, *brief;
-    rg_err (*write)(rg_ctx *cx, const rg_doc *doc, FILE *out);
+    rg_err (*write)(rg_ctx *cx, const rg_doc *doc, FILE *out);               /* NULL: parts only */
+    int part;                                                                /* kind of those blocks */
+    rg_err (*write_part)(rg_ctx *cx, const rg_doc_block *part, FILE *out);   /* NULL: no parts */
 } rg_writer;
 #define RG_WRITER(id) const rg_writer rg_writer_##id
 

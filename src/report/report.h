@@ -11,10 +11,21 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
                      rg_item **out) RG_CHECKED;
 /* Its rows (report_row.c). */
 rg_err rg_rows_add(rg_ctx *cx, rg_doc *doc, rg_item *rows, const rg_forecast *f) RG_CHECKED;
+/* One of them, as "row" of an object. */
+rg_err rg_row_add(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_forecast *f, uint32_t index) RG_CHECKED;
 /* The sections that show it (report_sections.c). explain:
  * 0 the answer, 1 by section, 2 by row, 3 every term. */
 void rg_result_show(rg_doc *doc, const rg_item *result, const rg_forecast *f, int explain);
 
+/* One of a result's pictures, by name; and those of several results (report_charts.c). */
+void rg_result_chart(rg_doc *doc, const rg_item *result, const char *name);
+void rg_results_charts(rg_doc *doc, const rg_item *results);
+/* Indices of the rows that take longest, the slowest first; answers their number (report_forecast.c). */
+enum { RG_TOP_ROWS = 10 };
+uint32_t rg_slowest_rows(const rg_forecast *f, uint32_t rows[RG_TOP_ROWS]);
+
+/* What people call a model: the file's name, or its folder's where the file is just "model.onnx". */
+const char *rg_model_label(rg_arena *arena, const rg_graph *g);
 /* Fields that more than one document shows (report_graph.c): name, operators, parameters, ... of a graph. */
 rg_err rg_graph_fields(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_facts *facts) RG_CHECKED;
 

@@ -3,7 +3,7 @@
  * A meter that cannot be read is listed with its reason; it is never reported as zero.
  */
 #include "hw/hw.h"
-#include "report/doc.h"
+#include "report/write.h"
 
 static const rg_column head_columns[] = {
     {"version", "version", RG_UNIT_NONE, false},
@@ -34,6 +34,22 @@ static void add_host(rg_ctx *cx, rg_doc *doc, rg_item *root)
     rg_device_free(device);
 }
 
+static void add_probe(rg_doc *doc, rg_item *list, const char *name, bool present, const char *text)
+{
+    rg_item *probe = rg_doc_object(doc, list, NULL);
+    rg_doc_str(doc, probe, "name", name);
+    rg_doc_flag(doc, probe, "present", present);
+    rg_doc_str(doc, probe, "text", text);
+}
+
+static void add_pictures(rg_doc *doc, rg_item *list)
+{
+    char text[160];
+    const char *missing = rg_image_missing();
+    snprintf(text, sizeof text, "no %s: charts can be had as SVG only", missing ? missing : "");
+    add_probe(doc, list, "pictures", !missing, missing ? text : "librsvg and cairo: charts as PNG and PDF");
+}
+
 static rg_err fill(rg_ctx *cx, rg_doc *doc)
 {
     const char *const *ids;
@@ -48,12 +64,9 @@ static rg_err fill(rg_ctx *cx, rg_doc *doc)
     rg_doc_int(doc, root, "runtimes", (int64_t)runtime_count);
     add_host(cx, doc, root);
     rg_item *list = rg_doc_array(doc, root, "probes");
-    for (size_t i = 0; i < probe_count; i++) {
-        rg_item *probe = rg_doc_object(doc, list, NULL);
-        rg_doc_str(doc, probe, "name", probes[i].name);
-        rg_doc_flag(doc, probe, "present", probes[i].present);
-        rg_doc_str(doc, probe, "text", probes[i].text);
-    }
+    for (size_t i = 0; i < probe_count; i++)
+        add_probe(doc, list, probes[i].name, probes[i].present, probes[i].text);
+    add_pictures(doc, list);
     rg_doc_section(doc, 1, "Ridge on this machine");
     rg_doc_fields(doc, root, head_columns, RG_COUNT(head_columns));
     rg_doc_section(doc, 2, "What can be measured");

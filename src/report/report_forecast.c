@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { TOP = 10 }; /* rows listed as the costliest */
-
 typedef struct adding { rg_ctx *cx; rg_doc *doc; const rg_forecast *f; } adding;
 
 static void add_histogram(const adding *a, rg_item *parent, const char *key, const char *const *names,
@@ -107,26 +105,31 @@ static void add_concurrency(const adding *a, rg_item *result)
 static double row_time(const rg_row_cost *c) { return c->total_s; }
 static double row_energy(const rg_row_cost *c) { return c->energy_j; }
 
-/* Indices of the rows that cost most, at most TOP of them, the costliest first. */
+/* Indices of the rows that cost most, the costliest first. */
 static uint32_t top_rows(const rg_forecast *f, double (*cost)(const rg_row_cost *c), uint32_t *rows)
 {
     uint32_t count = 0;
     for (uint32_t r = 0; r < f->plan->row_count; r++) {
         uint32_t at = count;
         while (at > 0 && cost(&f->rows[r]) > cost(&f->rows[rows[at - 1]])) at--;
-        if (at == TOP || cost(&f->rows[r]) <= 0) continue;
-        if (count < TOP) count++;
+        if (at == RG_TOP_ROWS || cost(&f->rows[r]) <= 0) continue;
+        if (count < RG_TOP_ROWS) count++;
         memmove(rows + at + 1, rows + at, (count - at - 1) * sizeof *rows);
         rows[at] = r;
     }
     return count;
 }
 
+uint32_t rg_slowest_rows(const rg_forecast *f, uint32_t rows[RG_TOP_ROWS])
+{
+    return top_rows(f, row_time, rows);
+}
+
 static void add_slowest(const adding *a, rg_item *performance, double total_s)
 {
     char why[512];
     rg_item *top = rg_doc_array(a->doc, performance, "top");
-    uint32_t rows[TOP], count = top_rows(a->f, row_time, rows);
+    uint32_t rows[RG_TOP_ROWS], count = rg_slowest_rows(a->f, rows);
     for (uint32_t i = 0; i < count; i++) {
         rg_item *item = rg_doc_object(a->doc, top, NULL);
         rg_doc_int(a->doc, item, "row", rows[i]);
@@ -155,6 +158,37 @@ static void add_limits(const adding *a, rg_item *performance)
         rg_doc_str(a->doc, limit, "name", i ? device->levels[i - 1].name : "compute");
         rg_doc_real(a->doc, limit, "binds_s", time[i]);
         if (i) rg_doc_real(a->doc, limit, "byte", bytes[i]);
+    }
+}
+
+static void add_roof(const adding *a, rg_item *roofs, const char *name, double byte_per_s, double op_per_s)
+{
+    rg_item *roof = rg_doc_object(a->doc, roofs, NULL);
+    rg_doc_str(a->doc, roof, "name", name);
+    rg_doc_real(a->doc, roof, "byte_per_s", byte_per_s);
+    rg_doc_real(a->doc, roof, "op_per_s", op_per_s);
+}
+
+/* What the machine allows at most: its memory levels, and the units that compute rows, at the clock of the
+ * forecast. */
+static void add_roofs(const adding *a, rg_item *performance)
+{
+    const rg_plan *plan = a->f->plan;
+    const rg_device *device = plan->device;
+    rg_item *roofs = rg_doc_array(a->doc, performance, "roofs");
+    for (size_t i = 0; i < device->level_count; i++)
+        add_roof(a, roofs, device->levels[i].name, device->levels[i].read_byte_per_s, NAN);
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        const rg_row *row = &plan->rows[r];
+        bool known = a->f->rows[r].limit_count == 0; /* costs nothing: runs on no unit */
+        for (uint32_t q = 0; q < r && !known; q++)
+            known = plan->rows[q].peak == row->peak && a->f->rows[q].limit_count > 0;
+        if (known) continue;
+        char name[96];
+        bool one = device->engine_count == 1;
+        snprintf(name, sizeof name, "%s%s%s %s", one ? "" : device->engines[row->peak->engine].id,
+                 one ? "" : " ", rg_unit_kind_name(row->peak->unit), rg_hw_dtype_name(row->peak->dtype));
+        add_roof(a, roofs, name, NAN, rg_row_rate(row, a->f->clock_hz));
     }
 }
 
@@ -188,13 +222,14 @@ static void add_performance(const adding *a, rg_item *result)
         rg_doc_real(a->doc, b, "share", total > 0 ? bounds[i] / total : 0);
     }
     add_limits(a, p);
+    add_roofs(a, p);
     add_slowest(a, p, total);
 }
 
 static void add_top_energy(const adding *a, rg_item *energy)
 {
     rg_item *top = rg_doc_array(a->doc, energy, "top");
-    uint32_t rows[TOP], count = top_rows(a->f, row_energy, rows);
+    uint32_t rows[RG_TOP_ROWS], count = top_rows(a->f, row_energy, rows);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t best = rows[i];
         const rg_row_cost *c = &a->f->rows[best];
@@ -291,8 +326,7 @@ static int64_t batch_of(const rg_graph *g)
     return type && type->rank > 0 ? rg_dim_value(&g->dims, type->dim[0]) : 1;
 }
 
-/* What people call the model: the file's name, or its folder's where the file is just "model.onnx". */
-static const char *model_label(rg_arena *arena, const rg_graph *g)
+const char *rg_model_label(rg_arena *arena, const rg_graph *g)
 {
     if (!g->source || !*g->source) return rg_arena_cstr(arena, g->name);
     rg_str path = rg_str_of(g->source), part, last = {"", 0}, folder = {"", 0};
@@ -307,7 +341,7 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
     const rg_plan *plan = f->plan;
     adding a = {cx, doc, f};
     rg_item *r = *out = rg_doc_object(doc, results, NULL);
-    rg_doc_str(doc, r, "model", model_label(&cx->arena, plan->graph));
+    rg_doc_str(doc, r, "model", rg_model_label(&cx->arena, plan->graph));
     rg_doc_str(doc, r, "source", plan->graph->source);
     rg_doc_str(doc, r, "device", plan->device->id);
     rg_doc_str(doc, r, "device_name", plan->device->name);
@@ -384,6 +418,7 @@ rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t c
         if (!err && (count == 1 || explain > 1)) rg_result_show(doc, result, forecasts[i], explain);
         else if (!err) say_failures(doc, result);
     }
+    if (!err && count > 1) rg_results_charts(doc, results);
     if (!err) err = rg_doc_done(cx, doc);
     if (err) {
         rg_doc_free(doc);

@@ -5,7 +5,14 @@
 
 #include <math.h>
 
-typedef struct adding { rg_ctx *cx; rg_doc *doc; const rg_forecast *f; rg_uses uses; } adding;
+typedef struct adding {
+    rg_ctx *cx;
+    rg_doc *doc;
+    const rg_forecast *f;
+    rg_uses uses;
+    double *start_s; /* by row */
+    bool *slowest;
+} adding;
 
 static void add_limits(const adding *a, rg_item *row, const rg_row *r, const rg_row_cost *c)
 {
@@ -87,14 +94,15 @@ static void add_tensors(const adding *a, rg_item *row, const char *key, const rg
     }
 }
 
-static rg_err add_row(const adding *a, rg_item *rows, uint32_t index)
+/* In an array (key NULL) or an object. */
+static rg_err add_row(const adding *a, rg_item *parent, const char *key, uint32_t index)
 {
     const rg_row *r = &a->f->plan->rows[index];
     const rg_row_cost *c = &a->f->rows[index];
     rg_doc *d = a->doc;
     char why[512];
     double factor = fmax(a->f->plan->runtime->interval_factor, 1), t = c->latency_s, e = c->energy_j;
-    rg_item *row = rg_doc_object(d, rows, NULL);
+    rg_item *row = rg_doc_object(d, parent, key);
     rg_doc_text(d, row, "id", "%016llx", (unsigned long long)r->id);
     rg_doc_str(d, row, "name", r->name);
     rg_doc_str(d, row, "kind", r->kind);
@@ -111,9 +119,12 @@ static rg_err add_row(const adding *a, rg_item *rows, uint32_t index)
     rg_doc_real(d, row, "saved_byte", r->saved_byte);
     rg_doc_quantity(d, row, "latency_s", (rg_estimate){t, t / factor, t * factor});
     rg_doc_real(d, row, "total_s", c->total_s);
+    rg_doc_real(d, row, "start_s", a->start_s[index]);
+    rg_doc_flag(d, row, "slowest", a->slowest[index]);
     add_limits(a, row, r, c);
     rg_doc_quantity(d, row, "energy_j", (rg_estimate){e, e / factor, e * factor});
     rg_doc_real(d, row, "power_w", c->power_w);
+    rg_doc_real(d, row, "flops_per_s", c->latency_s > 0 ? r->work.flop / c->latency_s : NAN);
     rg_doc_real(d, row, "intensity", c->intensity);
     rg_doc_real(d, row, "ridge", c->ridge);
     rg_doc_real(d, row, "utilization", c->utilization);
@@ -132,10 +143,50 @@ static rg_err add_row(const adding *a, rg_item *rows, uint32_t index)
     return RG_OK;
 }
 
+/* When each row begins. One after the other, unless the stack overlaps branches: then between that order and
+ * each row as soon as what it waits for is done, at the share w of what such an order saves. Both orders wait
+ * for every dependency, so that every mixture of them does:
+ *
+ *     start = (1 - w) sum of the rows before + w (finish - time),    w = -overlap / (sum - critical path)
+ */
+static rg_err find_starts(adding *a)
+{
+    const rg_forecast *f = a->f;
+    uint32_t count = f->plan->row_count;
+    double sum = 0, before = 0;
+    a->start_s = RG_NEW(&a->cx->arena, double, count);
+    if (!a->start_s) return rg_nomem(a->cx);
+    for (uint32_t r = 0; r < count; r++) sum += f->rows[r].total_s;
+    double w = f->overlap_s < 0 ? fmin(-f->overlap_s / (sum - f->critical_s), 1) : 0;
+    for (uint32_t r = 0; r < count; r++) {
+        double soonest = f->finish_s[r] - f->rows[r].total_s;
+        a->start_s[r] = (1 - w) * before + w * soonest;
+        before += f->rows[r].total_s;
+    }
+    return RG_OK;
+}
+
+static rg_err begin(adding *a)
+{
+    uint32_t slowest[RG_TOP_ROWS], count = rg_slowest_rows(a->f, slowest);
+    RG_TRY(rg_graph_uses(a->cx, a->f->plan->graph, &a->cx->arena, &a->uses));
+    a->slowest = RG_NEW(&a->cx->arena, bool, a->f->plan->row_count);
+    if (!a->slowest) return rg_nomem(a->cx);
+    for (uint32_t i = 0; i < count; i++) a->slowest[slowest[i]] = true;
+    return find_starts(a);
+}
+
 rg_err rg_rows_add(rg_ctx *cx, rg_doc *doc, rg_item *rows, const rg_forecast *f)
 {
     adding a = {.cx = cx, .doc = doc, .f = f};
-    RG_TRY(rg_graph_uses(cx, f->plan->graph, &cx->arena, &a.uses));
-    for (uint32_t i = 0; i < f->plan->row_count; i++) RG_TRY(add_row(&a, rows, i));
+    RG_TRY(begin(&a));
+    for (uint32_t i = 0; i < f->plan->row_count; i++) RG_TRY(add_row(&a, rows, NULL, i));
     return RG_OK;
+}
+
+rg_err rg_row_add(rg_ctx *cx, rg_doc *doc, rg_item *object, const rg_forecast *f, uint32_t index)
+{
+    adding a = {.cx = cx, .doc = doc, .f = f};
+    RG_TRY(begin(&a));
+    return add_row(&a, object, "row", index);
 }

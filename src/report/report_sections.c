@@ -170,6 +170,8 @@ static void show_partition(rg_doc *doc, const rg_item *result, const rg_plan *pl
     rg_doc_say(doc, "%u nodes run as %u rows; grouping keeps %s of traffic off memory.",
                plan->facts->step_count, plan->row_count, saved);
     TABLE(doc, "kinds", rg_item_find(partition, "kinds"), kinds, 0);
+    rg_result_chart(doc, result, "mix_time");
+    rg_result_chart(doc, result, "mix_flops");
     rg_doc_say(doc, "Rows by independent results, which are the threads that can work on one:");
     rg_doc_bars(doc, rg_item_find(partition, "parallelism"), "bucket", "rows", RG_UNIT_COUNT);
     rg_doc_say(doc, "Rows by arithmetic intensity, in FLOP per byte that they must move:");
@@ -185,6 +187,7 @@ static void show_concurrency(rg_doc *doc, const rg_item *result)
     rg_doc_say(doc, "Rows side by side could make it %.3g times as fast at most: the longest path stays. "
                "This runtime %s.", rg_cell_number(c, "graph_speed_up_limit"),
                overlap < 0 ? "uses a part of that" : "runs one row after the other");
+    rg_result_chart(doc, result, "timeline");
 }
 
 /* Layers repeat: rows of one kind with the same reason are told together. */
@@ -247,9 +250,11 @@ static void show_performance(rg_doc *doc, const rg_item *result)
     const rg_item *performance_item = rg_item_find(result, "performance");
     rg_doc_section(doc, 2, "Performance");
     FIELDS(doc, performance_item, performance);
+    rg_result_chart(doc, result, "roofline");
     TABLE(doc, "bounds", rg_item_find(performance_item, "bounds"), bounds, 0);
     rg_doc_say(doc, "Rows by utilization of their unit:");
     rg_doc_bars(doc, rg_item_find(result, "partition.utilization"), "bucket", "rows", RG_UNIT_COUNT);
+    rg_result_chart(doc, result, "utilization");
     TABLE(doc, "limits", rg_item_find(result, "performance.limits"), level_limits, 0);
     show_slowest(doc, rg_item_find(result, "rows"));
 }
@@ -260,36 +265,26 @@ static void show_energy(rg_doc *doc, const rg_item *result, const rg_forecast *f
     FIELDS(doc, rg_item_find(result, "energy"), energy);
     if (f->plan->device->cap_w > 0 && f->peak_power_w > f->plan->device->cap_w)
         rg_doc_say(doc, "The cap holds for the average of an inference; single rows draw more for a moment.");
+    rg_result_chart(doc, result, "energy");
     TABLE(doc, "top_energy", rg_item_find(result, "energy.top"), top_energy, explain >= 2 ? 10 : 5);
 }
 
-/* Bytes alive from the first row to the last, as one line of blocks: the fullest row of every part. */
-static void show_timeline(rg_doc *doc, const rg_item *timeline)
+static void show_timeline(rg_doc *doc, const rg_item *result)
 {
-    static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-    enum { PARTS = 64, BLOCK_BYTE = 3 };
-    double most = 0, part[PARTS] = {0};
-    char line[PARTS * BLOCK_BYTE + 1] = "", peak[32];
-    uint32_t parts = timeline && timeline->count < PARTS ? timeline->count : PARTS, at = 0;
-    for (const rg_item *item = timeline ? timeline->first : NULL; item; item = item->next, at++) {
-        double *p = &part[(uint64_t)at * parts / timeline->count];
-        *p = fmax(*p, item->real);
-        most = fmax(most, item->real);
-    }
+    char peak[32];
+    double most = rg_cells_max(rg_item_find(result, "memory.timeline_byte"), "");
     if (most <= 0) return;
-    for (uint32_t i = 0; i < parts; i++)
-        memcpy(line + i * BLOCK_BYTE, blocks[(int)fmin(7, part[i] / most * 8)], BLOCK_BYTE);
-    line[parts * BLOCK_BYTE] = 0;
     rg_unit_print(peak, sizeof peak, most, RG_UNIT_BYTE);
     rg_doc_say(doc, "Activations alive, from the first row to the last; the highest is %s:", peak);
-    rg_doc_say(doc, "%s", line);
+    rg_result_chart(doc, result, "activations");
+    rg_result_chart(doc, result, "memory");
 }
 
 static void show_memory(rg_doc *doc, const rg_item *result)
 {
     rg_doc_section(doc, 2, "Memory");
     FIELDS(doc, rg_item_find(result, "memory"), memory);
-    show_timeline(doc, rg_item_find(result, "memory.timeline_byte"));
+    show_timeline(doc, result);
     rg_doc_say(doc, "A cache that holds weights and activations keeps them off the next level; main memory "
                "holds everything.");
     TABLE(doc, "fits", rg_item_find(result, "memory.fits"), fits, 0);

@@ -64,7 +64,8 @@ static const char *escape_of(rg_glyph glyph, const rg_escapes *escapes)
     if (!glyph.valid) return escapes->invalid;
     if (glyph.code < 128 && escapes->ascii[glyph.code]) return escapes->ascii[glyph.code];
     bool control = glyph.code < 0x20 || (glyph.code >= 0x7f && glyph.code < 0xa0);
-    return control ? escapes->control : NULL;
+    bool no_character = (glyph.code & 0xfffe) == 0xfffe; /* XML has no place for them */
+    return control || no_character ? escapes->control : NULL;
 }
 
 void rg_utf8_put(FILE *out, rg_str text, const rg_escapes *escapes)
@@ -77,3 +78,34 @@ void rg_utf8_put(FILE *out, rg_str text, const rg_escapes *escapes)
         else fwrite(begin, 1, glyph.size, out);
     }
 }
+
+void rg_utf8_add(rg_text *out, rg_str text, const rg_escapes *escapes)
+{
+    while (text.size) {
+        const char *begin = text.data;
+        rg_glyph glyph = rg_utf8_cut(&text);
+        const char *escape = escape_of(glyph, escapes);
+        rg_text_put(out, escape ? rg_str_of(escape) : (rg_str){begin, glyph.size});
+    }
+}
+
+static size_t cut_columns(rg_str *rest) { return columns_of(rg_utf8_cut(rest).code); }
+
+void rg_utf8_ends(rg_str text, size_t columns, rg_str *head, rg_str *tail)
+{
+    rg_str rest = text;
+    size_t head_columns = (columns + 1) / 2, tail_columns = columns - head_columns;
+    *head = (rg_str){text.data, 0};
+    for (size_t used = 0; rest.size && (used += cut_columns(&rest)) <= head_columns;)
+        head->size = text.size - rest.size;
+    for (size_t left = rg_utf8_columns(text); left > tail_columns;) left -= cut_columns(&text);
+    *tail = text;
+}
+
+const rg_escapes rg_xml_escapes = {
+    .invalid = "\xef\xbf\xbd", .control = "\xef\xbf\xbd",
+    .ascii = {
+        ['\t'] = " ", ['\n'] = " ", ['\r'] = " ", ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;",
+        ['"'] = "&quot;", ['\''] = "&#39;",
+    },
+};

@@ -90,11 +90,14 @@ static void (*const put_block[])(FILE *out, const rg_doc_block *b) = {
 
 static rg_err write_md(rg_ctx *cx, const rg_doc *doc, FILE *out)
 {
+    char spark[RG_SPARK_SIZE];
     (void)cx;
     for (const rg_doc_block *b = rg_doc_blocks(doc), *before = NULL; b; before = b, b = b->next) {
+        if (b->kind == RG_BLOCK_CHART && !rg_spark_print(spark, b->chart)) continue; /* a picture */
         bool together = before && before->kind == RG_BLOCK_POINT && b->kind == RG_BLOCK_POINT;
         if (before && !together) putc('\n', out);
-        put_block[b->kind](out, b);
+        if (b->kind == RG_BLOCK_CHART) fprintf(out, "%s\n", spark);
+        else put_block[b->kind](out, b);
     }
     return RG_OK;
 }

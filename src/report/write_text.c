@@ -1,15 +1,20 @@
 /* write_text.c - the document for people, in a terminal or a log: aligned columns, plain text, 110 columns
  * wide.
  *
- * Widths are display columns, not bytes. A table that is too wide takes the room from its widest text
- * column, one column at a time, and cuts names in the middle: both ends of "/encoder/layer.11/output/dense"
- * tell something.
+ * Widths are display columns, not bytes. A table that is too wide says once what is the same in all rows;
+ * then it takes the room from its widest text column, one column at a time, and cuts names in the middle:
+ * both ends of "/encoder/layer.11/output/dense" tell something; and before names become too short, intervals
+ * go.
  */
 #include "report/write.h"
 
 #include <string.h>
 
-enum { PAGE_COLUMNS = 110, GAP_COLUMNS = 2, NAME_COLUMNS_MIN = 10, BAR_COLUMNS = 10, LONG_BAR_COLUMNS = 40 };
+enum {
+    PAGE_COLUMNS = 110, GAP_COLUMNS = 2, BAR_COLUMNS = 10, LONG_BAR_COLUMNS = 40,
+    NAME_COLUMNS = 16,     /* as long as most ids: shorter ones are worth the intervals */
+    NAME_COLUMNS_MIN = 10,
+};
 
 /* Control characters would move the cursor or worse: they are replaced, tabs and line ends by spaces. */
 static const rg_escapes escapes = {
@@ -26,36 +31,14 @@ static void put_line_of(page *p, const char *stroke, size_t count)
     while (count--) fputs(stroke, p->out);
 }
 
-static size_t cut_columns(rg_str *rest)
-{
-    rg_str glyph = *rest;
-    glyph.size = rg_utf8_cut(rest).size;
-    return rg_utf8_columns(glyph);
-}
-
-/* The first bytes of `text` that fill at most `columns`. */
-static rg_str head_of(rg_str text, size_t columns)
-{
-    rg_str rest = text, head = {text.data, 0};
-    for (size_t used = 0; rest.size && (used += cut_columns(&rest)) <= columns;)
-        head.size = text.size - rest.size;
-    return head;
-}
-
-static rg_str tail_of(rg_str text, size_t columns)
-{
-    for (size_t left = rg_utf8_columns(text); left > columns;) left -= cut_columns(&text);
-    return text;
-}
-
 /* Left- or right-aligned in `columns`; the spaces behind the last cell of a line are not written. */
 static void put_cell(page *p, const char *cell, size_t columns, bool right, bool last)
 {
     rg_str text = rg_str_of(cell);
     size_t width = rg_utf8_columns(text);
     if (width > columns) {
-        rg_str head = head_of(text, columns / 2);
-        rg_str tail = tail_of(text, columns - columns / 2 - 1);
+        rg_str head, tail;
+        rg_utf8_ends(text, columns - 1, &head, &tail);
         put(p, head);
         fputs("…", p->out);
         put(p, tail);
@@ -170,20 +153,84 @@ static bool fill_column(page *p, table_column *t, const rg_column *column, const
     return t->cells != NULL;
 }
 
-static void fit_page(table_column *columns, size_t count)
+static bool is_too_wide(const table_column *columns, size_t count)
 {
     size_t total = 0;
     for (size_t c = 0; c < count; c++) {
         size_t bar = columns[c].column->bar ? GAP_COLUMNS + BAR_COLUMNS : 0;
         total += columns[c].width + bar + (c ? GAP_COLUMNS : 0);
     }
-    for (; total > PAGE_COLUMNS; total--) {
+    return total > PAGE_COLUMNS;
+}
+
+static void cut_names(table_column *columns, size_t count, size_t shortest)
+{
+    while (is_too_wide(columns, count)) {
         table_column *widest = NULL;
         for (size_t c = 0; c < count; c++)
             if (!columns[c].number && (!widest || columns[c].width > widest->width)) widest = &columns[c];
-        if (!widest || widest->width <= NAME_COLUMNS_MIN) return;
+        if (!widest || widest->width <= shortest) return;
         widest->width--;
     }
+}
+
+static bool is_constant(const table_column *t, size_t row_count)
+{
+    for (size_t r = 1; r < row_count; r++)
+        if (strcmp(t->cells[r], t->cells[0]) != 0) return false;
+    return true;
+}
+
+/* Says what all rows have in common and takes those columns out; answers how many columns are left. */
+static size_t put_constants(page *p, table_column *columns, size_t count, size_t row_count)
+{
+    rg_text words;
+    size_t left = 0;
+    rg_text_init(&words, &p->arena);
+    for (size_t c = 0; c < count; c++) left += !is_constant(&columns[c], row_count);
+    if (!left) return count; /* rows that are all the same are shown as they are */
+    left = 0;
+    for (size_t c = 0; c < count; c++) {
+        const table_column *t = &columns[c];
+        if (!is_constant(t, row_count)) columns[left++] = *t;
+        else rg_text_printf(&words, "%s %s %s", words.size ? "," : "In all rows:", t->column->heading,
+                            t->cells[0]);
+    }
+    if (words.failed || !words.size) return left;
+    put_wrapped(p, words.data, 0);
+    putc('\n', p->out);
+    return left;
+}
+
+static bool drop_intervals(page *p, table_column *columns, size_t count, const rg_item *array,
+                           size_t row_count)
+{
+    for (size_t c = 0; c < count; c++) {
+        table_column *t = &columns[c];
+        const rg_item *row = array->first;
+        rg_column value = *t->column;
+        if (!rg_cell_is_quantity(rg_item_find(row, value.path))) continue;
+        value.path = rg_arena_printf(&p->arena, "%s.value", value.path);
+        t->width = rg_utf8_columns(rg_str_of(value.heading));
+        for (size_t r = 0; value.path && r < row_count; r++, row = row->next) {
+            t->cells[r] = cell_of(p, row, &value);
+            if (!t->cells[r]) return false;
+            size_t width = rg_utf8_columns(rg_str_of(t->cells[r]));
+            if (width > t->width) t->width = width;
+        }
+    }
+    return !p->arena.failed;
+}
+
+/* What a page has no room for, the least important first; answers how many columns are left, 0 without
+ * memory. */
+static size_t fit_page(page *p, table_column *columns, size_t count, const rg_item *array, size_t row_count)
+{
+    if (is_too_wide(columns, count) && row_count > 1) count = put_constants(p, columns, count, row_count);
+    cut_names(columns, count, NAME_COLUMNS);
+    if (is_too_wide(columns, count) && !drop_intervals(p, columns, count, array, row_count)) return 0;
+    cut_names(columns, count, NAME_COLUMNS_MIN);
+    return count;
 }
 
 static void put_row(page *p, const table_column *columns, size_t count, const rg_item *row, size_t index)
@@ -209,16 +256,17 @@ static void put_table(page *p, const rg_doc_block *b)
     for (size_t c = 0; columns && c < b->column_count; c++)
         if (!fill_column(p, &columns[c], &b->columns[c], b->item, row_count)) return;
     if (!columns) return;
-    fit_page(columns, b->column_count);
-    put_row(p, columns, b->column_count, NULL, 0);
-    for (size_t c = 0; c < b->column_count; c++) {
+    size_t count = fit_page(p, columns, b->column_count, b->item, row_count);
+    if (!count) return;
+    put_row(p, columns, count, NULL, 0);
+    for (size_t c = 0; c < count; c++) {
         size_t bar = columns[c].column->bar ? GAP_COLUMNS + BAR_COLUMNS : 0;
         if (c) put_spaces(p, GAP_COLUMNS);
         put_line_of(p, "-", columns[c].width + bar);
     }
     putc('\n', p->out);
     const rg_item *row = b->item->first;
-    for (size_t r = 0; r < row_count; r++, row = row->next) put_row(p, columns, b->column_count, row, r);
+    for (size_t r = 0; r < row_count; r++, row = row->next) put_row(p, columns, count, row, r);
     if (row_count < b->item->count) fprintf(p->out, "... and %zu more\n", b->item->count - row_count);
 }
 
@@ -260,10 +308,13 @@ static bool is_apart(const rg_doc_block *before, const rg_doc_block *b)
 static rg_err write_text(rg_ctx *cx, const rg_doc *doc, FILE *out)
 {
     page p = {.out = out};
+    char spark[RG_SPARK_SIZE];
     rg_arena_init(&p.arena, cx);
     for (const rg_doc_block *b = rg_doc_blocks(doc), *before = NULL; b; before = b, b = b->next) {
+        if (b->kind == RG_BLOCK_CHART && !rg_spark_print(spark, b->chart)) continue; /* a picture */
         if (is_apart(before, b)) putc('\n', out);
-        put_block[b->kind](&p, b);
+        if (b->kind == RG_BLOCK_CHART) fprintf(out, "%s\n", spark);
+        else put_block[b->kind](&p, b);
     }
     bool failed = p.arena.failed;
     rg_arena_done(&p.arena);
