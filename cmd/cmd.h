@@ -18,7 +18,7 @@ extern const int rg_cmd_count;
 
 /* ---- opt.c: options ---- */
 
-typedef struct cmd_common { const char *format, *output, *data_dir; bool quiet, help; } cmd_common;
+typedef struct cmd_common { const char *format, *part, *output, *data_dir; bool quiet, help; } cmd_common;
 extern const rg_opt opt_common[]; /* of every command */
 extern const size_t opt_common_count;
 
@@ -68,6 +68,97 @@ typedef struct cmd_model {
 /* raw: as imported, no pass has run. */
 RG_CHECKED rg_err cmd_model_load(rg_ctx *cx, const cmd_model *model, const char *path, bool raw,
                            const rg_graph **out);
+
+/* ---- list.c: several values in one option ---- */
+
+typedef struct cmd_list { char *words; const char **items; size_t count; } cmd_list;
+
+/* text NULL: empty. Freed by cmd_list_free, after an error too. */
+RG_CHECKED rg_err cmd_list_split(rg_ctx *cx, const char *option, const char *text, cmd_list *out);
+void cmd_list_free(cmd_list *list);
+
+/* ---- machine.c: one machine ---- */
+
+typedef struct cmd_machine {
+    const char *device, *runtime, *precision, *changes;
+    int core_mhz, host_mhz, threads;
+} cmd_machine;
+
+#define CMD_PLACE_OPTIONS(at)                                                                            \
+    {"runtime", "ID", RG_OPT_TEXT, (at) + offsetof(cmd_machine, runtime), NULL, NULL,                    \
+     "software stack: an id (see 'ridge runtimes') or a profile file; else the customary one"},          \
+    {"precision", "TYPE", RG_OPT_TEXT, (at) + offsetof(cmd_machine, precision), "model",                 \
+     "model|f32|tf32|f16|bf16|f8|i8",                                                                    \
+     "type that all floating-point values get; model keeps the file's; tf32 is f32 on matrix units"},    \
+    {"core-mhz", "MHZ", RG_OPT_INT, (at) + offsetof(cmd_machine, core_mhz), "0", NULL,                   \
+     "highest core clock; 0: the device's own; the power cap may lower either"},                         \
+    {"host-mhz", "MHZ", RG_OPT_INT, (at) + offsetof(cmd_machine, host_mhz), "0", NULL,                   \
+     "clock of the processor that launches kernels; 0: that of the runtime's profile, of a CPU its own"}, \
+    {"threads", "N", RG_OPT_INT, (at) + offsetof(cmd_machine, threads), "0", NULL,                       \
+     "CPU cores to use; 0: all"},                                                                        \
+    {"set", "PATH=VALUE,...", RG_OPT_LIST, (at) + offsetof(cmd_machine, changes), NULL, NULL,            \
+     "what if: figures of the profile, by their path: levels.hbm.read_byte_per_s=2x, "                   \
+     "engines.sm.count=+10%, runtime.launch.launch_s=0"}
+#define CMD_MACHINE_OPTIONS(at)                                                                          \
+    {"on", "ID", RG_OPT_TEXT, (at) + offsetof(cmd_machine, device), "host", NULL,                        \
+     "the device: an id or alias, a profile file, ID@MODE, or host (this machine)"},                     \
+    CMD_PLACE_OPTIONS(at)
+
+/* Negative numbers are wrong use. */
+RG_CHECKED rg_err cmd_machine_check(rg_ctx *cx, const cmd_machine *m);
+rg_forecast_opt cmd_machine_clocks(const cmd_machine *m);
+/* A device by its name and the runtime for it; changed: --set is applied. */
+RG_CHECKED rg_err cmd_machine_find(rg_ctx *cx, const cmd_machine *m, const char *id, bool changed,
+                                   const rg_device **device, const rg_runtime **runtime);
+/* One model on the one device of the options. */
+RG_CHECKED rg_err cmd_machine_plan(rg_ctx *cx, const cmd_machine *m, const cmd_model *model, const char *path,
+                                   const rg_plan **out);
+
+/* ---- study_options.c: many machines, many settings ---- */
+
+typedef struct cmd_study {
+    const char *devices, *runtimes, *precision, *batch, *seq, *core_mhz, *shape, *value, *trip, *changes;
+    int threads, jobs;
+} cmd_study;
+
+#define CMD_STUDY_OPTIONS(at)                                                                            \
+    {"on", "ID,...", RG_OPT_LIST, (at) + offsetof(cmd_study, devices), "host", NULL,                     \
+     "devices: ids or aliases, profile files, ID@MODE, host (this machine), or all"},                    \
+    {"runtime", "ID,...", RG_OPT_LIST, (at) + offsetof(cmd_study, runtimes), NULL, NULL,                 \
+     "software stacks: ids, profile files, or all; else the customary one of each device"},              \
+    {"precision", "TYPE,...", RG_OPT_LIST, (at) + offsetof(cmd_study, precision), "model", NULL,         \
+     "model, f32, tf32, f16, bf16, f8, i8: types that all floating-point values get"},                   \
+    {"batch", "RANGE", RG_OPT_LIST, (at) + offsetof(cmd_study, batch), NULL, NULL,                       \
+     "inputs per inference: 1,8 or 1..256 or 10..50:10; else as the model says"},                        \
+    {"seq", "RANGE", RG_OPT_LIST, (at) + offsetof(cmd_study, seq), NULL, NULL,                           \
+     "sizes of the dimension that is called seq"},                                                       \
+    {"core-mhz", "RANGE", RG_OPT_LIST, (at) + offsetof(cmd_study, core_mhz), NULL, NULL,                 \
+     "core clocks in MHz, or all: those of the device; the power cap may lower them"},                   \
+    {"set", "PATH=VALUE,...", RG_OPT_LIST, (at) + offsetof(cmd_study, changes), NULL, NULL,              \
+     "what if: figures of every profile, by their path: levels.hbm.read_byte_per_s=2x"},                 \
+    {"shape", "SPEC", RG_OPT_LIST, (at) + offsetof(cmd_study, shape), NULL, NULL,                        \
+     "sizes of dimensions or inputs: seq=128,image=1x3x224x224"},                                        \
+    {"value", "SPEC", RG_OPT_LIST, (at) + offsetof(cmd_study, value), NULL, NULL,                        \
+     "values of scalar inputs: sr=16000"},                                                               \
+    {"trip", "SPEC", RG_OPT_LIST, (at) + offsetof(cmd_study, trip), NULL, NULL,                          \
+     "trip counts of Loop nodes: /decoder/Loop=20"},                                                     \
+    {"threads", "N", RG_OPT_INT, (at) + offsetof(cmd_study, threads), "0", NULL,                         \
+     "CPU cores that a forecast assumes; 0: all of the device"},                                         \
+    {"jobs", "N", RG_OPT_INT, (at) + offsetof(cmd_study, jobs), "0", NULL,                               \
+     "threads that compute here; 0: one for each core; the answer is the same"}
+
+/* keep: the forecasts, for documents that show rows. Draws its progress. */
+RG_CHECKED rg_err cmd_study_run(rg_ctx *cx, const cmd_study *o, const cmd_common *common, const char *name,
+                                bool keep, int argc, const char *const *argv, rg_study **out);
+/* RG_GATE when a forecast failed one of its own checks. */
+RG_CHECKED rg_err cmd_study_gate(rg_ctx *cx, const rg_study *study);
+
+/* ---- progress.c ---- */
+
+typedef struct cmd_progress { const char *name; double begun_s, drawn_s; bool shown; } cmd_progress;
+void cmd_progress_begin(cmd_progress *p, const cmd_common *common, const char *name);
+bool cmd_progress_step(void *user, size_t done, size_t total); /* false: Ctrl-C */
+void cmd_progress_end(cmd_progress *p);
 
 /* ---- main.c ---- */
 

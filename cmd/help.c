@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { PAGE_COLUMNS = 100, HELP_COLUMN = 26, NAME_COLUMN = 14 };
+enum { PAGE_COLUMNS = 100, HELP_COLUMN = 26, NAME_COLUMN = 16 };
 
 /* Words from column `indent` on; the first line already stands at column `column`. */
 static void put_words(FILE *out, const char *words, int column, int indent)

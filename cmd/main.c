@@ -45,10 +45,12 @@ void cmd_remark(const rg_ctx *cx, const cmd_common *common)
     putc('\n', stderr);
 }
 
+static bool is_folder(const char *path) { return path && *path && path[strlen(path) - 1] == '/'; }
+
 /* The output is opened before the work: a report of yesterday must not outlive a failed run of today. */
 static rg_err open_output(rg_ctx *cx, const char *path)
 {
-    if (!path || strcmp(path, "-") == 0 || freopen(path, "w", stdout)) return RG_OK;
+    if (!path || strcmp(path, "-") == 0 || is_folder(path) || freopen(path, "w", stdout)) return RG_OK;
     return rg_fail(cx, RG_FAILED, "%s: %s", path, strerror(errno));
 }
 
@@ -85,12 +87,21 @@ static rg_err read_request(rg_ctx *cx, int argc, const char *const *argv, reques
     return opt_parse(cx, r->cmd, argc - 1, argv + 1, r->opt, r->args, &r->arg_count);
 }
 
+static rg_err write_answer(rg_ctx *cx, const cmd_common *opt, const rg_doc *doc)
+{
+    if (opt->part) return rg_doc_write_part(cx, doc, opt->format, opt->part, stdout);
+    if (is_folder(opt->output)) return rg_doc_write_parts(cx, doc, opt->format, opt->output);
+    return rg_doc_write(cx, doc, opt->format, stdout);
+}
+
 static rg_err run_and_write(rg_ctx *cx, const request *r)
 {
     rg_doc *doc = NULL;
+    if (r->opt->part && is_folder(r->opt->output))
+        return rg_fail(cx, RG_USAGE, "--part names one file, --output %s a folder of all", r->opt->output);
     CMD_TRY(open_output(cx, r->opt->output));
     rg_err err = r->cmd->run(cx, r->opt, r->arg_count, r->args, &doc);
-    rg_err written = doc && (!err || err == RG_GATE) ? rg_doc_write(cx, doc, r->opt->format, stdout) : RG_OK;
+    rg_err written = doc && (!err || err == RG_GATE) ? write_answer(cx, r->opt, doc) : RG_OK;
     rg_doc_free(doc);
     return written ? written : err;
 }

@@ -18,9 +18,12 @@ enum { OPT_MAX = 64 }; /* options of one command, the common ones included */
 
 #define FIELD(name) offsetof(cmd_common, name)
 const rg_opt opt_common[] = {
-    {"format", "NAME", RG_OPT_TEXT, FIELD(format), "text", "text|json|csv|md|html",
-     "form of the answer: json has everything, csv the tables with exact numbers"},
-    {"output", "FILE", RG_OPT_TEXT, FIELD(output), NULL, NULL, "write to FILE instead of standard output"},
+    {"format", "NAME", RG_OPT_TEXT, FIELD(format), "text", "text|json|csv|md|html|svg|png|pdf",
+     "form of the answer: json has everything, csv the tables, svg, png and pdf the charts"},
+    {"part", "NAME", RG_OPT_TEXT, FIELD(part), NULL, NULL,
+     "one chart (svg, png, pdf) or table (csv) of the answer; a wrong name lists all"},
+    {"output", "FILE", RG_OPT_TEXT, FIELD(output), NULL, NULL,
+     "write to FILE; DIR/ with a slash at the end: each chart or table as DIR/NAME.FORMAT"},
     {"data", "DIR", RG_OPT_TEXT, FIELD(data_dir), NULL, NULL,
      "profiles in DIR before the built-in ones; else $RIDGE_DATA"},
     {"quiet", NULL, RG_OPT_FLAG, FIELD(quiet), NULL, NULL, "no remarks on standard error, only errors"},

@@ -11,22 +11,16 @@
 typedef struct predict_opt {
     cmd_common common;
     cmd_model model;
-    const char *devices, *runtime, *precision, *explain;
-    int core_mhz, threads;
+    cmd_machine machine;
+    const char *explain;
 } predict_opt;
 
 #define FIELD(name) offsetof(predict_opt, name)
 static const rg_opt opts[] = {
-    {"on", "ID,...", RG_OPT_LIST, FIELD(devices), "host", NULL,
-     "devices: ids or aliases, profile files, host (this machine), or all"},
-    {"runtime", "ID", RG_OPT_TEXT, FIELD(runtime), NULL, NULL,
-     "software stack: an id (see 'ridge runtimes') or a profile file; else the customary one"},
+    {"on", "ID,...", RG_OPT_LIST, FIELD(machine.device), "host", NULL,
+     "devices: ids or aliases, profile files, ID@MODE, host (this machine), or all"},
+    CMD_PLACE_OPTIONS(FIELD(machine)),
     CMD_MODEL_OPTIONS(FIELD(model)),
-    {"precision", "TYPE", RG_OPT_TEXT, FIELD(precision), "model", "model|f32|tf32|f16|bf16|f8|i8",
-     "type that all floating-point values get; model keeps the file's; tf32 is f32 on matrix units"},
-    {"core-mhz", "MHZ", RG_OPT_INT, FIELD(core_mhz), "0", NULL,
-     "highest core clock; 0: the device's own; the power cap may lower either"},
-    {"threads", "N", RG_OPT_INT, FIELD(threads), "0", NULL, "CPU cores to use; 0: all"},
     {"explain", "DEPTH", RG_OPT_TEXT, FIELD(explain), "1", "0|1|2|3",
      "0 the answer, 1 by section, 2 and every row with its reason, 3 and every term"},
 };
@@ -34,8 +28,8 @@ static const rg_opt opts[] = {
 /* What one call works on; everything is released by done(). */
 typedef struct work {
     const predict_opt *opt;
-    char *names;             /* a copy of the device list, cut at its commas */
-    const char **ids;
+    cmd_list devices;
+    const char **ids;        /* of the devices, `all` resolved */
     size_t id_count;
     bool all;                /* of the devices: those that cannot run the model are passed over */
     const rg_forecast **forecasts;
@@ -47,7 +41,7 @@ static void done(work *w)
     for (size_t i = 0; i < w->forecast_count; i++) rg_forecast_free(w->forecasts[i]);
     free(w->forecasts);
     free(w->ids);
-    free(w->names);
+    cmd_list_free(&w->devices);
 }
 
 static rg_err no_memory(rg_ctx *cx) { return rg_fail(cx, RG_NOMEM, "no memory for the list of devices"); }
@@ -55,42 +49,35 @@ static rg_err no_memory(rg_ctx *cx) { return rg_fail(cx, RG_NOMEM, "no memory fo
 /* "t4,all,host": names in order, `all` standing for every built-in device. */
 static rg_err read_devices(rg_ctx *cx, work *w)
 {
-    const char *list = w->opt->devices, *const *all;
-    size_t size = strlen(list) + 1, all_count;
+    const char *const *all;
+    size_t all_count;
     CMD_TRY(rg_device_ids(cx, &all, &all_count));
-    w->names = malloc(size);
-    /* a name takes two bytes, `all` takes four */
-    w->ids = calloc(size + all_count * size / 3, sizeof *w->ids);
-    if (!w->names || !w->ids) return no_memory(cx);
-    memcpy(w->names, list, size);
-    for (char *name = w->names; name;) {
-        char *comma = strchr(name, ',');
-        if (comma) *comma = 0;
-        if (!*name) return rg_fail(cx, RG_USAGE, "--on: '%s' has an empty name", list);
-        if (strcmp(name, "all") == 0) {
-            memcpy(w->ids + w->id_count, all, all_count * sizeof *all);
-            w->id_count += all_count;
-            w->all = true;
-        } else {
-            w->ids[w->id_count++] = name;
-        }
-        name = comma ? comma + 1 : NULL;
+    CMD_TRY(cmd_list_split(cx, "--on", w->opt->machine.device, &w->devices));
+    w->ids = calloc(w->devices.count * (all_count + 1), sizeof *w->ids);
+    if (!w->ids) return no_memory(cx);
+    for (size_t i = 0; i < w->devices.count; i++) {
+        bool every = strcmp(w->devices.items[i], "all") == 0;
+        if (every) memcpy(w->ids + w->id_count, all, all_count * sizeof *all);
+        else w->ids[w->id_count] = w->devices.items[i];
+        w->id_count += every ? all_count : 1;
+        w->all |= every;
     }
     return RG_OK;
 }
 
-static rg_err forecast(rg_ctx *cx, const predict_opt *o, const rg_graph *graph, const char *id,
+/* changed: with the figures of --set. */
+static rg_err forecast(rg_ctx *cx, const predict_opt *o, const rg_graph *graph, const char *id, bool changed,
                        const rg_forecast **out)
 {
     const rg_device *device = NULL;
     const rg_runtime *runtime = NULL;
     const rg_plan *plan = NULL;
-    rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = o->precision, .threads = o->threads};
-    rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = o->core_mhz * 1e6};
-    rg_err err = rg_device_find(cx, id, &device);
-    if (!err) err = rg_runtime_find(cx, o->runtime, device, &runtime);
+    const cmd_machine *m = &o->machine;
+    rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = m->precision, .threads = m->threads};
+    rg_forecast_opt clocks = cmd_machine_clocks(m);
+    rg_err err = cmd_machine_find(cx, m, id, changed, &device, &runtime);
     if (!err) err = rg_plan_make(cx, graph, device, runtime, &plan_opt, &plan);
-    if (!err) err = rg_forecast_make(cx, plan, &forecast_opt, out);
+    if (!err) err = rg_forecast_make(cx, plan, &clocks, out);
     rg_plan_free(plan);
     rg_runtime_free(runtime);
     rg_device_free(device);
@@ -104,7 +91,7 @@ static rg_err forecast_model(rg_ctx *cx, work *w, const char *model)
     size_t before = w->forecast_count;
     rg_err err = cmd_model_load(cx, &w->opt->model, model, false, &graph), refused = RG_OK;
     for (size_t i = 0; !err && i < w->id_count; i++) {
-        err = forecast(cx, w->opt, graph, w->ids[i], &w->forecasts[w->forecast_count]);
+        err = forecast(cx, w->opt, graph, w->ids[i], true, &w->forecasts[w->forecast_count]);
         if (!err) w->forecast_count++;
         else rg_note(cx, err, "%s on %s", model, w->ids[i]);
         if (err == RG_UNSUPPORTED && w->all) {
@@ -119,14 +106,28 @@ static rg_err forecast_model(rg_ctx *cx, work *w, const char *model)
 
 static rg_err forecast_all(rg_ctx *cx, work *w, int model_count, const char *const *models)
 {
-    const predict_opt *o = w->opt;
-    if (o->core_mhz < 0) return rg_fail(cx, RG_USAGE, "--core-mhz: %d is negative", o->core_mhz);
-    if (o->threads < 0) return rg_fail(cx, RG_USAGE, "--threads: %d is negative", o->threads);
+    CMD_TRY(cmd_machine_check(cx, &w->opt->machine));
     CMD_TRY(read_devices(cx, w));
     w->forecasts = calloc((size_t)model_count * w->id_count + 1, sizeof *w->forecasts);
     if (!w->forecasts) return no_memory(cx);
     for (int i = 0; i < model_count; i++) CMD_TRY(forecast_model(cx, w, models[i]));
     return RG_OK;
+}
+
+/* A what-if on one machine is shown beside the forecast without it. */
+static rg_err show(rg_ctx *cx, const work *w, const char *model, rg_doc **out)
+{
+    int explain = w->opt->explain[0] - '0';
+    const rg_graph *graph = NULL;
+    const rg_forecast *before = NULL;
+    if (!w->opt->machine.changes || w->forecast_count != 1)
+        return rg_forecast_doc(cx, w->forecasts, w->forecast_count, explain, out);
+    rg_err err = cmd_model_load(cx, &w->opt->model, model, false, &graph);
+    if (!err) err = forecast(cx, w->opt, graph, w->ids[0], false, &before);
+    if (!err) err = rg_change_doc(cx, before, w->forecasts[0], explain, out);
+    rg_forecast_free(before);
+    rg_graph_free(graph);
+    return err;
 }
 
 /* The document is complete either way; a failed check becomes the exit code. */
@@ -145,7 +146,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 {
     work w = {.opt = opt};
     rg_err err = forecast_all(cx, &w, argc, argv);
-    if (!err) err = rg_forecast_doc(cx, w.forecasts, w.forecast_count, w.opt->explain[0] - '0', out);
+    if (!err) err = show(cx, &w, argv[0], out);
     if (!err) err = gate(cx, &w);
     done(&w);
     return err;
@@ -162,11 +163,15 @@ RG_CMD(predict) = {
               "by measurements. Sizes that the model leaves open take customary values, which the report\n"
               "lists as assumed; --shape sets them.\n"
               "\n"
+              "--set asks what if: a figure of the machine or its stack is another one. The report shows\n"
+              "what that changes and which rows are bound by something else then.\n"
+              "\n"
               "Exit code 3: the forecast failed one of its own checks; the report, still written, says\n"
               "which.",
     .examples = "ridge predict zoo:resnet50 --on h100-sxm\n"
                 "ridge predict bert.onnx --on t4,host --shape seq=128 --precision f16\n"
                 "ridge predict zoo:resnet50 --on all --explain 0 --format csv\n"
+                "ridge predict zoo:resnet50 --on h100-sxm --set levels.hbm.read_byte_per_s=2x\n"
                 "ridge predict zoo:bert-base --on h100-sxm --runtime tensorrt --explain 3 --format json",
     .opt_size = sizeof(predict_opt), .opts = opts, .opt_count = CMD_COUNT(opts),
     .arg_min = 1, .arg_max = -1, .run = run,

@@ -128,11 +128,24 @@ RG_API const char *rg_device_id(const rg_device *device);
 /* The ids of all known devices or runtimes, sorted; the array and the strings live as long as cx. */
 RG_API RG_CHECKED rg_err rg_device_ids(rg_ctx *cx, const char *const **ids, size_t *count);
 RG_API RG_CHECKED rg_err rg_runtime_ids(rg_ctx *cx, const char *const **ids, size_t *count);
+/* Of those with the word in their id, name, vendor, kind or architecture, case ignored: "nvidia", "npu". */
+RG_API RG_CHECKED rg_err rg_device_search(rg_ctx *cx, const char *word, const char *const **ids,
+                                          size_t *count);
 RG_API RG_CHECKED rg_err rg_device_doc(rg_ctx *cx, const rg_device *const *devices, size_t count,
                                        rg_doc **out);
 RG_API RG_CHECKED rg_err rg_runtime_doc(rg_ctx *cx, rg_doc **out); /* all runtimes */
 RG_API RG_CHECKED rg_err rg_doctor_doc(rg_ctx *cx, rg_doc **out);
-RG_API RG_CHECKED rg_err rg_zoo_doc(rg_ctx *cx, rg_doc **out);
+/* The built-in models that the words name, or have in their name or family; no words: all. */
+RG_API RG_CHECKED rg_err rg_zoo_doc(rg_ctx *cx, const char *const *words, size_t count, rg_doc **out);
+
+/* What if: a copy with some figures changed, each "PATH=VALUE". The path is that of the profile's JSON, rows
+ * by their first text, peaks by their type: levels.hbm.read_byte_per_s, engines.sm.count, peaks.f16.op_per_s,
+ * power.cap_w; of a runtime launch.launch_s. The value is a factor (2x), a share (+10%, -20%) or the figure
+ * itself. What has to stay in step follows: peaks their units and clocks. RG_USAGE names what there is. */
+RG_API RG_CHECKED rg_err rg_device_change(rg_ctx *cx, const rg_device *device, const char *const *changes,
+                                          size_t count, const rg_device **out);
+RG_API RG_CHECKED rg_err rg_runtime_change(rg_ctx *cx, const rg_runtime *runtime, const char *const *changes,
+                                           size_t count, const rg_runtime **out);
 
 /* id NULL: the customary runtime of the device's kind. */
 RG_API RG_CHECKED rg_err rg_runtime_find(rg_ctx *cx, const char *id, const rg_device *device,
@@ -152,6 +165,8 @@ RG_API void rg_plan_free(const rg_plan *plan);
 typedef struct rg_forecast_opt {
     size_t size;
     double core_hz; /* a fixed core clock; 0: the highest that the power cap allows */
+    double host_hz; /* clock of the processor that launches; 0: the one that the runtime's profile states, of
+                     * a CPU its own */
 } rg_forecast_opt;
 
 RG_API RG_CHECKED rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt,
@@ -171,15 +186,94 @@ RG_API void rg_forecast_summary(const rg_forecast *forecast, rg_summary *out);
 RG_API RG_CHECKED rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count,
                                          int explain, rg_doc **out);
 
+/* One row of a forecast with everything that is known of it; `row` is its id, its index, its name or a part
+ * that only its name has; NULL: the slowest. */
+RG_API RG_CHECKED rg_err rg_row_doc(rg_ctx *cx, const rg_forecast *forecast, const char *row, rg_doc **out);
+/* The forecast of a what-if beside the one before it: what became faster, and which rows are bound by
+ * something else now. Both are of the same graph. */
+RG_API RG_CHECKED rg_err rg_change_doc(rg_ctx *cx, const rg_forecast *before, const rg_forecast *after,
+                                       int explain, rg_doc **out);
+
 /* Which clock is best: the lowest energy, energy·delay (EDP) and energy·delay² (ED²P);
  * index into the arrays. */
 typedef struct rg_best_clock { size_t energy, edp, ed2p; } rg_best_clock;
 RG_API RG_CHECKED rg_err rg_clock_best(rg_ctx *cx, const double *clock_hz, const double *time_s,
                                        const double *energy_j, size_t count, rg_best_clock *out);
 
+/* ---- studies: a forecast for every combination, over the cores ---- */
+
+typedef struct rg_study rg_study;
+
+typedef struct rg_study_opt {
+    size_t size;
+    const char *const *models;   size_t model_count;   /* as rg_graph_load takes them, "zoo:all" too */
+    const char *const *devices;  size_t device_count;  /* ids, files, "host", "all"; none: host */
+    const char *const *runtimes;
+    size_t runtime_count;        /* ids, files, "all"; none: the customary one of each */
+    const char *precision;       /* "model,f16"; NULL: model */
+    const char *batch,
+        *seq; /* sizes and ranges: "1,3", "1..256" (doubling), "100..500:50"; NULL: the model's */
+    const char *core_mhz;        /* clocks and ranges, "all": those of each device; NULL: none is fixed */
+    const char *shape, *value, *trip; /* as rg_load_opt */
+    const char *const *changes;  size_t change_count;  /* as rg_device_change, for every device;
+                                                        * "runtime.PATH=VALUE" for every runtime */
+    int cpu_threads;             /* as rg_plan_opt.threads */
+    size_t workers;              /* threads that compute; 0: one a core. The result does not depend on it */
+    bool keep;                   /* forecasts, so that documents can explain rows */
+    /* After each forecast, one call at a time, from any thread; false stops: RG_INTERRUPTED. */
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_study_opt;
+
+/* A combination that cannot be (a type that the device lacks, a model that does not fit a runtime) is kept
+ * with its reason; when none can be, that of the first is the error. */
+RG_API RG_CHECKED rg_err rg_study_make(rg_ctx *cx, const rg_study_opt *opt, rg_study **out);
+RG_API void rg_study_free(rg_study *study);
+
+typedef struct rg_limits { /* 0: none */
+    size_t size;
+    double latency_s, power_w, memory_byte, energy_j;
+} rg_limits;
+
+/* The table, the best of it, a verdict, and why runtimes differ. sort: latency, throughput, energy, power,
+ * memory, model, device, runtime, or NULL for the order of the request. explain 0: no rows[] in the tree. */
+RG_API RG_CHECKED rg_err rg_compare_doc(rg_ctx *cx, const rg_study *study, const rg_limits *limits,
+                                        const char *sort, int explain, rg_doc **out);
+/* How many forecasts of the study keep within the limits. */
+RG_API size_t rg_study_within(const rg_study *study, const rg_limits *limits);
+RG_API size_t rg_study_checks_failed(const rg_study *study);
+/* Curves over what was varied: batch, sequence, clock. */
+RG_API RG_CHECKED rg_err rg_sweep_doc(rg_ctx *cx, const rg_study *study, rg_doc **out);
+/* Every figure of the device and the runtime that matters, a `factor` better: what it would bring, largest
+ * gain first, and how far it helps until something else binds. */
+RG_API RG_CHECKED rg_err rg_sensitivity_doc(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt,
+                                            double factor, rg_doc **out);
+/* "5ms", "16 GB", "0.3": a number with the prefix and symbol of a unit ("s", "B", "W", "J"), in SI. */
+RG_API RG_CHECKED rg_err rg_quantity_read(rg_ctx *cx, const char *text, const char *symbol, double *out);
+
+/* ---- conformance: cases of a model, its inputs and the outputs that it must give ---- */
+
+typedef struct rg_conformance_opt {
+    size_t size;
+    const char *const *dirs; size_t dir_count; /* folders of cases, at any depth */
+    double rtol, atol;                         /* |a - b| <= atol + rtol |b| */
+    size_t workers;                            /* cases at once; 0: one a core */
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_conformance_opt;
+
+RG_API RG_CHECKED rg_err rg_conformance_doc(rg_ctx *cx, const rg_conformance_opt *opt, size_t *failed,
+                                            rg_doc **out);
+
 /* ---- documents ---- */
 
 RG_API RG_CHECKED rg_err rg_doc_write(rg_ctx *cx, const rg_doc *doc, const char *format, FILE *out);
+/* One chart (svg, png, pdf) or one table (csv), by its name; part NULL: the only one. An error names all. */
+RG_API RG_CHECKED rg_err rg_doc_write_part(rg_ctx *cx, const rg_doc *doc, const char *format,
+                                           const char *part, FILE *out);
+/* Each chart or table as DIR/NAME.FORMAT; the last folder of the path is made when it is not there. */
+RG_API RG_CHECKED rg_err rg_doc_write_parts(rg_ctx *cx, const rg_doc *doc, const char *format,
+                                            const char *dir);
 /* "results[0].latency_s.value" */
 RG_API bool rg_doc_number(const rg_doc *doc, const char *path, double *out);
 RG_API bool rg_doc_string(const rg_doc *doc, const char *path, const char **out);

@@ -40,6 +40,8 @@ expect 0 'predict' help
 expect 0 'latency' predict "$demo" --on t4
 expect 0 'latency' predict "$demo" --on host --explain 0
 expect 0 'bert-base' zoo
+expect 0 'rnn *zoo:lstm' zoo swin rnn
+expect 0 'name *zoo:resnet50$' zoo resnet50
 expect 0 'h100-sxm' devices
 expect 0 'tensorrt' runtimes
 expect 0 'cpu' doctor
@@ -59,7 +61,7 @@ done
 
 # every device of the list can be shown, and the whole list runs a model
 devices=$(ls data/hw | sed 's/\.json$//')
-run predict "$demo" --on all --explain 0 --format csv || fail "predict --on all"
+run predict "$demo" --on all --precision i8 --explain 0 --format csv || fail "predict --on all"
 cp "$work/out" "$work/all"
 for device in $devices; do
     expect 0 "$device" devices "$device"
@@ -104,6 +106,7 @@ run
 # ---- input that cannot be used: 5, and its name ----
 expect 5 "nosuch.onnx" predict nosuch.onnx
 expect 5 "zoo:resnet5" predict zoo:resnet5
+expect 5 "has 'nothing' in its name" zoo swin nothing
 expect 5 "'nosuch'.*nearest" predict "$demo" --on nosuch
 expect 5 "tensorrt.*tpu" predict "$demo" --on tpu-v4 --runtime tensorrt
 expect 5 "nosuch" predict "$demo" --on t4 --runtime nosuch

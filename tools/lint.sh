@@ -29,7 +29,7 @@ $hits"
 hits=$(wc -l $files | awk '$2 != "total" && $1 > 800 { print $2 ": " $1 " lines" }')
 [ -n "$hits" ] && complain "files over 800 lines:
 $hits"
-hits=$(wc -l $(find include src -name '*.h') | awk '$2 != "total" && $1 > 300 { print $2 ": " $1 " lines" }')
+hits=$(wc -l $(find src -name '*.h') | awk '$2 != "total" && $1 > 300 { print $2 ": " $1 " lines" }')
 [ -n "$hits" ] && complain "headers over 300 lines:
 $hits"
 hits=$(for f in $files; do basename "$f"; done | sort | uniq -d)

@@ -107,6 +107,18 @@ uint64_t rg_hash(uint64_t seed, const void *data, size_t size);
 uint64_t rg_hash_str(uint64_t seed, rg_str s); /* the size is hashed too, so that "ab","c" != "a","bc" */
 uint64_t rg_hash_u64(uint64_t seed, uint64_t x);
 
+/* Pieces of work over the cores, index 0 .. count - 1, each with a context of its own (workers.c). `run` may
+ * write only what belongs to its index, in memory that the caller made before or that it allocates itself. */
+typedef struct rg_parallel {
+    size_t count, threads;   /* threads 0: as many as there are cores */
+    rg_err (*run)(rg_ctx *cx, void *user, size_t index);
+    void *user;
+    /* After each piece, one call at a time, from any thread; false stops: RG_INTERRUPTED. May be NULL. */
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *progress_user;
+} rg_parallel;
+rg_err rg_parallel_run(rg_ctx *cx, const rg_parallel *work) RG_CHECKED;
+
 /* splitmix64: a small deterministic generator; state is any number. */
 uint64_t rg_random_next(uint64_t *state);
 double rg_random_unit(uint64_t *state); /* [0, 1) */

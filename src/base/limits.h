@@ -18,6 +18,9 @@ enum {
     RG_DIM_EXPR_MAX   = 1000000,  /* distinct symbolic expressions of a graph */
     RG_PROFILE_MAX    = 1048576,  /* bytes of a device or runtime profile */
     RG_PATH_LIMIT     = 4096,
+    RG_CHANGE_ROWS    = 64,       /* rows that one path of a what-if may name: peaks of a type over engines */
+    RG_RANGE_MAX      = 4096,     /* sizes or clocks of one range */
+    RG_STUDY_MAX      = 4000000,  /* forecasts of one study */
     RG_LEVEL_LIMIT    = 8,        /* memory levels of a device that the mapping follows */
 };
 

@@ -2,6 +2,7 @@
 #include "base/base.h"
 
 #include <math.h>
+#include <string.h>
 
 static const struct { const char *symbol; bool scaled; } units[] = {
     [RG_UNIT_NONE] = {"", false},         [RG_UNIT_COUNT] = {"", true},
@@ -50,6 +51,33 @@ const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit)
     if (unit == RG_UNIT_USD) snprintf(buffer, size, "$%s", digits);
     else snprintf(buffer, size, "%s%s%s%s", digits, *symbol || *prefix ? " " : "", prefix, symbol);
     return buffer;
+}
+
+rg_err rg_quantity_read(rg_ctx *cx, const char *text, const char *symbol, double *out)
+{
+    static const struct { const char *prefix; double scale; } scales[] = {
+        {"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}, {"P", 1e15},
+        {"m", 1e-3}, {"u", 1e-6}, {"µ", 1e-6}, {"n", 1e-9},
+        {"Ki", 1024.}, {"Mi", 1048576.}, {"Gi", 1073741824.}, {"Ti", 1099511627776.},
+    };
+    rg_str number = {text, strspn(text, "+-.0123456789")};
+    if (number.size && strchr("eE", text[number.size]) && text[number.size]) /* 5e-3; no unit begins with e */
+        number.size += 1 + strspn(text + number.size + 1, "+-0123456789");
+    const char *unit = text + number.size + strspn(text + number.size, " ");
+    double x;
+    bool known = rg_str_real(number, &x) && x >= 0;
+    for (size_t i = 0; known && i < RG_COUNT(scales); i++) {
+        size_t size = strlen(scales[i].prefix);
+        bool bare = *unit == 0 && size == 0;
+        if (!bare && (strncmp(unit, scales[i].prefix, size) != 0 || strcmp(unit + size, symbol) != 0))
+            continue;
+        if (!isfinite(x * scales[i].scale)) break;
+        *out = x * scales[i].scale;
+        return RG_OK;
+    }
+    return rg_fail(cx, RG_USAGE,
+                   "'%s' is no quantity in %s: a number, and if need be a prefix and the unit: 5 m%s", text,
+                   symbol, symbol);
 }
 
 bool rg_mul_size(int64_t a, int64_t b, int64_t *out) { return !__builtin_mul_overflow(a, b, out); }
