@@ -16,7 +16,7 @@ static const rg_opt opts[] = {
     {"memory", "BYTES", RG_OPT_TEXT, FIELD(memory), NULL, NULL, "limit of the peak memory: 16GB"},
     {"energy", "JOULE", RG_OPT_TEXT, FIELD(energy), NULL, NULL, "limit of one inference: 200mJ"},
     {"sort", "METRIC", RG_OPT_TEXT, FIELD(sort), NULL,
-     "latency|throughput|energy|power|memory|model|device|runtime",
+     "latency|throughput|energy|energy-per-input|power|memory|model|device|runtime",
      "order of the table; else that of the request"},
     {"explain", "DEPTH", RG_OPT_TEXT, FIELD(explain), "0", "0|1",
      "1: every row and check of every forecast too, in JSON"},
@@ -68,7 +68,8 @@ RG_CMD(compare) = {
               "differ the report says by what: one is turned into the other part by part.\n"
               "\n"
               "Sizes are values and ranges: 1,4,16 or 1..256 (doubling) or 100..500:50 (steps). Of\n"
-              "one model, forecasts that no other beats in both latency and energy are its Pareto front.\n"
+              "one model, forecasts that no other beats in both latency and energy per input are its Pareto\n"
+              "front.\n"
               "\n"
               "Exit code 3: nothing is within the limits, or a forecast failed one of its own checks.",
     .examples = "ridge compare zoo:resnet50 zoo:vit_b_16 --on t4,l4,a100-sxm-80gb --sort latency\n"

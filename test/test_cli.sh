@@ -69,7 +69,8 @@ for device in $devices; do
 done
 
 # ---- formats ----
-for command in "predict $demo --on t4" "show zoo:mlp" "devices" "runtimes" "zoo" "doctor"; do
+for command in "predict $demo --on t4" "show zoo:mlp" "devices" "runtimes" "zoo" "doctor" "compare $demo --on t4,l4" \
+    "sweep $demo --on t4" "explain $demo --on t4" "sensitivity $demo --on t4" "predict $demo --on t4 --set launch_s=2x"; do
     for format in text json csv md html; do
         # shellcheck disable=SC2086
         run $command --format $format || fail "ridge $command --format $format"
@@ -84,6 +85,52 @@ run predict "$demo" --on t4 --output "$work/report.md" --format md
 [ -s "$work/report.md" ] && [ ! -s "$work/out" ] && pass || fail "--output"
 run predict "$demo" --on t4
 if grep -q "$(printf '\033')" "$work/out"; then fail "colors without a terminal"; else pass; fi
+
+# ---- studies: many forecasts at once ----
+expect 0 'fastest is tiny_cnn on l4' compare "$demo" --on t4,l4
+expect 0 'Why the runtimes differ' compare "$demo" --on t4 --runtime native,tensorrt
+expect 0 'cannot be' compare zoo:mlp --on coral-edge-tpu,t4
+expect 0 'tensorrt does not run on xeon-8480' compare "$demo" --on t4,xeon-8480 --runtime tensorrt
+expect 0 '1 of 2 keeps the limits' compare "$demo" --on t4,xeon-8480 --power 75W --quiet
+expect 0 '"front": true' compare "$demo" --on t4,l4 --format json
+expect 0 'knee is batch' sweep zoo:resnet50 --on t4
+expect 0 'the power [0-9.]* of the sequence' sweep zoo:bert-base --on a100-sxm-80gb --seq 64..512
+expect 0 'least energy at' sweep "$demo" --on v100-pcie-32gb --core-mhz all
+expect 0 'longest limit' explain "$demo" --on t4
+expect 0 '^Row 1 of' explain "$demo" --on t4 --row 1
+expect 0 'power.cap_w' sensitivity "$demo" --on t4
+expect 0 'What if: tiny_cnn on a changed t4' predict "$demo" --on t4 --set launch_s=0.01x
+expect 0 'bound by something else' predict zoo:resnet50 --on t4 --set launch_s=0.01x,runtime.launch.launch_s=0.01x
+grep -q 'launch (.*  [cmb][a-z]* (' "$work/out" && pass || fail "--set: no row that launches bound is bound otherwise"
+expect 3 'no combination is within' compare "$demo" --on t4,l4 --latency 1us
+grep -q 'None of 2 keeps the limits' "$work/out" && pass || fail "limits that nothing keeps: no verdict"
+expect 3 'no combination is within' compare "$demo" --on t4 --memory 1MB --format json
+grep -q '"met": false' "$work/out" && pass || fail "limits that nothing keeps: no table"
+expect 2 "batch.*is no range" compare "$demo" --on t4 --batch 8..1
+expect 2 "seq.*is no range" sweep "$demo" --on t4 --seq x
+expect 2 "no whole number" sweep "$demo" --on t4 --batch 1.5
+expect 2 "latency.*no quantity in s" compare "$demo" --on t4 --latency 5W
+expect 2 "latency.*above 0" compare "$demo" --on t4 --latency 0
+expect 2 "precision 'f12'" compare "$demo" --on t4 --precision f16,f12
+expect 2 "jobs.*-1" compare "$demo" --on t4 --jobs -1
+expect 2 "empty name" compare "$demo" --on t4,,l4
+expect 2 "did you mean" compare "$demo" --on t4 --sort latancy
+expect 2 "above 1" sensitivity "$demo" --on t4 --factor 1
+expect 2 "no row 'hbm' in levels" predict "$demo" --on t4 --set levels.hbm.read_byte_per_s=2x
+expect 2 "is no change" predict "$demo" --on t4 --set faster
+expect 5 "nosuch.onnx" compare nosuch.onnx --on t4
+expect 5 "no row 'nosuch'" explain "$demo" --on t4 --row nosuch
+expect 5 "computes products in i8 alone.*--precision i8" predict zoo:mlp --on coral-edge-tpu
+expect 5 "computes products in i8 alone" compare zoo:mlp --on coral-edge-tpu
+run compare "$demo" --on t4,l4 --format csv
+head -n 1 "$work/out" | grep -q '^model,device,runtime,precision,batch,latency_s,' && pass || fail "compare: CSV"
+run compare "$demo" --on all -o "$work/compare.html" --format html
+[ -s "$work/compare.html" ] && [ ! -s "$work/out" ] && [ ! -s "$work/err" ] && pass ||
+    fail "compare -o: something is said, or nothing written" # no progress either: this is no terminal
+for jobs in 1 3; do
+    "$ridge" compare "$demo" zoo:mlp --on t4,l4 --batch 1..8 --jobs $jobs --format json >"$work/jobs$jobs"
+done
+cmp -s "$work/jobs1" "$work/jobs3" && pass || fail "--jobs changes the answer"
 
 # the same question gets the same answer
 "$ridge" predict "$demo" --on all --format json >"$work/one" 2>/dev/null

@@ -197,10 +197,16 @@ static rg_err predict_flow(rg_ctx *cx)
     return err;
 }
 
-/* Documents of everything that is known, in every format. */
+/* Building all of them would take as many allocations as all other flows. */
+static rg_err zoo_doc(rg_ctx *cx, rg_doc **out)
+{
+    return rg_zoo_doc(cx, (const char *const[]){"zoo:mlp"}, 1, out);
+}
+
+/* Documents of what is known, in every format. */
 static rg_err list_flow(rg_ctx *cx)
 {
-    static rg_err (*const makers[])(rg_ctx *cx, rg_doc **out) = {rg_runtime_doc, rg_zoo_doc};
+    static rg_err (*const makers[])(rg_ctx *cx, rg_doc **out) = {rg_runtime_doc, zoo_doc};
     static const char *const formats[] = {"text", "json", "md", "html", "csv"};
     rg_err err = RG_OK;
     sink out;

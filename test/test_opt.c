@@ -144,7 +144,8 @@ static void test_errors(void **state)
         {{"x", "--precision", "bf61"}, "--precision: 'bf61' is none of model|f32|bf16; did you mean bf16?"},
         {{"x", "--precision", "q4"}, "--precision: 'q4' is none of model|f32|bf16"},
         {{"x", "--precision", "f3"}, "--precision: 'f3' is none of model|f32|bf16; did you mean f32?"},
-        {{"x", "--format", "jsn"}, "--format: 'jsn' is none of text|json|csv|md|html; did you mean json?"},
+        {{"x", "--format", "jsn"},
+         "--format: 'jsn' is none of text|json|csv|md|html|svg|png|pdf; did you mean json?"},
         {{"--fast"}, "expected FILE..., got nothing"},
         {{"x", "y", "z"}, "expected FILE..., got 3 words"},
     };

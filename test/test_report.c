@@ -1,10 +1,10 @@
 /* test_report.c - the document of a forecast: stable fields with their types and units, sums that hold in
  * the tree, every section in the text, every format; and the JSON obeys the schema that ships.
  */
+#include "json_schema.h"
 #include "machine.h"
 #include "report/report.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,10 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#ifndef RG_SOURCE_ROOT
-#define RG_SOURCE_ROOT "."
-#endif
 
 static int setup(void **state) { return (*state = rg_ctx_new(NULL)) ? 0 : -1; }
 
@@ -348,104 +344,20 @@ static void results_are_compared(void **state)
 
 /* ---- the schema ---- */
 
-/* The part of JSON Schema that ours use; true, or *where says what breaks it. */
-static bool obeys(json_t *root, json_t *schema, json_t *x, const char *path, char *where, size_t size);
-
-static bool is_type(json_t *x, const char *type)
-{
-    if (strcmp(type, "object") == 0) return json_is_object(x);
-    if (strcmp(type, "array") == 0) return json_is_array(x);
-    if (strcmp(type, "string") == 0) return json_is_string(x);
-    if (strcmp(type, "boolean") == 0) return json_is_boolean(x);
-    if (strcmp(type, "null") == 0) return json_is_null(x);
-    bool whole = json_is_number(x) && floor(json_number_value(x)) == json_number_value(x);
-    return strcmp(type, "integer") == 0 ? whole : json_is_number(x);
-}
-
-static bool is_listed(json_t *list, json_t *x, bool types)
-{
-    if (json_is_string(list)) return is_type(x, json_string_value(list));
-    json_t *option;
-    size_t i;
-    json_array_foreach(list, i, option)
-        if (types ? is_type(x, json_string_value(option)) : json_equal(option, x)) return true;
-    return false;
-}
-
-static bool members_obey(json_t *root, json_t *schema, json_t *x, const char *path, char *where, size_t size)
-{
-    json_t *member, *name, *properties = json_object_get(schema, "properties");
-    json_t *others = json_object_get(schema, "additionalProperties");
-    const char *key;
-    size_t i;
-    json_array_foreach(json_object_get(schema, "required"), i, name) {
-        if (json_object_get(x, json_string_value(name))) continue;
-        snprintf(where, size, "%s has no %s", path, json_string_value(name));
-        return false;
-    }
-    json_object_foreach(x, key, member) {
-        char below[256];
-        snprintf(below, sizeof below, "%s.%s", path, key);
-        json_t *sub = json_object_get(properties, key);
-        if (!sub && properties && !others) {
-            snprintf(where, size, "%s is not described", below);
-            return false;
-        }
-        if (!sub && json_is_object(others)) sub = others;
-        if (sub && !obeys(root, sub, member, below, where, size)) return false;
-    }
-    return true;
-}
-
-static bool obeys(json_t *root, json_t *schema, json_t *x, const char *path, char *where, size_t size)
-{
-    json_t *sub, *type = json_object_get(schema, "type"), *choices = json_object_get(schema, "enum");
-    const char *ref = json_string_value(json_object_get(schema, "$ref"));
-    size_t i;
-    if (ref) {
-        const char *name = strrchr(ref, '/') + 1;
-        return obeys(root, json_object_get(json_object_get(root, "definitions"), name), x, path, where, size);
-    }
-    json_array_foreach(json_object_get(schema, "allOf"), i, sub)
-        if (!obeys(root, sub, x, path, where, size)) return false;
-    json_t *any = json_object_get(schema, "anyOf"), *constant = json_object_get(schema, "const");
-    bool fits = !any;
-    json_array_foreach(any, i, sub) fits |= obeys(root, sub, x, path, where, size);
-    if (!fits) return false;
-    json_t *least = json_object_get(schema, "minimum");
-    bool right = (!type || is_listed(type, x, true)) && (!choices || is_listed(choices, x, false)) &&
-                 (!constant || json_equal(constant, x)) &&
-                 (!least || !json_is_number(x) || json_number_value(x) >= json_number_value(least));
-    if (!right) {
-        snprintf(where, size, "%s has the wrong type or value", path);
-        return false;
-    }
-    if (json_is_object(x)) return members_obey(root, schema, x, path, where, size);
-    json_t *items = json_object_get(schema, "items"), *element;
-    json_array_foreach(x, i, element) {
-        char below[256];
-        snprintf(below, sizeof below, "%s[%zu]", path, i);
-        if (items && !obeys(root, items, element, below, where, size)) return false;
-    }
-    return true;
-}
-
-/* Every key is described, with its type. */
 static void the_json_obeys_its_schema(void **state)
 {
     static const char *const machines[][2] = {
         {"h100-sxm", "tensorrt"}, {"i7-12700k", "onnxruntime-cpu"}, {"kpu-t100", "native"},
     };
-    json_error_t error;
-    json_t *schema = json_load_file(RG_SOURCE_ROOT "/data/schema/predict.schema.json", 0, &error);
-    if (!schema) fail_msg("%s", error.text);
+    char where[512] = "";
+    json_t *schema = schema_load("predict", where, sizeof where);
+    if (!schema) fail_msg("%s", where);
     for (size_t i = 0; i < RG_COUNT(machines); i++) {
         bench b = net(*state, machines[i][0], machines[i][1]);
         json_t *json = json_of(&b, 0);
-        char where[512] = "";
-        if (!obeys(schema, schema, json, "", where, sizeof where)) fail_msg("%s", where);
+        if (!schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s", where);
         json_object_set_new(json_array_get(at(json, "results"), 0), "latency_s", json_string("soon"));
-        assert_false(obeys(schema, schema, json, "", where, sizeof where)); /* it would have noticed */
+        assert_false(schema_obeyed(schema, json, where, sizeof where)); /* it would have noticed */
         json_decref(json);
         bench_free(&b);
     }

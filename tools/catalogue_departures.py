@@ -395,7 +395,8 @@ def main():
     print(PAGE.format(rows=seen["rows"], known=seen["rows"] - len(seen["absent"]), figures=seen["figures"],
                       agreeing=seen["figures"] - departing, departing=departing, distinct=len(table),
                       whole=seen["agreeing rows"], table="\n".join(table),
-                      absent=textwrap.fill(", ".join(sorted(set(seen["absent"]))), 110)), end="")
+                      absent=textwrap.fill(", ".join(sorted(set(seen["absent"]))), 110,
+                                           break_on_hyphens=False)), end="")
     bare = [key for key, e in seen["departures"].items() if not e["why"]]
     if bare:
         fail(f"{len(bare)} departures have no reason: {bare[:8]}")

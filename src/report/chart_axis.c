@@ -20,7 +20,8 @@ bool rg_axis_takes(const rg_axis *axis, double x)
 
 double rg_scale_at(const rg_scale *s, double x)
 {
-    double share = s->log ? log(x / s->low) / log(s->high / s->low) : (x - s->low) / (s->high - s->low);
+    double share = s->log ? (log(x) - log(s->low)) / (log(s->high) - log(s->low))
+                          : (x - s->low) / (s->high - s->low);
     return s->from + share * (s->to - s->from);
 }
 
@@ -85,7 +86,7 @@ static void fit_log(rg_scale *s, double low, double high, int about)
         s->high = round_up(s->high * 2.5);
     }
     double first = floor(log10(s->low) + 1e-9), decades = log10(s->high) - first;
-    bool fine = log10(s->high / s->low) * 3 <= about;
+    bool fine = (log10(s->high) - log10(s->low)) * 3 <= about;
     double stride = fmax(ceil(decades / about), 1);
     s->tick_count = 0;
     for (double power = first; power <= first + decades + 1e-9; power += stride)

@@ -167,7 +167,7 @@ static double glyph_width(uint32_t code)
 {
     if (code == ' ' || code == '.' || code == ',' || code == ':' || code == '/' || code == '|') return 0.34;
     if (code == 'i' || code == 'j' || code == 'l' || code == 't' || code == 'r' || code == 'f') return 0.38;
-    if (code == 'M' || code == 'W' || code == 'm' || code == 'w' || code == '%') return 0.92;
+    if (code == 'M' || code == 'W' || code == 'm' || code == 'w' || code == '%') return 1;
     if (code >= 'A' && code <= 'Z') return 0.7;
     return 0.62;
 }

@@ -44,8 +44,8 @@ static void measure(rg_canvas *c, heat *h)
 static int shade_of(const heat *h, double y)
 {
     bool log_scale = h->chart->y[0].log;
-    double span = log_scale ? log(h->high / h->low) : h->high - h->low;
-    double share = !(span > 0) ? 0 : log_scale ? log(y / h->low) / span : (y - h->low) / span;
+    double span = log_scale ? log(h->high) - log(h->low) : h->high - h->low;
+    double share = !(span > 0) ? 0 : (log_scale ? log(y) - log(h->low) : y - h->low) / span;
     return (int)fmin(share * RG_HEAT_COUNT, RG_HEAT_COUNT - 1);
 }
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 enum { PLOT_HEIGHT = 380, NARROW_PLOT_HEIGHT = 330, MARKS_MAX = 1500, SPOT_SIZE = 3, SPOT_SIZE_MAX = 12,
-       MARKS_OF_LINE = 12, MARKED_LINE_MAX = 60, NAMED_MAX = 12, AVOIDED_MAX = 300 };
+       MARKS_OF_LINE = 12, MARKED_LINE_MAX = 60, NAMED_MAX = 30, AVOIDED_MAX = 300 };
 
 typedef struct point {
     double x, y;            /* figures, then places */
@@ -241,13 +241,28 @@ static int by_x(const void *a, const void *b)
     return (p->y < q->y) - (p->y > q->y);
 }
 
-/* The marked points, joined from left to right; a roofline's are only named. */
-static void draw_front(rg_canvas *c, const point *marked, uint32_t count)
+/* The marked points of one series, or of all, joined from left to right. */
+static void draw_front(rg_canvas *c, const point *marked, uint32_t count, const point *of)
 {
-    if (count < 2) return;
+    uint32_t joined = 0;
+    for (uint32_t i = 0; i < count; i++) joined += !of || marked[i].series == of->series;
+    if (joined < 2) return;
     rg_svg_path_begin(c, "j");
-    for (uint32_t i = 0; i < count; i++) rg_svg_path_to(c, i == 0, marked[i].x, marked[i].y);
+    joined = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (!of || marked[i].series == of->series) rg_svg_path_to(c, joined++ == 0, marked[i].x, marked[i].y);
     rg_svg_path_end(c, false);
+}
+
+/* A roofline's are only named. */
+static void draw_fronts(rg_canvas *c, const rg_chart *chart, const point *marked, uint32_t count)
+{
+    if (!chart->mark_by_group) draw_front(c, marked, count, NULL);
+    for (uint32_t i = 0; chart->mark_by_group && i < count; i++) {
+        bool first = true;
+        for (uint32_t k = 0; k < i; k++) first &= marked[k].series != marked[i].series;
+        if (first) draw_front(c, marked, count, &marked[i]);
+    }
 }
 
 /* Marked points are named, and all of few. What finds no room keeps its name for the pointer. */
@@ -262,7 +277,7 @@ static void draw_names(rg_canvas *c, const points *p, rg_labels *labels)
         if (p->list[i].drawn && (all || p->list[i].marked)) named[count++] = p->list[i];
     if (!count) return;
     qsort(named, count, sizeof *named, by_x);
-    if (chart->kind != RG_CHART_ROOFLINE && !all) draw_front(c, named, count);
+    if (chart->kind != RG_CHART_ROOFLINE && !all) draw_fronts(c, chart, named, count);
     for (uint32_t i = 0; i < count; i++)
         rg_labels_take(c, labels, (rg_box){named[i].x - 5, named[i].y - 5, 10, 10});
     for (uint32_t i = 0; i < count; i++) {
@@ -270,7 +285,7 @@ static void draw_names(rg_canvas *c, const points *p, rg_labels *labels)
         bool same_spot = i && hypot(named[i].x - last_x, named[i].y - last_y) < SPOT_SIZE_MAX;
         if (same_spot) continue;
         last_x = named[i].x, last_y = named[i].y;
-        rg_labels_place(c, labels, last_x, last_y, chart->kind == RG_CHART_ROOFLINE,
+        rg_labels_place(c, labels, last_x, last_y, all || chart->kind == RG_CHART_ROOFLINE,
                         rg_words_fit(c, name, c->width / 3));
     }
 }

@@ -91,6 +91,7 @@ typedef struct rg_chart {
     const rg_axis *y; size_t y_count;
     const char *group, *label;         /* color, line or lane by; what names an object; may be NULL */
     const char *mark;                  /* path of a flag: such objects are named and, but for roofs, joined */
+    bool mark_by_group;                /* a front for each group, not one through all */
     const rg_item *lines;              /* ROOFLINE */
     const char *extent;                /* STEPS: path of how far each reaches; NULL: to the next */
     const rg_item *base;               /* STEPS: an object whose figures lie under all steps ... */

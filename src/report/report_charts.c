@@ -94,7 +94,7 @@ static bool varies(const rg_item *results, const char *key)
 void rg_results_charts(rg_doc *doc, const rg_item *results)
 {
     enum { BARS_MAX = 40 };
-    if (!results || !results->first) return;
+    if (!results->first) return;
     bool models = varies(results, "model"), devices = varies(results, "device");
     rg_chart chart = {
         .array = results, .label = devices || !models ? "device" : "model",

@@ -405,6 +405,20 @@ static void say_failures(rg_doc *doc, const rg_item *result)
     }
 }
 
+static void show_all(rg_doc *doc, const rg_item *results, const rg_forecast *const *forecasts, size_t count,
+                     int explain)
+{
+    if (count > 1) {
+        rg_doc_table(doc, "results", results, compared, RG_COUNT(compared), 0);
+        rg_results_charts(doc, results);
+    }
+    const rg_item *result = results->first;
+    for (size_t i = 0; result; i++, result = result->next) {
+        if (count == 1 || explain > 1) rg_result_show(doc, result, forecasts[i], explain);
+        else say_failures(doc, result);
+    }
+}
+
 rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t count, int explain,
                        rg_doc **out)
 {
@@ -412,13 +426,9 @@ rg_err rg_forecast_doc(rg_ctx *cx, const rg_forecast *const *forecasts, size_t c
     RG_TRY(rg_doc_new(cx, "ridge.predict/1", &doc));
     rg_item *results = rg_doc_array(doc, rg_doc_root(doc), "results"), *result;
     rg_err err = RG_OK;
-    if (count > 1) rg_doc_table(doc, "results", results, compared, RG_COUNT(compared), 0);
-    for (size_t i = 0; i < count && !err; i++) {
-        err = rg_result_add(cx, doc, results, forecasts[i], &result);
-        if (!err && (count == 1 || explain > 1)) rg_result_show(doc, result, forecasts[i], explain);
-        else if (!err) say_failures(doc, result);
-    }
-    if (!err && count > 1) rg_results_charts(doc, results);
+    for (size_t i = 0; i < count && !err; i++) err = rg_result_add(cx, doc, results, forecasts[i], &result);
+    if (!err) err = rg_doc_done(cx, doc); /* what is shown has to be whole */
+    if (!err) show_all(doc, results, forecasts, count, explain);
     if (!err) err = rg_doc_done(cx, doc);
     if (err) {
         rg_doc_free(doc);

@@ -6,7 +6,7 @@
  */
 #include "report/chart.h"
 
-enum { TALL_ROWS = 30, LONG_WORDS = 40, CONTENTS_MIN = 3, HEADING_MAX = 4 };
+enum { TALL_ROWS = 30, WIDE_COLUMNS = 8, LONG_WORDS = 40, CONTENTS_MIN = 3, HEADING_MAX = 4 };
 
 typedef struct page {
     rg_ctx *cx;
@@ -104,13 +104,12 @@ static void put_breakable(const page *p, const char *text)
     }
 }
 
-/* "1.23 ms (1.02 - 1.60)": the interval is set smaller. */
-static void put_figure(page *p, const char *text, bool quantity)
+/* "1.23 ms (1.02 - 1.60)": the interval is set smaller, on a line of its own. */
+static void put_interval(const page *p, const char *text)
 {
-    const char *interval = quantity ? strstr(text, " (") : NULL;
-    fputs("<b>", p->out);
-    rg_utf8_put(p->out, (rg_str){text, interval ? (size_t)(interval - text) : strlen(text)}, &rg_xml_escapes);
-    fputs("</b>", p->out);
+    const char *interval = strstr(text, " (");
+    rg_str value = {text, interval ? (size_t)(interval - text) : strlen(text)};
+    rg_utf8_put(p->out, value, &rg_xml_escapes);
     if (interval) put_element(p, "small", interval + 1);
 }
 
@@ -126,9 +125,11 @@ static void put_fields(page *p, const rg_doc_block *b)
         fputs(sentence ? "<div class=\"wide\">" : "<div>", p->out);
         put_element(p, "dt", b->columns[c].heading);
         fputs("<dd>", p->out);
+        fputs(item->kind == RG_ITEM_STRING ? "" : "<b>", p->out);
         if (item->kind == RG_ITEM_STRING) put_breakable(p, text);
-        else put_figure(p, text, rg_cell_is_quantity(item));
-        fputs("</dd></div>\n", p->out);
+        else if (rg_cell_is_quantity(item)) put_interval(p, text);
+        else put(p, text);
+        fputs(item->kind == RG_ITEM_STRING ? "</dd></div>\n" : "</b></dd></div>\n", p->out);
     }
     fputs("</dl>\n", p->out);
     p->fields_seen = true;
@@ -139,20 +140,56 @@ static void put_fields(page *p, const rg_doc_block *b)
 /* The width is a whole percentage: no locale can put a comma into it. */
 static int percent_of(double x, double max) { return max > 0 && x > 0 ? (int)(x / max * 100 + 0.5) : 0; }
 
-typedef struct traits { bool number[RG_COLUMN_MAX]; double max[RG_COLUMN_MAX]; } traits; /* of columns */
+/* Of columns. What a wide table says in every row stands in its caption instead. */
+typedef struct traits {
+    bool number[RG_COLUMN_MAX], left_out[RG_COLUMN_MAX];
+    double max[RG_COLUMN_MAX];
+    size_t head; /* the first that is shown: names the row */
+} traits;
+
+static bool is_constant(const rg_doc_block *b, const rg_column *column)
+{
+    char first[256], other[256];
+    const char *text = rg_doc_cell(first, sizeof first, b->item->first, column);
+    for (const rg_item *row = b->item->first->next; row; row = row->next)
+        if (strcmp(rg_doc_cell(other, sizeof other, row, column), text) != 0) return false;
+    return true;
+}
 
 static void find_traits(const rg_doc_block *b, traits *t)
 {
+    size_t shown = 0;
+    bool wide = b->column_count >= WIDE_COLUMNS && b->item->count > 1;
     for (size_t c = 0; c < b->column_count; c++) {
         t->number[c] = rg_cells_are_numbers(b->item, b->columns[c].path);
         t->max[c] = b->columns[c].bar ? rg_cells_max(b->item, b->columns[c].path) : 0;
+        t->left_out[c] = wide && is_constant(b, &b->columns[c]);
+        shown += !t->left_out[c];
     }
+    if (!shown) memset(t->left_out, 0, sizeof t->left_out); /* rows that are all the same */
+    for (t->head = 0; t->left_out[t->head];) t->head++;
+}
+
+static void put_constants(page *p, const rg_doc_block *b, const traits *t)
+{
+    char buffer[256];
+    const char *before = " <span>in all rows: ";
+    for (size_t c = 0; c < b->column_count; c++) {
+        if (!t->left_out[c]) continue;
+        fputs(before, p->out);
+        put(p, b->columns[c].heading);
+        putc(' ', p->out);
+        put(p, rg_doc_cell(buffer, sizeof buffer, b->item->first, &b->columns[c]));
+        before = ", ";
+    }
+    if (*before == ',') fputs("</span>", p->out);
 }
 
 static void put_head(page *p, const rg_doc_block *b, const traits *t)
 {
     fputs("<thead><tr>", p->out);
     for (size_t c = 0; c < b->column_count; c++) {
+        if (t->left_out[c]) continue;
         fprintf(p->out, "<th scope=\"col\"%s>", t->number[c] ? " class=\"n\"" : "");
         put(p, b->columns[c].heading);
         fputs("</th>", p->out);
@@ -160,24 +197,32 @@ static void put_head(page *p, const rg_doc_block *b, const traits *t)
     fputs("</tr></thead>\n<tbody>\n", p->out);
 }
 
-/* The first cell names the row. */
+static void put_cell(page *p, const rg_column *column, const rg_item *row, bool head)
+{
+    char buffer[256];
+    const char *text = rg_doc_cell(buffer, sizeof buffer, row, column);
+    if (head) put_breakable(p, text);
+    else if (rg_cell_is_quantity(rg_item_find(row, column->path))) put_interval(p, text);
+    else put(p, text);
+}
+
 static void put_row(page *p, const rg_doc_block *b, const rg_item *row, const traits *t)
 {
     char buffer[256];
     fputs("<tr>", p->out);
     for (size_t c = 0; c < b->column_count; c++) {
         const rg_column *column = &b->columns[c];
-        double x = rg_cell_number(row, column->path);
-        const char *text = rg_doc_cell(buffer, sizeof buffer, row, column), *tag = c ? "td" : "th";
-        fprintf(p->out, "<%s", tag);
-        if (!c) fputs(" scope=\"row\"", p->out);
-        if (column->bar) fprintf(p->out, " class=\"n b\" style=\"--w:%d%%\"", percent_of(x, t->max[c]));
+        bool head = c == t->head;
+        if (t->left_out[c]) continue;
+        fputs(head ? "<th scope=\"row\"" : "<td", p->out);
+        int percent = percent_of(rg_cell_number(row, column->path), t->max[c]);
+        if (column->bar) fprintf(p->out, " class=\"n b\" style=\"--w:%d%%\"", percent);
         else if (t->number[c]) fputs(" class=\"n\"", p->out);
-        else if (c && strlen(text) > LONG_WORDS) fputs(" class=\"w\"", p->out);
+        else if (!head && strlen(rg_doc_cell(buffer, sizeof buffer, row, column)) > LONG_WORDS)
+            fputs(" class=\"w\"", p->out);
         putc('>', p->out);
-        if (c) put(p, text);
-        else put_breakable(p, text);
-        fprintf(p->out, "</%s>", tag);
+        put_cell(p, column, row, head);
+        fputs(head ? "</th>" : "</td>", p->out);
     }
     fputs("</tr>\n", p->out);
 }
@@ -213,6 +258,7 @@ static void put_table(page *p, const rg_doc_block *b)
             "<table><caption id=\"t%u\">", tall ? " tall" : "", p->index, p->index);
     put_name(p, b->text);
     if (tall) fprintf(p->out, " <span>(%u)</span>", b->item->count);
+    put_constants(p, b, &t);
     fputs("</caption>\n", p->out);
     put_head(p, b, &t);
     for (const rg_item *row = b->item->first; row; row = row->next) put_row(p, b, row, &t);

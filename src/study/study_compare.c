@@ -32,6 +32,7 @@ typedef struct sorter {
 
 static double latency(const rg_point *p) { return p->latency_s.value; }
 static double energy(const rg_point *p) { return p->energy_j.value; }
+static double thrift(const rg_point *p) { return p->energy_j.value / fmax((double)p->inputs, 1); }
 static double power(const rg_point *p) { return p->power_w.value; }
 static double memory(const rg_point *p) { return p->peak_memory_byte.value; }
 static double slowness(const rg_point *p) { return -p->throughput_per_s; }
@@ -39,11 +40,17 @@ static const char *model_of(const rg_study *s, const rg_point *p) { return s->la
 static const char *device_of(const rg_study *s, const rg_point *p) { return s->devices[p->device]->id; }
 static const char *runtime_of(const rg_study *s, const rg_point *p) { return s->runtimes[p->runtime]->id; }
 
-enum { BY_LATENCY, BY_ENERGY }; /* those that the front needs, too */
+enum { BY_LATENCY, BY_THRIFT }; /* those that the front needs, too */
 static const sorter sorters[] = {
-    [BY_LATENCY] = {"latency", latency, NULL}, [BY_ENERGY] = {"energy", energy, NULL},
-    {"throughput", slowness, NULL}, {"power", power, NULL}, {"memory", memory, NULL},
-    {"model", NULL, model_of}, {"device", NULL, device_of}, {"runtime", NULL, runtime_of},
+    [BY_LATENCY] = {"latency", latency, NULL},
+    [BY_THRIFT] = {"energy-per-input", thrift, NULL},
+    {"energy", energy, NULL},
+    {"throughput", slowness, NULL},
+    {"power", power, NULL},
+    {"memory", memory, NULL},
+    {"model", NULL, model_of},
+    {"device", NULL, device_of},
+    {"runtime", NULL, runtime_of},
 };
 
 static int compare_by(const sorter *by, const rg_study *s, const rg_point *a, const rg_point *b)
@@ -84,8 +91,8 @@ static rg_err order_points(comparing *c, const char *name)
     return name ? rg_fail(c->cx, RG_USAGE, "cannot sort by '%s'", name) : RG_OK;
 }
 
-/* Those that no other point of the same model beats in latency or energy without losing in the other: by
- * latency, of equals by energy, and with each the least energy yet. */
+/* Those that no other point of the same model beats in latency or energy per input without losing in the
+ * other: by latency, of equals by energy, and with each the least energy yet. */
 static rg_err find_front(comparing *c)
 {
     const rg_study *s = c->s;
@@ -96,12 +103,12 @@ static rg_err find_front(comparing *c)
     if (!items || !spare || !least || !c->front) return rg_nomem(c->cx);
     for (size_t i = 0; i < s->model_count; i++) least[i] = INFINITY;
     if (c->count) memcpy(items, c->order, c->count * sizeof *items);
-    sort(&sorters[BY_ENERGY], s, items, spare, c->count);
+    sort(&sorters[BY_THRIFT], s, items, spare, c->count);
     sort(&sorters[BY_LATENCY], s, items, spare, c->count);
     for (size_t i = 0; i < c->count; i++) {
         const rg_point *p = items[i];
-        if (!p->fits || p->energy_j.value >= least[p->model]) continue;
-        least[p->model] = p->energy_j.value;
+        if (!p->fits || thrift(p) >= least[p->model]) continue;
+        least[p->model] = thrift(p);
         c->front[p - s->points] = true;
     }
     return RG_OK;
@@ -186,7 +193,7 @@ static void add_point(const comparing *c, rg_item *results, const rg_point *p)
     rg_doc_quantity(d, r, "energy_j", p->energy_j);
     rg_doc_quantity(d, r, "power_w", p->power_w);
     rg_doc_quantity(d, r, "peak_memory_byte", p->peak_memory_byte);
-    rg_doc_real(d, r, "energy_per_input_j", p->energy_j.value / fmax((double)p->inputs, 1));
+    rg_doc_real(d, r, "energy_per_input_j", thrift(p));
     rg_doc_real(d, r, "cost_usd", NAN);
     rg_doc_real(d, r, "carbon_g", NAN);
     rg_doc_real(d, r, "core_clock_hz", p->clock_hz);
@@ -257,8 +264,7 @@ static rg_err add_cells(const comparing *c, rg_item **out)
         rg_item *cell = rg_doc_object(c->doc, *out, NULL);
         add_config(c, cell, best[i]);
         rg_doc_real(c->doc, cell, "latency_s", best[i]->latency_s.value);
-        rg_doc_real(c->doc, cell, "energy_per_input_j",
-                    best[i]->energy_j.value / fmax((double)best[i]->inputs, 1));
+        rg_doc_real(c->doc, cell, "energy_per_input_j", thrift(best[i]));
     }
     return RG_OK;
 }
@@ -548,7 +554,7 @@ static void show_table(const comparing *c, const char *name, const rg_item *arra
 
 static void show_charts(const comparing *c, const rg_item *results, const rg_item *cells)
 {
-    static const rg_axis thrift = {"energy_per_input_j", "energy per input", RG_UNIT_JOULE, true};
+    static const rg_axis joules = {"energy_per_input_j", "energy per input", RG_UNIT_JOULE, true};
     static const rg_axis speed = {"latency_s", "latency", RG_UNIT_SECOND, true};
     if (c->count > 1)
         rg_doc_chart(c->doc, &(rg_chart){
@@ -556,8 +562,8 @@ static void show_charts(const comparing *c, const rg_item *results, const rg_ite
             .text = "Each forecast by its latency and its energy per input; those that no other of the same "
                     "model beats in both are marked.",
             .array = results, .x = {"latency_s.value", "latency", RG_UNIT_SECOND, true},
-            .y = &thrift, .y_count = 1, .group = c->s->model_count == 1 ? "runtime" : "model",
-            .label = "device", .mark = "front",
+            .y = &joules, .y_count = 1, .group = c->s->model_count == 1 ? "runtime" : "model",
+            .label = "device", .mark = "front", .mark_by_group = c->s->model_count > 1,
         });
     if (c->s->device_count > 1 && c->s->model_count > 1)
         rg_doc_chart(c->doc, &(rg_chart){

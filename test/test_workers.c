@@ -1,4 +1,4 @@
-/* test_parallel.c - work over the cores: every index exactly once, whatever the number of threads; which
+/* test_workers.c - work over the cores: every index exactly once, whatever the number of threads; which
  * error is told; how it is stopped; what happens without memory. Worth most under -fsanitize=thread.
  */
 #include "base/base.h"
