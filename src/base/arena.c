@@ -68,6 +68,17 @@ void rg_arena_done(rg_arena *arena)
     arena->used_byte = 0;
 }
 
+void rg_arena_reset(rg_arena *arena)
+{
+    size_t held = arena->used_byte;
+    if (arena->head && arena->head->next) { /* it has grown: one block of that size will do from now on */
+        rg_arena_done(arena);
+        add_block(arena, held); /* without memory it grows again */
+    }
+    if (arena->head) arena->head->used = 0;
+    arena->failed = false;
+}
+
 void *rg_arena_array(rg_arena *arena, size_t count, size_t size)
 {
     if (size && count > SIZE_MAX / 2 / size) {

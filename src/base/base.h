@@ -60,6 +60,9 @@ typedef struct rg_arena {
 void rg_arena_init(rg_arena *arena, rg_ctx *cx);
 void *rg_arena_alloc(rg_arena *arena, size_t size);
 void rg_arena_done(rg_arena *arena);
+/* Forgets everything but keeps the memory, as one block: once it has grown to what is needed, using it again
+ * allocates nothing. */
+void rg_arena_reset(rg_arena *arena);
 void *rg_arena_array(rg_arena *arena, size_t count, size_t size); /* overflow-checked */
 #define RG_NEW(arena, type, count) ((type *)rg_arena_array((arena), (size_t)(count), sizeof(type)))
 const char *rg_arena_cstr(rg_arena *arena, rg_str s); /* NUL-terminated copy, or NULL */

@@ -81,6 +81,25 @@
 #define RG_ONNX_FIELDS_sparse(X, m) \
     X(m, 1,  BYTES, values)
 
+/* Files of values, beside a model: input_0.pb. */
+#define RG_ONNX_FIELDS_sequence(X, m) \
+    X(m, 3,  LIST,  tensor_values) \
+    X(m, 5,  LIST,  sequence_values) \
+    X(m, 6,  LIST,  map_values) \
+    X(m, 7,  LIST,  optional_values)
+
+#define RG_ONNX_FIELDS_optional(X, m) \
+    X(m, 3,  BYTES, tensor_value) \
+    X(m, 5,  BYTES, sequence_value) \
+    X(m, 6,  BYTES, map_value) \
+    X(m, 7,  BYTES, optional_value)
+
+#define RG_ONNX_FIELDS_map(X, m) \
+    X(m, 2,  INT,   key_type) \
+    X(m, 3,  VARINTS, keys) \
+    X(m, 4,  LIST,  string_keys) \
+    X(m, 5,  BYTES, values)
+
 #define RG_ONNX_FIELDS_entry(X, m) \
     X(m, 1,  BYTES, key) \
     X(m, 2,  BYTES, value)
@@ -123,6 +142,9 @@
     M(function,    "FunctionProto") \
     M(tensor,      "TensorProto") \
     M(sparse,      "SparseTensorProto") \
+    M(sequence,    "SequenceProto") \
+    M(optional,    "OptionalProto") \
+    M(map,         "MapProto") \
     M(entry,       "StringStringEntryProto") \
     M(value,       "ValueInfoProto") \
     M(type,        "TypeProto") \

@@ -1,5 +1,6 @@
-/* body.c - types in and out of the bodies of control operators; see body.h. */
+/* body.c - types and values in and out of the bodies of control operators; see body.h. */
 #include "op/body.h"
+#include "op/move.h"
 
 rg_err rg_body_of(const rg_site *s, const char *name, uint32_t inputs, uint32_t outputs, rg_region_id *out)
 {
@@ -102,5 +103,137 @@ rg_err rg_body_join(const rg_site *s, const char *what, uint32_t i, const rg_typ
     }
     out->rank = a->rank == b->rank ? a->rank : -1;
     for (int k = 0; k < out->rank; k++) out->dim[k] = join_dim(s, a->dim[k], b->dim[k], open);
+    return RG_OK;
+}
+
+/* ---- runs ---- */
+
+rg_err rg_body_init(const rg_run *r, const char *name, rg_body *out)
+{
+    const rg_attr *a = rg_node_attr(r->site.node, name);
+    *out = (rg_body){0};
+    if (!a || a->kind != RG_ATTR_GRAPH || a->region == 0 || a->region >= r->site.g->region_count)
+        return rg_run_fail(r, RG_FORMAT, "attribute '%s' is no graph", name);
+    const rg_region *region = &r->site.g->regions[a->region];
+    out->region = a->region;
+    out->in = RG_NEW(r->scratch, const rg_datum *, region->input_count);
+    out->out = RG_NEW(r->scratch, const rg_datum *, region->output_count);
+    if (!out->in || !out->out) return rg_nomem(r->site.cx);
+    out->in_count = region->input_count;
+    out->out_count = region->output_count;
+    return RG_OK;
+}
+
+void rg_body_put(rg_body *body, uint32_t i, const rg_datum *datum)
+{
+    rg_datum_free(body->in[i]);
+    body->in[i] = datum;
+}
+
+static void drop_outputs(rg_body *body)
+{
+    for (uint32_t i = 0; i < body->out_count; i++) rg_datum_free(rg_body_take(body, i));
+}
+
+rg_err rg_body_run(const rg_run *r, rg_body *body)
+{
+    drop_outputs(body);
+    return r->body(r, body->region, body->in, body->out);
+}
+
+const rg_datum *rg_body_take(rg_body *body, uint32_t i)
+{
+    const rg_datum *datum = body->out[i];
+    body->out[i] = NULL;
+    return datum;
+}
+
+void rg_body_done(rg_body *body)
+{
+    drop_outputs(body);
+    for (uint32_t i = 0; i < body->in_count; i++) rg_body_put(body, i, NULL);
+}
+
+rg_err rg_body_scalar(const rg_run *r, rg_dtype dtype, int64_t x, const rg_datum **out)
+{
+    rg_datum *datum;
+    *out = NULL;
+    RG_TRY(rg_datum_tensor(r->site.cx, dtype, 0, NULL, &datum));
+    rg_put_int(&datum->array, 0, x);
+    *out = datum;
+    return RG_OK;
+}
+
+rg_err rg_body_truth(const rg_run *r, const rg_datum *datum, const char *what, bool *out)
+{
+    *out = false;
+    if (datum->kind != RG_KIND_TENSOR || datum->array.dtype != RG_BOOL || datum->array.count != 1)
+        return rg_run_fail(r, RG_SHAPE, "%s is not one bool", what);
+    *out = rg_get_int(&datum->array, 0) != 0;
+    return RG_OK;
+}
+
+/* ---- trips ---- */
+
+rg_err rg_trips_add(const rg_run *r, rg_trips *trips, const rg_datum *datum)
+{
+    if (datum->kind != RG_KIND_TENSOR || !RG_GROW(r->scratch, trips->items, trips->count, trips->capacity)) {
+        bool tensor = datum->kind == RG_KIND_TENSOR;
+        rg_datum_free(datum);
+        return tensor ? rg_nomem(r->site.cx)
+                      : rg_run_fail(r, RG_SHAPE, "an output to be stacked is no tensor");
+    }
+    trips->items[trips->count++] = datum;
+    return RG_OK;
+}
+
+void rg_trips_done(rg_trips *trips)
+{
+    for (uint32_t i = 0; i < trips->count; i++) rg_datum_free(trips->items[i]);
+    *trips = (rg_trips){0};
+}
+
+static rg_err check_alike(const rg_run *r, const rg_trips *trips, uint32_t i)
+{
+    for (uint32_t t = 1; t < trips->count; t++) {
+        const rg_array *first = &trips->items[0]->array, *a = &trips->items[t]->array;
+        bool same = a->dtype == first->dtype && a->rank == first->rank;
+        for (int k = 0; same && k < a->rank; k++) same = a->dim[k] == first->dim[k];
+        if (!same)
+            return rg_run_fail(r, RG_SHAPE,
+                               "output %u cannot be stacked: element %u has another shape than 0", i, t);
+    }
+    return RG_OK;
+}
+
+/* The type of what is stacked; a size that nobody knows is 0. */
+static rg_array shape_of_items(const rg_trips *trips, const rg_type *item)
+{
+    if (trips->count) return trips->items[0]->array;
+    rg_array a = {.dtype = item ? item->dtype : RG_DTYPE_NONE};
+    a.rank = item && item->kind == RG_KIND_TENSOR && item->rank > 0 ? item->rank : 0;
+    for (int k = 0; k < a.rank; k++) a.dim[k] = rg_dim_is_number(item->dim[k]) ? item->dim[k] : 0;
+    return a;
+}
+
+rg_err rg_trips_stack(const rg_run *r, const rg_trips *trips, uint32_t i, int64_t axis, bool backwards,
+                      const rg_type *item)
+{
+    rg_array a = shape_of_items(trips, item), *y;
+    int64_t dim[RG_RANK_MAX + 1];
+    int at;
+
+    if (a.rank >= RG_RANK_MAX) return rg_run_fail(r, RG_LIMIT, "output %u would have rank %d", i, a.rank + 1);
+    RG_TRY(rg_need_axis(&r->site, axis, a.rank + 1, &at));
+    RG_TRY(check_alike(r, trips, i));
+    for (int k = 0; k <= a.rank; k++) dim[k] = k < at ? a.dim[k] : k == at ? trips->count : a.dim[k - 1];
+    RG_TRY(rg_make_result(r, i, a.dtype, a.rank + 1, dim, &y));
+    for (uint32_t t = 0; y && t < trips->count; t++) {
+        const rg_array *x = &trips->items[t]->array;
+        rg_box to = rg_box_of(y), from = rg_box_of(x);
+        to.at = (backwards ? trips->count - 1 - t : t) * to.stride[at];
+        for (int k = at; k < a.rank; k++) to.stride[k] = to.stride[k + 1];
+        rg_box_copy(&to, &from, a.rank, x->dim);
+    }
     return RG_OK;
 }

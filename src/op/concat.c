@@ -1,4 +1,5 @@
 /* concat.c - Concat and Split: tensors joined along an axis, and cut again. */
+#include "op/move.h"
 #include "op/share.h"
 
 /* ---- Concat ---- */
@@ -74,6 +75,21 @@ static rg_err concat_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err run_concat(const rg_run *r)
+{
+    const rg_array *y = rg_result(r, 0);
+    int axis = rg_axis_of(r, "axis", y->rank);
+    rg_box to = rg_box_of(y);
+
+    for (uint32_t i = 0; i < r->site.node->in_count; i++) {
+        const rg_array *x = rg_arg(r, i);
+        rg_box from = rg_box_of(x);
+        rg_box_copy(&to, &from, x->rank, x->dim);
+        to.at += x->dim[axis] * to.stride[axis];
+    }
+    return RG_OK;
+}
+
 /* Opset 1 had the channels, axis 1, as a preset. */
 static rg_err concat_upgrade(const rg_site *s)
 {
@@ -85,7 +101,7 @@ static rg_err concat_upgrade(const rg_site *s)
 RG_OP(concat) = {
     .name = "Concat", .brief = "tensors joined along an axis", .since = 4,
     .in_min = 1, .in_max = -1, .out_min = 1, .out_max = 1, RG_SPEC(concat_attrs) RG_CASES(concat_cases)
-    .infer = concat_infer, .work = rg_work_copy, .upgrade = concat_upgrade,
+    .infer = concat_infer, .work = rg_work_copy, .run = run_concat, .upgrade = concat_upgrade,
 };
 
 /* ---- Split ---- */
@@ -173,11 +189,37 @@ static rg_err split_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err run_split(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *parts = rg_arg(r, 1);
+    int axis = rg_axis_of(r, "axis", x->rank);
+    int64_t dim[RG_RANK_MAX], at = 0, size = x->dim[axis];
+    rg_box from = rg_box_of(x);
+
+    if (parts && parts->count != r->site.node->out_count)
+        return rg_run_fail(r, RG_SHAPE, "%lld parts are stated for %u outputs", (long long)parts->count,
+                           r->site.node->out_count);
+    for (int k = 0; k < x->rank; k++) dim[k] = x->dim[k];
+    for (uint32_t i = 0; i < r->site.node->out_count; i++, at += dim[axis]) {
+        rg_array *y;
+        dim[axis] = parts ? rg_get_int(parts, i) : equal_part(&r->site, size, i, r->site.node->out_count);
+        if (dim[axis] < 0 || dim[axis] > size - at)
+            return rg_run_fail(r, RG_SHAPE, "part %u of size %lld, %lld are left", i, (long long)dim[axis],
+                               (long long)(size - at));
+        RG_TRY(rg_make_result(r, i, x->dtype, x->rank, dim, &y));
+        if (!y) continue;
+        rg_box to = rg_box_of(y);
+        from.at = at * from.stride[axis];
+        rg_box_copy(&to, &from, y->rank, y->dim);
+    }
+    return RG_OK;
+}
+
 /* Up to opset 12 the parts were an attribute. */
 static rg_err split_upgrade(const rg_site *s) { return rg_attr_to_input(s, "split", 1); }
 
 RG_OP(split) = {
     .name = "Split", .brief = "one tensor cut along an axis", .since = 18,
     .in_min = 1, .in_max = 2, .out_min = 1, .out_max = -1, RG_SPEC(split_attrs) RG_CASES(split_cases)
-    .infer = split_infer, .work = rg_work_copy, .upgrade = split_upgrade,
+    .infer = split_infer, .work = rg_work_copy, .run = run_split, .upgrade = split_upgrade,
 };

@@ -1,6 +1,7 @@
 /* constant.c - operators that make tensors from attributes and sizes: Constant, ConstantOfShape, EyeLike,
  * Range, OneHot.
  */
+#include "op/ordering.h"
 #include "op/share.h"
 
 #include <math.h>
@@ -68,11 +69,35 @@ static rg_err constant_infer(const rg_site *s)
     }
 }
 
+static rg_err constant_run(const rg_run *r)
+{
+    const rg_attr *a = &r->site.node->attrs[0]; /* inference has seen that it is the only one */
+    const rg_array *y = rg_result(r, 0);
+    rg_datum *datum;
+    if (a->kind == RG_ATTR_TENSOR) {
+        RG_TRY(rg_datum_of(r->site.cx, a->tensor, &datum));
+        rg_give_result(r, 0, datum);
+        return RG_OK;
+    }
+    for (int64_t i = 0; i < y->count; i++) {
+        switch (a->kind) {
+        case RG_ATTR_FLOAT: rg_put(y, i, a->f); break;
+        case RG_ATTR_FLOATS: rg_put(y, i, a->floats[i]); break;
+        case RG_ATTR_INT: rg_put_int(y, i, a->i); break;
+        case RG_ATTR_INTS: rg_put_int(y, i, a->ints[i]); break;
+        case RG_ATTR_STRING: ((rg_str *)y->data)[i] = a->s; break;
+        case RG_ATTR_STRINGS: ((rg_str *)y->data)[i] = a->strings[i]; break;
+        default: break; /* refused by inference */
+        }
+    }
+    return RG_OK;
+}
+
 RG_OP(constant) = {
     .name = "Constant", .brief = "a tensor that the model states", .since = 25,
     .in_min = 0, .in_max = 0, .out_min = 1, .out_max = 1, .traits = RG_VIEW,
     RG_SPEC(constant_attrs) RG_CASES(constant_cases)
-    .infer = constant_infer,
+    .infer = constant_infer, .run = constant_run,
 };
 
 /* ---- ConstantOfShape ---- */
@@ -107,11 +132,23 @@ static rg_err constantofshape_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err constantofshape_run(const rg_run *r)
+{
+    const rg_attr *value = rg_node_attr(r->site.node, "value");
+    const rg_array *y = rg_result(r, 0);
+    double element[2] = {0}; /* of the widest type */
+    rg_array fill = {.dtype = y->dtype, .count = 1, .data = element};
+    if (value && !rg_tensor_unpack(value->tensor, element))
+        return rg_run_fail(r, RG_UNSUPPORTED, "its value, %s, cannot be read", rg_dtype_name(y->dtype));
+    for (int64_t i = 0; i < y->count; i++) rg_copy(y, i, &fill, 0);
+    return RG_OK;
+}
+
 RG_OP(constantofshape) = {
     .name = "ConstantOfShape", .brief = "a tensor of a given shape, filled with one value", .since = 25,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1,
     RG_SPEC(constantofshape_attrs) RG_CASES(constantofshape_cases)
-    .infer = constantofshape_infer, .work = rg_work_copy,
+    .infer = constantofshape_infer, .work = rg_work_copy, .run = constantofshape_run,
 };
 
 /* ---- EyeLike ---- */
@@ -143,11 +180,19 @@ static void eyelike_work(const rg_site *s, rg_work *w)
     w->weight_byte = 0;
 }
 
+static rg_err eyelike_run(const rg_run *r)
+{
+    const rg_array *y = rg_result(r, 0);
+    int64_t columns = y->dim[1], k = rg_op_int(&r->site, "k");
+    for (int64_t i = 0; i < y->count; i++) rg_put(y, i, i % columns - i / columns == k);
+    return RG_OK;
+}
+
 RG_OP(eyelike) = {
     .name = "EyeLike", .brief = "ones on a diagonal, zeros elsewhere", .since = 22,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1,
     RG_SPEC(eyelike_attrs) RG_CASES(eyelike_cases)
-    .infer = eyelike_infer, .work = eyelike_work,
+    .infer = eyelike_infer, .work = eyelike_work, .run = eyelike_run,
 };
 
 /* ---- Range ---- */
@@ -210,10 +255,28 @@ static rg_err range_infer(const rg_site *s)
 
 static void range_work(const rg_site *s, rg_work *w) { rg_work_elements(s, w, 2, 0); }
 
+static rg_err range_run(const rg_run *r)
+{
+    const rg_array *start = rg_arg(r, 0), *delta = rg_arg(r, 2), *y = rg_result(r, 0);
+    for (uint32_t i = 0; i < 3; i++)
+        if (rg_arg(r, i)->count != 1)
+            return rg_run_fail(r, RG_SHAPE, "input %u has %lld elements, not 1", i,
+                               (long long)rg_arg(r, i)->count);
+    if (!y)
+        return rg_run_fail(r, RG_INPUT, "from %g to %g in steps of %g", rg_get(start, 0),
+                           rg_get(rg_arg(r, 1), 0), rg_get(delta, 0));
+    for (int64_t i = 0; i < y->count; i++) {
+        uint64_t step = (uint64_t)rg_get_int(delta, 0) * (uint64_t)i;
+        if (rg_is_whole(y->dtype)) rg_put_int(y, i, (int64_t)((uint64_t)rg_get_int(start, 0) + step));
+        else rg_put(y, i, rg_get(start, 0) + (double)i * rg_get(delta, 0));
+    }
+    return RG_OK;
+}
+
 RG_OP(range) = {
     .name = "Range", .brief = "start, start + delta, ... below limit", .since = 11,
     .in_min = 3, .in_max = 3, .out_min = 1, .out_max = 1, RG_CASES(range_cases)
-    .infer = range_infer, .work = range_work,
+    .infer = range_infer, .work = range_work, .run = range_run,
 };
 
 /* ---- OneHot ---- */
@@ -256,9 +319,28 @@ static rg_err onehot_infer(const rg_site *s)
     return RG_OK;
 }
 
+/* A negative index counts from the end; one outside of the depth switches nothing on. */
+static rg_err onehot_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *values = rg_arg(r, 2), *y = rg_result(r, 0);
+    int axis;
+    if (values->count != 2)
+        return rg_run_fail(r, RG_SHAPE, "%lld values, not off and on", (long long)values->count);
+    RG_TRY(rg_need_axis(&r->site, rg_op_int(&r->site, "axis"), x->rank + 1, &axis));
+    if (!y)
+        return rg_run_fail(r, RG_SHAPE, "the depth has %lld elements, not 1", (long long)rg_arg(r, 1)->count);
+    int64_t depth = y->dim[axis], step = rg_array_size(x, axis, x->rank);
+    for (int64_t i = 0; i < y->count; i++) {
+        int64_t index = rg_get_int(x, i / step / depth * step + i % step);
+        bool on = (index < 0 ? index + depth : index) == i / step % depth;
+        rg_copy(y, i, values, on);
+    }
+    return RG_OK;
+}
+
 RG_OP(onehot) = {
     .name = "OneHot", .brief = "indices as vectors with a single on-value", .since = 11,
     .in_min = 3, .in_max = 3, .out_min = 1, .out_max = 1,
     RG_SPEC(onehot_attrs) RG_CASES(onehot_cases)
-    .infer = onehot_infer, .work = rg_work_copy,
+    .infer = onehot_infer, .work = rg_work_copy, .run = onehot_run,
 };

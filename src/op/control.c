@@ -76,6 +76,21 @@ static rg_err if_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err if_run(const rg_run *r)
+{
+    rg_body body = {0};
+    bool condition;
+    RG_TRY(rg_body_truth(r, r->in[0], "the condition", &condition));
+    RG_TRY(rg_body_init(r, condition ? "then_branch" : "else_branch", &body));
+    if (body.in_count || body.out_count < r->site.node->out_count)
+        return rg_run_fail(r, RG_SHAPE, "its branch takes %u inputs and gives %u outputs", body.in_count,
+                           body.out_count);
+    rg_err err = rg_body_run(r, &body);
+    for (uint32_t i = 0; !err && i < r->site.node->out_count; i++) rg_pass_result(r, i, body.out[i]);
+    rg_body_done(&body);
+    return err;
+}
+
 static const rg_case if_cases[] = {
     {NULL,
      "ridge.graph/1 \"open\" opset 20\n"
@@ -97,7 +112,7 @@ static const rg_case if_cases[] = {
 RG_OP(if) = {
     .name = "If", .brief = "one of two bodies, by a condition", .since = 1,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = -1, .traits = RG_HAS_REGIONS,
-    RG_SPEC(if_attrs) RG_CASES(if_cases) .infer = if_infer, .work = work,
+    RG_SPEC(if_attrs) RG_CASES(if_cases) .infer = if_infer, .work = work, .run = if_run,
 };
 
 /* ---- Loop ---- */
@@ -198,6 +213,71 @@ static rg_err loop_infer(const rg_site *s)
     return set_scanned(s, body, carried);
 }
 
+/* A loop under way. */
+typedef struct loop {
+    rg_body body;
+    uint32_t carried, scanned;
+    rg_trips *trips;         /* by scanned output */
+    int64_t most;            /* trips at most */
+    bool goes_on;
+} loop;
+
+static rg_err begin(const rg_run *r, loop *l)
+{
+    const rg_node *node = r->site.node;
+    const rg_array *most = rg_arg(r, TRIPS);
+    const rg_datum *number;
+    *l = (loop){.most = INT64_MAX, .goes_on = true};
+    RG_TRY(rg_body_init(r, "body", &l->body));
+    if (l->body.in_count < CARRIED || l->body.out_count + CARRIED < l->body.in_count + 1 ||
+        node->in_count > l->body.in_count || node->out_count + 1 > l->body.out_count)
+        return rg_run_fail(r, RG_SHAPE,
+                           "its body takes %u inputs and gives %u outputs, the node has %u and %u",
+                           l->body.in_count, l->body.out_count, node->in_count, node->out_count);
+    l->carried = l->body.in_count - CARRIED;
+    l->scanned = node->out_count > l->carried ? node->out_count - l->carried : 0;
+    l->trips = RG_NEW(r->scratch, rg_trips, l->scanned);
+    if (!l->trips) return rg_nomem(r->site.cx);
+    if (most && most->count != 1) return rg_run_fail(r, RG_SHAPE, "the trip count is not one number");
+    if (most) l->most = rg_get_int(most, 0);
+    if (rg_arg(r, CONDITION)) RG_TRY(rg_body_truth(r, r->in[CONDITION], "the condition", &l->goes_on));
+    for (uint32_t i = CARRIED; i < l->body.in_count; i++)
+        rg_body_put(&l->body, i, i < node->in_count ? rg_datum_ref(r->in[i]) : NULL);
+    RG_TRY(rg_body_scalar(r, RG_BOOL, l->goes_on, &number));
+    rg_body_put(&l->body, CONDITION, number);
+    return RG_OK;
+}
+
+/* Trip number `trip`: what comes out of it goes into the next. */
+static rg_err make_trip(const rg_run *r, loop *l, int64_t trip)
+{
+    const rg_datum *number;
+    RG_TRY(rg_body_scalar(r, RG_I64, trip, &number));
+    rg_body_put(&l->body, TRIPS, number);
+    RG_TRY(rg_body_run(r, &l->body));
+    RG_TRY(rg_body_truth(r, l->body.out[0], "the condition that the body gives", &l->goes_on));
+    for (uint32_t i = 0; i <= l->carried; i++)
+        rg_body_put(&l->body, CONDITION + i, rg_body_take(&l->body, i));
+    for (uint32_t i = 0; i < l->scanned; i++)
+        RG_TRY(rg_trips_add(r, &l->trips[i], rg_body_take(&l->body, 1 + l->carried + i)));
+    return RG_OK;
+}
+
+static rg_err loop_run(const rg_run *r)
+{
+    loop l;
+    rg_err err = begin(r, &l);
+    for (int64_t trip = 0; !err && trip < l.most && l.goes_on; trip++) err = make_trip(r, &l, trip);
+    for (uint32_t i = 0; !err && i < l.carried && i < r->site.node->out_count; i++)
+        rg_pass_result(r, i, l.body.in[CARRIED + i]);
+    for (uint32_t i = 0; !err && i < l.scanned; i++)
+        err = rg_trips_stack(r, &l.trips[i], l.carried + i, 0, false,
+                             rg_body_out(&r->site, l.body.region, 1 + l.carried + i));
+    for (uint32_t i = 0; l.trips && i < l.scanned; i++) rg_trips_done(&l.trips[i]);
+    rg_body_done(&l.body);
+    return err;
+}
+
 static const rg_case loop_cases[] = {
     {NULL,
      "ridge.graph/1 \"counted\" opset 20\n"
@@ -226,5 +306,5 @@ static const rg_case loop_cases[] = {
 RG_OP(loop) = {
     .name = "Loop", .brief = "a body run a number of times, while a condition holds", .since = 1,
     .in_min = 0, .in_max = -1, .out_min = 0, .out_max = -1, .traits = RG_HAS_REGIONS,
-    RG_SPEC(loop_attrs) RG_CASES(loop_cases) .infer = loop_infer, .work = work,
+    RG_SPEC(loop_attrs) RG_CASES(loop_cases) .infer = loop_infer, .work = work, .run = loop_run,
 };

@@ -8,7 +8,10 @@
  */
 #include "op/convolve.h"
 
+#include "op/product.h"
 #include "op/share.h"
+
+#include <string.h>
 
 static const rg_attr_spec attrs[] = {RG_CONV_ATTRS};
 
@@ -102,9 +105,77 @@ static void work(const rg_site *s, rg_work *w)
     w->flop += rg_has_in(s, 2) ? rg_out_count(s, 0) : 0;
 }
 
+/* ---- kernel ---- */
+
+rg_err rg_conv_init(const rg_run *r, uint32_t x, uint32_t w, rg_conv *c)
+{
+    const rg_array *in = rg_arg(r, x), *weights = rg_arg(r, w), *out = rg_result(r, 0);
+    rg_window window;
+    *c = (rg_conv){
+        .batch = in->dim[0], .group = rg_op_int(&r->site, "group"),
+        .channels_in = in->dim[1], .channels_out = out->dim[1],
+    };
+    RG_TRY(rg_window_read(&r->site, in->rank - 2, &weights->dim[2], &window));
+    RG_TRY(rg_slide_init(r, &window, &in->dim[2], &out->dim[2], &c->slide));
+    c->depth = weights->dim[1] * c->slide.kernel_count;
+    c->column = RG_NEW(r->scratch, double, c->depth * c->group);
+    return c->column ? RG_OK : rg_nomem(r->site.cx);
+}
+
+/* Fills the column from image n at the slide's window. */
+static void see(const rg_conv *c, const double *x, int64_t n)
+{
+    const rg_slide *s = &c->slide;
+    const double *plane = x + n * c->channels_in * s->over_count;
+    memset(c->column, 0, (size_t)(c->channels_in * s->kernel_count) * sizeof *c->column);
+    for (int64_t i = 0; i < c->channels_in; i++, plane += s->over_count)
+        for (int64_t t = 0; t < s->tap_count; t++)
+            c->column[i * s->kernel_count + s->taps[t].kernel] = plane[s->taps[t].at];
+}
+
+double rg_conv_sum(const rg_conv *c, const double *weights, int64_t m)
+{
+    int64_t g = m / (c->channels_out / c->group);
+    return rg_dot(weights + m * c->depth, c->column + g * c->depth, c->depth);
+}
+
+void rg_conv_run(rg_conv *c, const double *x, const double *weights, rg_conv_put put, void *user)
+{
+    int64_t windows = c->slide.window_count;
+    for (int64_t o = 0; o < windows; o++) {
+        rg_slide_to(&c->slide, o);
+        for (int64_t n = 0; n < c->batch; n++) {
+            see(c, x, n);
+            for (int64_t m = 0; m < c->channels_out; m++)
+                put(user, (n * c->channels_out + m) * windows + o, m, rg_conv_sum(c, weights, m));
+        }
+    }
+}
+
+typedef struct biased { const rg_array *y, *bias; } biased;
+
+static void put_biased(void *user, int64_t at, int64_t m, double sum)
+{
+    const biased *b = user;
+    rg_put(b->y, at, b->bias ? sum + rg_get(b->bias, m) : sum);
+}
+
+static rg_err run(const rg_run *r)
+{
+    rg_conv c;
+    biased out = {rg_result(r, 0), rg_arg(r, 2)};
+    RG_TRY(rg_need_numbers(r));
+    if (rg_result(r, 0)->count == 0) return RG_OK;
+    RG_TRY(rg_conv_init(r, 0, 1, &c));
+    const double *x = rg_doubles(r, rg_arg(r, 0)), *w = rg_doubles(r, rg_arg(r, 1));
+    if (!x || !w) return rg_nomem(r->site.cx);
+    rg_conv_run(&c, x, w, put_biased, &out);
+    return RG_OK;
+}
+
 RG_OP(conv) = {
     .name = "Conv", .brief = "convolution, grouped and dilated, over any number of spatial axes", .since = 11,
     .in_min = 2, .in_max = 3, .out_min = 1, .out_max = 1,
     RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work,
+    .infer = infer, .work = work, .run = run,
 };

@@ -3,7 +3,7 @@
  *
  *     output = stride * (input - 1) + output_padding + reach - pads
  *
- * unless output_shape states it, or auto_pad SAME does: stride * input.
+ * unless output_shape states it, or auto_pad SAME does: stride * input. Then the pads are what is too much.
  */
 #include "op/convolve.h"
 #include "op/share.h"
@@ -90,9 +90,65 @@ static void work(const rg_site *s, rg_work *w)
     w->weight_in_b = rg_in_is_const(s, 1);
 }
 
+/* ---- kernel: the windows slide over the output, and add to it what a convolution would read there ---- */
+
+/* Pads that make the output what it is, where they are not stated. */
+static rg_err read_pads(const rg_run *r, const rg_array *x, const rg_array *y, rg_window *w)
+{
+    const int64_t *stated, *padding;
+    RG_TRY(read_sizes(&r->site, "output_shape", w->rank, &stated));
+    RG_TRY(read_sizes(&r->site, "output_padding", w->rank, &padding));
+    if (!stated && w->auto_pad != RG_PAD_SAME) return RG_OK;
+    rg_dims *dims = rg_site_dims(&r->site);
+    w->auto_pad = RG_PAD_STATED;
+    for (int i = 0; i < w->rank; i++) {
+        w->pad_begin[i] = w->pad_end[i] = 0;
+        int64_t whole = out_size(dims, w, i, x->dim[2 + i], padding ? padding[i] : 0);
+        w->pad_begin[i] = rg_window_front(w, rg_dim_sub(dims, whole, y->dim[2 + i]));
+    }
+    return RG_OK;
+}
+
+/* Adds input channel c of image n, at the window, to all output channels of its group. */
+static void spread(const rg_slide *s, double x, const double *w, double *y, int64_t channels)
+{
+    for (int64_t m = 0; m < channels; m++, w += s->kernel_count, y += s->over_count)
+        for (int64_t t = 0; t < s->tap_count; t++) y[s->taps[t].at] += x * w[s->taps[t].kernel];
+}
+
+static rg_err run(const rg_run *r)
+{
+    const rg_array *in = rg_arg(r, 0), *weights = rg_arg(r, 1), *bias = rg_arg(r, 2), *out = rg_result(r, 0);
+    int64_t each = weights->dim[1], channels = out->dim[1], group = rg_op_int(&r->site, "group");
+    rg_window window;
+    rg_slide s;
+    RG_TRY(rg_need_numbers(r));
+    if (out->count == 0) return RG_OK;
+    if (in->dim[1] % group)
+        return rg_run_fail(r, RG_SHAPE, "%lld input channels do not divide into %lld groups",
+                           (long long)in->dim[1], (long long)group);
+    RG_TRY(rg_window_read(&r->site, in->rank - 2, &weights->dim[2], &window));
+    RG_TRY(read_pads(r, in, out, &window));
+    RG_TRY(rg_slide_init(r, &window, &out->dim[2], &in->dim[2], &s));
+    const double *x = rg_doubles(r, in), *w = rg_doubles(r, weights);
+    double *y = RG_NEW(r->scratch, double, out->count);
+    if (!x || !w || !y) return rg_nomem(r->site.cx);
+    for (int64_t o = 0; o < s.window_count; o++) {
+        rg_slide_to(&s, o);
+        for (int64_t i = 0; i < in->dim[0] * in->dim[1]; i++) {
+            int64_t n = i / in->dim[1], c = i % in->dim[1], g = c / (in->dim[1] / group);
+            spread(&s, x[i * s.window_count + o], w + c * each * s.kernel_count,
+                   y + (n * channels + g * each) * s.over_count, each);
+        }
+    }
+    for (int64_t i = 0; i < out->count; i++)
+        rg_put(out, i, y[i] + (bias ? rg_get(bias, i / s.over_count % channels) : 0));
+    return RG_OK;
+}
+
 RG_OP(conv_transpose) = {
     .name = "ConvTranspose", .brief = "transposed convolution", .since = 11,
     .in_min = 2, .in_max = 3, .out_min = 1, .out_max = 1,
     RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work,
+    .infer = infer, .work = work, .run = run,
 };

@@ -21,4 +21,20 @@ void rg_conv_work(const rg_site *s, uint32_t x, uint32_t w, rg_work *work);
 rg_err rg_conv_need_bias(const rg_site *s, uint32_t bias, rg_dim channels) RG_CHECKED;
 double rg_conv_kernel_count(const rg_site *s, uint32_t w); /* product of the spatial sizes of the weights */
 
+/* ---- at run time: window by window, what the kernel sees is laid out as one column ---- */
+
+typedef struct rg_conv {
+    rg_slide slide;
+    int64_t batch, group, channels_in, channels_out; /* of the whole tensors */
+    int64_t depth;           /* products to a sum: channels_in / group * kernel */
+    double *column;          /* [channels_in, kernel], zero in the padding */
+} rg_conv;
+
+rg_err rg_conv_init(const rg_run *r, uint32_t x, uint32_t w, rg_conv *c) RG_CHECKED;
+/* The column's products with the weights of output channel m. */
+double rg_conv_sum(const rg_conv *c, const double *weights, int64_t m);
+/* All sums: `put` gets the output's index, its channel and the sum. */
+typedef void (*rg_conv_put)(void *user, int64_t at, int64_t m, double sum);
+void rg_conv_run(rg_conv *c, const double *x, const double *weights, rg_conv_put put, void *user);
+
 #endif

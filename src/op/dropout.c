@@ -1,6 +1,7 @@
 /* dropout.c - Dropout. Outside of training it hands its input on; the mask, where somebody asks for it, is
  * all true. Only a node that is told to train draws random numbers.
  */
+#include "op/draw.h"
 #include "op/share.h"
 
 enum { DATA, RATIO, TRAINING };
@@ -48,9 +49,30 @@ static rg_err upgrade(const rg_site *s)
     return rg_attr_to_input(s, "ratio", RATIO);
 }
 
+/* What is kept grows by 1 / (1 - ratio), so that the mean stays. The random stream does not depend on who
+ * reads what: a number is drawn for each element. */
+static rg_err run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, DATA), *given = rg_arg(r, RATIO), *mode = rg_arg(r, TRAINING);
+    const rg_array *y = rg_result(r, 0), *mask = rg_result(r, 1);
+    double ratio = given && given->count ? rg_get(given, 0) : 0.5;
+    bool training = mode && mode->count ? rg_get_int(mode, 0) != 0 : r->training;
+    uint64_t own, *state = rg_draw_state(r, &own);
+    if (training && !(ratio >= 0 && ratio < 1))
+        return rg_run_fail(r, RG_INPUT, "the ratio is %g, not in 0..1", ratio);
+    for (int64_t i = 0; i < x->count; i++) {
+        bool keep = !training || rg_random_unit(state) >= ratio;
+        if (mask) rg_put_int(mask, i, keep);
+        if (!y) continue;
+        if (training) rg_put(y, i, keep ? rg_get(x, i) / (1 - ratio) : 0);
+        else rg_copy(y, i, x, i);
+    }
+    return RG_OK;
+}
+
 RG_OP(dropout) = {
     .name = "Dropout", .brief = "zeroes random elements while training, else hands its input on", .since = 12,
     .in_min = 1, .in_max = 3, .out_min = 1, .out_max = 2, .traits = RG_IN_PLACE,
     RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work, .upgrade = upgrade,
+    .infer = infer, .work = work, .run = run, .upgrade = upgrade,
 };

@@ -5,9 +5,12 @@
  * operands share a letter that is not needed later is a contraction: as many multiply-accumulates as the
  * product of all its letters' sizes. Any other step is a broadcast product.
  *
+ * The kernel walks the output's axes, and for each element all those summed over, at once: the definition.
+ *
  * "..." stands for any number of broadcast axes; they get labels of their own, counted from the last, so
  * that the rest of this file sees labels only.
  */
+#include "op/kernel.h"
 #include "op/share.h"
 
 #include <string.h>
@@ -125,9 +128,12 @@ static rg_err parse_out(const rg_site *s, rg_str text, equation *e)
     int dots = 0;
     while (dots < RG_RANK_MAX && e->uses[LETTERS + dots]) dots++;
     RG_TRY(parse_term(s, text, dots, &e->out));
-    for (int k = 0; k < e->out.rank; k++)
+    for (int k = 0; k < e->out.rank; k++) {
         if (!e->uses[e->out.label[k]])
             return rg_site_fail(s, RG_FORMAT, "equation: an axis of '%.*s' is in no operand", RG_STR(text));
+        if (memchr(e->out.label, e->out.label[k], (size_t)k))
+            return rg_site_fail(s, RG_FORMAT, "equation: '%.*s' names an axis twice", RG_STR(text));
+    }
     return RG_OK;
 }
 
@@ -234,9 +240,97 @@ static void work(const rg_site *s, rg_work *w)
     w->weight_in_b = e.count == 2 && rg_in_is_const(s, 1);
 }
 
+/* ---- kernel ---- */
+
+typedef struct operand { const double *reals; const int64_t *integers; int64_t step[LABELS]; } operand;
+
+typedef struct loops {
+    uint32_t count;
+    operand *in;
+    int out_rank, sum_rank;
+    int64_t dim[LABELS];             /* of the output's axes, then of those summed over */
+} loops;
+
+/* Steps of operand i along every loop; 0 along those that it lacks or is broadcast along. An axis named twice
+ * is a diagonal: its steps add. */
+static rg_err open_operand(const rg_run *r, const equation *e, const int *place, uint32_t i, operand *o)
+{
+    const rg_array *x = rg_arg(r, i);
+    int64_t stride[RG_RANK_MAX];
+    rg_array_strides(x, stride);
+    for (int k = 0; k < x->rank; k++) {
+        int label = e->in[i].label[k];
+        if (x->dim[k] == e->size[label]) o->step[place[label]] += stride[k];
+    }
+    if (rg_dtype_is_int(x->dtype)) o->integers = rg_ints(r, x);
+    else o->reals = rg_doubles(r, x);
+    return o->integers || o->reals ? RG_OK : rg_nomem(r->site.cx);
+}
+
+static rg_err open_loops(const rg_run *r, loops *l)
+{
+    equation e;
+    int place[LABELS];
+    RG_TRY(parse(&r->site, &e));
+    label_set out = set_of(&e.out);
+    *l = (loops){.count = e.count, .in = RG_NEW(r->scratch, operand, e.count), .out_rank = e.out.rank};
+    if (!l->in) return rg_nomem(r->site.cx);
+    for (int k = 0; k < e.out.rank; k++) {
+        place[e.out.label[k]] = k;
+        l->dim[k] = e.size[e.out.label[k]];
+    }
+    for (int label = 0; label < LABELS; label++) {
+        if (!e.uses[label] || out >> label & 1) continue;
+        place[label] = l->out_rank + l->sum_rank++;
+        l->dim[place[label]] = e.size[label];
+    }
+    for (uint32_t i = 0; i < l->count; i++) RG_TRY(open_operand(r, &e, place, i, &l->in[i]));
+    return RG_OK;
+}
+
+/* One element of the output: sums of whole numbers wrap. */
+static void sum_up(const loops *l, const rg_array *y, int64_t at, const int64_t *index)
+{
+    int64_t inner[LABELS] = {0};
+    const int64_t *dim = l->dim + l->out_rank;
+    double sum = 0;
+    uint64_t whole = 0;
+    bool integers = l->in[0].integers != NULL;
+    for (int k = 0; k < l->sum_rank; k++)
+        if (dim[k] == 0) return; /* y is zero already */
+    do {
+        double product = 1;
+        uint64_t whole_product = 1;
+        for (uint32_t i = 0; i < l->count; i++) {
+            const operand *o = &l->in[i];
+            int64_t from = rg_index_at(l->out_rank, index, o->step) +
+                           rg_index_at(l->sum_rank, inner, o->step + l->out_rank);
+            if (integers) whole_product *= (uint64_t)o->integers[from];
+            else product *= o->reals[from];
+        }
+        sum += product;
+        whole += whole_product;
+    } while (rg_index_next(l->sum_rank, dim, inner));
+    if (integers) rg_put_int(y, at, (int64_t)whole);
+    else rg_put(y, at, sum);
+}
+
+static rg_err run(const rg_run *r)
+{
+    const rg_array *y = rg_result(r, 0);
+    int64_t index[LABELS] = {0}, at = 0;
+    loops l;
+    RG_TRY(rg_need_numbers(r));
+    RG_TRY(open_loops(r, &l));
+    if (y->count == 0) return RG_OK;
+    do sum_up(&l, y, at++, index);
+    while (rg_index_next(l.out_rank, l.dim, index));
+    return RG_OK;
+}
+
 RG_OP(einsum) = {
     .name = "Einsum", .brief = "sums of products by an equation over named axes", .since = 12,
     .in_min = 1, .in_max = -1, .out_min = 1, .out_max = 1,
     RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work,
+    .infer = infer, .work = work, .run = run,
 };

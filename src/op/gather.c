@@ -2,7 +2,12 @@
  *
  * What is read is what is picked, not the tensor that it is picked from: a token costs one row of a table of
  * fifty thousand.
+ *
+ *     Gather           y[outer, i, inner] = x[outer, index[i], inner]          along the axis
+ *     GatherElements   y[.., i, ..] = x[.., index[.., i, ..], ..]              element by element
+ *     GatherND         y[batch, i, inner] = x[batch, index[batch, i, :], inner]
  */
+#include "op/move.h"
 #include "op/share.h"
 
 #define AXIS {"axis", RG_ATTR_INT, "0", false, "axis that the indices count along"}
@@ -70,10 +75,25 @@ static void gather_work(const rg_site *s, rg_work *w)
     if (table) w->family = RG_FAMILY_EMBED;
 }
 
+static rg_err gather_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *index = rg_arg(r, 1), *y = rg_result(r, 0);
+    int axis = rg_axis_of(r, "axis", x->rank);
+    int64_t outer = rg_array_size(x, 0, axis), inner = rg_array_size(x, axis + 1, x->rank), at = 0, i;
+
+    for (int64_t o = 0; o < outer; o++) {
+        for (int64_t k = 0; k < index->count; k++, at += inner) {
+            RG_TRY(rg_need_index(r, "index", rg_get_int(index, k), x->dim[axis], &i));
+            rg_copy_run(y, at, x, (o * x->dim[axis] + i) * inner, inner);
+        }
+    }
+    return RG_OK;
+}
+
 RG_OP(gather) = {
     .name = "Gather", .brief = "slices along an axis, picked by index", .since = 13,
     .in_min = 2, .in_max = 2, .out_min = 1, .out_max = 1, RG_SPEC(gather_attrs) RG_CASES(gather_cases)
-    .infer = gather_infer, .work = gather_work,
+    .infer = gather_infer, .work = gather_work, .run = gather_run,
 };
 
 /* ---- GatherElements ---- */
@@ -99,10 +119,25 @@ static rg_err elements_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err elements_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *index = rg_arg(r, 1), *y = rg_result(r, 0);
+    int axis = rg_axis_of(r, "axis", x->rank);
+    int64_t at[RG_RANK_MAX] = {0}, stride[RG_RANK_MAX], i;
+
+    RG_TRY(rg_need_within(r, index, x, axis));
+    rg_array_strides(x, stride);
+    for (int64_t k = 0; k < index->count; k++, rg_index_next(index->rank, index->dim, at)) {
+        RG_TRY(rg_need_index(r, "index", rg_get_int(index, k), x->dim[axis], &i));
+        rg_copy(y, k, x, rg_index_at(x->rank, at, stride) + (i - at[axis]) * stride[axis]);
+    }
+    return RG_OK;
+}
+
 RG_OP(gatherelements) = {
     .name = "GatherElements", .brief = "an element for every index", .since = 13,
     .in_min = 2, .in_max = 2, .out_min = 1, .out_max = 1, RG_SPEC(elements_attrs) RG_CASES(elements_cases)
-    .infer = elements_infer, .work = rg_work_select,
+    .infer = elements_infer, .work = rg_work_select, .run = elements_run,
 };
 
 /* ---- GatherND ---- */
@@ -149,8 +184,27 @@ static rg_err nd_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err nd_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *index = rg_arg(r, 1), *y = rg_result(r, 0);
+    int batch = (int)rg_op_int(&r->site, "batch_dims"), depth = (int)index->dim[index->rank - 1];
+    int64_t batches = rg_array_size(index, 0, batch),
+            per_batch = rg_array_size(index, batch, index->rank - 1);
+    int64_t inner = rg_array_size(x, batch + depth, x->rank), whole = rg_array_size(x, batch, x->rank), at;
+
+    for (int k = 0; k < batch; k++)
+        if (x->dim[k] != index->dim[k])
+            return rg_run_fail(r, RG_SHAPE, "batch axis %d has size %lld in the data, %lld in the indices", k,
+                               (long long)x->dim[k], (long long)index->dim[k]);
+    for (int64_t i = 0; i < batches * per_batch; i++) {
+        RG_TRY(rg_need_coordinates(r, index, i, x, batch, &at));
+        rg_copy_run(y, i * inner, x, i / per_batch * whole + at * inner, inner);
+    }
+    return RG_OK;
+}
+
 RG_OP(gathernd) = {
     .name = "GatherND", .brief = "slices picked by coordinates", .since = 13,
     .in_min = 2, .in_max = 2, .out_min = 1, .out_max = 1, RG_SPEC(nd_attrs) RG_CASES(nd_cases)
-    .infer = nd_infer, .work = rg_work_select,
+    .infer = nd_infer, .work = rg_work_select, .run = nd_run,
 };

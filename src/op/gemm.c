@@ -1,4 +1,6 @@
 /* gemm.c - Gemm: Y = alpha * A' * B' + beta * C, where ' may transpose and C broadcasts to [m, n]. */
+#include "op/kernel.h"
+#include "op/product.h"
 #include "op/share.h"
 
 static const rg_attr_spec attrs[] = {
@@ -58,9 +60,60 @@ static rg_err upgrade(const rg_site *s)
     return RG_OK;
 }
 
+/* ---- kernel ---- */
+
+/* Element k of line i of a matrix: of row i where the columns are summed over, else of column i. */
+static int64_t element(const rg_array *x, bool rows, int64_t i, int64_t k)
+{
+    return rows ? i * x->dim[1] + k : k * x->dim[1] + i;
+}
+
+/* Lines of a matrix one behind the other, each as long as the sum. */
+static double *lines_of(const rg_run *r, const rg_array *x, bool rows, int64_t k)
+{
+    double *out = RG_NEW(r->scratch, double, x->count);
+    for (int64_t i = 0; out && i < x->count; i++) out[i] = rg_get(x, element(x, rows, i / k, i % k));
+    return out;
+}
+
+static uint64_t sum_integers(const rg_array *a, bool a_rows, int64_t i, const rg_array *b, bool b_rows,
+                             int64_t j, int64_t k)
+{
+    uint64_t sum = 0;
+    for (int64_t l = 0; l < k; l++)
+        sum += (uint64_t)rg_get_int(a, element(a, a_rows, i, l)) *
+               (uint64_t)rg_get_int(b, element(b, b_rows, j, l));
+    return sum;
+}
+
+static rg_err run(const rg_run *r)
+{
+    const rg_array *a = rg_arg(r, 0), *b = rg_arg(r, 1), *c = rg_arg(r, 2), *y = rg_result(r, 0);
+    bool a_rows = !rg_op_int(&r->site, "transA"), b_rows = rg_op_int(&r->site, "transB") != 0;
+    double alpha = rg_op_real(&r->site, "alpha"), beta = rg_op_real(&r->site, "beta");
+    bool whole = rg_dtype_is_int(y->dtype) && alpha == 1 && beta == 1; /* and wraps */
+    int64_t k = a->dim[a_rows], n = y->dim[1], step[RG_RANK_MAX] = {0};
+    RG_TRY(rg_need_numbers(r));
+    const double *rows = whole ? NULL : lines_of(r, a, a_rows, k);
+    const double *columns = whole ? NULL : lines_of(r, b, b_rows, k);
+    if (!whole && (!rows || !columns)) return rg_nomem(r->site.cx);
+    if (c) rg_broadcast_strides(c, 2, y->dim, step);
+    for (int64_t at = 0; at < y->count; at++) {
+        int64_t i = at / n, j = at % n, in_c = i * step[0] + j * step[1];
+        if (whole) {
+            uint64_t sum = sum_integers(a, a_rows, i, b, b_rows, j, k);
+            rg_put_int(y, at, (int64_t)(sum + (c ? (uint64_t)rg_get_int(c, in_c) : 0)));
+        } else {
+            double sum = alpha * rg_dot(rows + i * k, columns + j * k, k);
+            rg_put(y, at, c ? sum + beta * rg_get(c, in_c) : sum);
+        }
+    }
+    return RG_OK;
+}
+
 RG_OP(gemm) = {
     .name = "Gemm", .brief = "general matrix product with bias", .since = 7,
     .in_min = 2, .in_max = 3, .out_min = 1, .out_max = 1,
     RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work, .upgrade = upgrade,
+    .infer = infer, .work = work, .run = run, .upgrade = upgrade,
 };

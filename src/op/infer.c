@@ -91,7 +91,7 @@ static rg_err fail_unknown(rg_ctx *cx, const rg_graph *g, rg_node_id id)
                    near ? near->name : "");
 }
 
-static rg_err infer_node(rg_ctx *cx, rg_graph *g, rg_node_id id)
+rg_err rg_node_infer(rg_ctx *cx, rg_graph *g, rg_node_id id)
 {
     rg_node *n = &g->nodes[id];
     rg_site site = {cx, g, id, n};
@@ -118,7 +118,7 @@ rg_err rg_region_infer(rg_ctx *cx, rg_graph *g, rg_region_id region)
 {
     for (uint32_t i = 0; i < g->regions[region].order_count; i++) {
         rg_node_id id = g->regions[region].order[i];
-        if (!g->nodes[id].dead) RG_TRY(infer_node(cx, g, id));
+        if (!g->nodes[id].dead) RG_TRY(rg_node_infer(cx, g, id));
     }
     if (cx->arena.failed || g->arena.failed) return rg_nomem(cx);
     return RG_OK;

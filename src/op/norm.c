@@ -11,7 +11,10 @@
  * Flops for each element: mean 1, centering 1, square and sum 2, times 1/deviation 1, scale and shift 2.
  * Special for each group: a root and a division.
  */
+#include "op/kernel.h"
 #include "op/share.h"
+
+#include <math.h>
 
 #define EPSILON {"epsilon", RG_ATTR_FLOAT, "1e-5", false, "added to the variance"}
 #define STASH {"stash_type", RG_ATTR_INT, "1", false, "element type of the statistics, as ONNX numbers them"}
@@ -43,6 +46,42 @@ static double in_dims(const rg_site *s, int from, int to)
     double count = 1;
     for (int i = from; i < to; i++) count *= (double)rg_in_dim(s, 0, i);
     return count;
+}
+
+/* ---- kernels ---- */
+
+/* Some elements: `base` + what an index over dim with these strides adds. */
+typedef struct span { int rank; int64_t dim[RG_RANK_MAX], stride[RG_RANK_MAX], count; } span;
+
+/* The axes of `x` that a group consists of, or those that tell the groups apart. */
+static span span_of(const rg_array *x, const bool in_group[RG_RANK_MAX], bool wanted)
+{
+    int64_t stride[RG_RANK_MAX];
+    span s = {.count = 1};
+    rg_array_strides(x, stride);
+    for (int k = 0; k < x->rank; k++) {
+        if (in_group[k] != wanted) continue;
+        s.dim[s.rank] = x->dim[k];
+        s.stride[s.rank++] = stride[k];
+        s.count *= x->dim[k];
+    }
+    return s;
+}
+
+typedef struct moments { double mean, square; } moments; /* square: mean of squared distances to the mean */
+
+/* about_zero: the mean counts as 0. */
+static moments measure(const rg_array *x, const span *s, int64_t base, bool about_zero)
+{
+    int64_t index[RG_RANK_MAX] = {0};
+    double sum = 0, squares = 0, count = (double)s->count;
+    for (int64_t i = 0; i < s->count && !about_zero; i++, rg_index_next(s->rank, s->dim, index))
+        sum += rg_get(x, base + rg_index_at(s->rank, index, s->stride));
+    for (int64_t i = 0; i < s->count; i++, rg_index_next(s->rank, s->dim, index)) {
+        double off = rg_get(x, base + rg_index_at(s->rank, index, s->stride)) - sum / count;
+        squares += off * off;
+    }
+    return (moments){sum / count, squares / count};
 }
 
 /* ---- LayerNormalization, RMSNormalization ---- */
@@ -109,16 +148,58 @@ static void layer_work(const rg_site *s, rg_work *w)
 }
 static void rms_work(const rg_site *s, rg_work *w) { fill(s, w, layer_groups(s), 4, 2); }
 
+/* Of a group that starts at `base`: scale and shift are broadcast to the whole input. */
+static void put_group(const rg_run *r, const span *group, int64_t base, double mean, double inverse)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0), *affine[2] = {rg_arg(r, 1), rg_arg(r, 2)};
+    int64_t stride[2][RG_RANK_MAX], place[RG_RANK_MAX], own[RG_RANK_MAX], index[RG_RANK_MAX] = {0};
+    rg_array_strides(x, own);
+    for (int k = 0; k < 2; k++)
+        if (affine[k]) rg_broadcast_strides(affine[k], x->rank, x->dim, stride[k]);
+    for (int64_t i = 0; y && i < group->count; i++, rg_index_next(group->rank, group->dim, index)) {
+        int64_t at = base + rg_index_at(group->rank, index, group->stride), rest = at;
+        for (int k = 0; k < x->rank; k++) place[k] = rest / own[k], rest %= own[k];
+        double value = (rg_get(x, at) - mean) * inverse;
+        if (affine[0]) value *= rg_get(affine[0], rg_index_at(x->rank, place, stride[0]));
+        if (affine[1]) value += rg_get(affine[1], rg_index_at(x->rank, place, stride[1]));
+        rg_put(y, at, value);
+    }
+}
+
+static rg_err run_layer(const rg_run *r, bool about_zero)
+{
+    const rg_array *x = rg_arg(r, 0), *mean = rg_result(r, 1), *inverse = rg_result(r, 2);
+    double epsilon = rg_op_real(&r->site, "epsilon");
+    bool in_group[RG_RANK_MAX];
+    int axis;
+    RG_TRY(rg_need_axis(&r->site, rg_op_int(&r->site, "axis"), x->rank, &axis));
+    for (int k = 0; k < x->rank; k++) in_group[k] = k >= axis;
+    span group = span_of(x, in_group, true), groups = span_of(x, in_group, false);
+    for (int64_t i = 0; i < groups.count; i++) {
+        moments m = measure(x, &group, i * group.count, about_zero);
+        double factor = 1 / sqrt(m.square + epsilon);
+        put_group(r, &group, i * group.count, m.mean, factor);
+        if (mean) rg_put(mean, i, m.mean);
+        if (inverse) rg_put(inverse, i, factor);
+    }
+    return RG_OK;
+}
+
+static rg_err layer_run(const rg_run *r) { return run_layer(r, false); }
+static rg_err rms_run(const rg_run *r) { return run_layer(r, true); }
+
 RG_OP(layer_normalization) = {
     .name = "LayerNormalization", .brief = "normalizes the last axes, then scales and shifts", .since = 17,
     .in_min = 2, .in_max = 3, .out_min = 1, .out_max = 3,
     RG_SPEC(layer_attrs) RG_CASES(layer_cases) .infer = layer_infer, .work = layer_work,
+    .run = layer_run,
 };
 
 RG_OP(rms_normalization) = {
     .name = "RMSNormalization", .brief = "divides by the root mean square over the last axes", .since = 23,
     .in_min = 2, .in_max = 2, .out_min = 1, .out_max = 1,
     RG_SPEC(layer_attrs) RG_CASES(rms_cases) .infer = layer_infer, .work = rms_work,
+    .run = rms_run,
 };
 
 /* ---- InstanceNormalization, GroupNormalization ---- */
@@ -166,17 +247,44 @@ static void group_work(const rg_site *s, rg_work *w)
     fill(s, w, in_dims(s, 0, 1) * (double)rg_op_int(s, "num_groups"), 7, 2);
 }
 
+/* Groups of channels that follow each other, of each image; scale and shift are by channel or by group. */
+static rg_err run_channels(const rg_run *r, int64_t groups, bool per_group)
+{
+    const rg_array *x = rg_arg(r, 0), *scale = rg_arg(r, 1), *shift = rg_arg(r, 2), *y = rg_result(r, 0);
+    double epsilon = rg_op_real(&r->site, "epsilon");
+    if (y->count == 0) return RG_OK;
+    int64_t channels = x->dim[1], spatial = rg_array_size(x, 2, x->rank), wide = channels / groups;
+    span group = {.rank = 1, .dim = {wide * spatial}, .stride = {1}, .count = wide * spatial};
+    for (int64_t i = 0; i < x->dim[0] * groups; i++) {
+        moments m = measure(x, &group, i * group.count, false);
+        double factor = 1 / sqrt(m.square + epsilon);
+        for (int64_t k = 0; k < group.count; k++) {
+            int64_t at = i * group.count + k, channel = at / spatial % channels;
+            int64_t of = per_group ? channel / wide : channel;
+            rg_put(y, at, (rg_get(x, at) - m.mean) * factor * rg_get(scale, of) + rg_get(shift, of));
+        }
+    }
+    return RG_OK;
+}
+
+static rg_err instance_run(const rg_run *r) { return run_channels(r, rg_arg(r, 0)->dim[1], false); }
+static rg_err group_run(const rg_run *r)
+{
+    return run_channels(r, rg_op_int(&r->site, "num_groups"), r->site.node->version < 21);
+}
+
 RG_OP(instance_normalization) = {
     .name = "InstanceNormalization", .brief = "normalizes the spatial axes of each channel", .since = 6,
     .in_min = 3, .in_max = 3, .out_min = 1, .out_max = 1,
     RG_SPEC(instance_attrs) RG_CASES(instance_cases) .infer = instance_infer, .work = instance_work,
-    .upgrade = rg_upgrade_plain,
+    .run = instance_run, .upgrade = rg_upgrade_plain,
 };
 
 RG_OP(group_normalization) = {
     .name = "GroupNormalization", .brief = "normalizes channel groups with their spatial axes", .since = 21,
     .in_min = 3, .in_max = 3, .out_min = 1, .out_max = 1,
     RG_SPEC(group_attrs) RG_CASES(group_cases) .infer = group_infer, .work = group_work,
+    .run = group_run,
 };
 
 /* ---- MeanVarianceNormalization, LpNormalization ---- */
@@ -219,11 +327,38 @@ static void mean_variance_work(const rg_site *s, rg_work *w)
     fill(s, w, group > 0 ? rg_in_count(s, 0) / group : 0, 5, 2);
 }
 
+/* The standard adds a small number to the deviation, not to the variance. */
+static rg_err mean_variance_run(const rg_run *r)
+{
+    const double epsilon = 1e-9;
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    int64_t index[RG_RANK_MAX] = {0}, inner[RG_RANK_MAX] = {0};
+    bool in_group[RG_RANK_MAX] = {false};
+    uint32_t count;
+    const int64_t *axes = rg_op_ints(&r->site, "axes", &count);
+    for (uint32_t i = 0; i < count; i++) {
+        int axis;
+        RG_TRY(rg_need_axis(&r->site, axes[i], x->rank, &axis));
+        in_group[axis] = true;
+    }
+    if (y->count == 0) return RG_OK;
+    span group = span_of(x, in_group, true), groups = span_of(x, in_group, false);
+    for (int64_t i = 0; i < groups.count; i++, rg_index_next(groups.rank, groups.dim, index)) {
+        int64_t base = rg_index_at(groups.rank, index, groups.stride);
+        moments m = measure(x, &group, base, false);
+        for (int64_t k = 0; k < group.count; k++, rg_index_next(group.rank, group.dim, inner)) {
+            int64_t at = base + rg_index_at(group.rank, inner, group.stride);
+            rg_put(y, at, (rg_get(x, at) - m.mean) / (sqrt(m.square) + epsilon));
+        }
+    }
+    return RG_OK;
+}
+
 RG_OP(mean_variance_normalization) = {
     .name = "MeanVarianceNormalization", .brief = "zero mean and unit variance over stated axes", .since = 9,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1,
     RG_SPEC(mean_variance_attrs) RG_CASES(mean_variance_cases)
-    .infer = mean_variance_infer, .work = mean_variance_work,
+    .infer = mean_variance_infer, .work = mean_variance_work, .run = mean_variance_run,
 };
 
 static rg_err lp_infer(const rg_site *s)
@@ -242,10 +377,34 @@ static void lp_work(const rg_site *s, rg_work *w)
     w->special += rg_out_count(s, 0);
 }
 
+/* Where the norm is 0, so is the result. */
+static rg_err lp_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    int64_t p = rg_op_int(&r->site, "p");
+    int axis;
+    RG_TRY(rg_need_axis(&r->site, rg_op_int(&r->site, "axis"), x->rank, &axis));
+    if (p != 1 && p != 2) return rg_run_fail(r, RG_UNSUPPORTED, "p is %lld, not 1 or 2", (long long)p);
+    if (y->count == 0) return RG_OK;
+    int64_t size = x->dim[axis], step = rg_array_size(x, axis + 1, x->rank);
+    for (int64_t i = 0; i < x->count / size; i++) {
+        int64_t base = i / step * step * size + i % step;
+        double sum = 0;
+        for (int64_t k = 0; k < size; k++) {
+            double v = rg_get(x, base + k * step);
+            sum += p == 1 ? fabs(v) : v * v;
+        }
+        double norm = p == 1 ? sum : sqrt(sum);
+        for (int64_t k = 0; k < size; k++)
+            rg_put(y, base + k * step, norm == 0 ? 0 : rg_get(x, base + k * step) / norm);
+    }
+    return RG_OK;
+}
+
 RG_OP(lp_normalization) = {
     .name = "LpNormalization", .brief = "divides by the p-norm along one axis", .since = 1,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1,
-    RG_SPEC(lp_attrs) RG_CASES(lp_cases) .infer = lp_infer, .work = lp_work,
+    RG_SPEC(lp_attrs) RG_CASES(lp_cases) .infer = lp_infer, .work = lp_work, .run = lp_run,
 };
 
 /* ---- LRN ---- */
@@ -277,8 +436,30 @@ static void lrn_work(const rg_site *s, rg_work *w)
     w->k = size;
 }
 
+/* Channels from (size - 1) / 2 below to the rest above, as far as there are any. */
+static rg_err lrn_run(const rg_run *r)
+{
+    const rg_site *s = &r->site;
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    double alpha = rg_op_real(s, "alpha"), beta = rg_op_real(s, "beta"), bias = rg_op_real(s, "bias");
+    if (y->count == 0) return RG_OK;
+    int64_t size = rg_op_int(s, "size"), channels = x->dim[1], spatial = rg_array_size(x, 2, x->rank);
+    int64_t below = (size - 1) / 2, above = size - 1 - below;
+    for (int64_t i = 0; i < y->count; i++) {
+        int64_t c = i / spatial % channels, low = c < below ? 0 : c - below;
+        int64_t high = channels - 1 - c < above ? channels - 1 : c + above;
+        double sum = 0;
+        for (int64_t k = low; k <= high; k++) {
+            double v = rg_get(x, i + (k - c) * spatial);
+            sum += v * v;
+        }
+        rg_put(y, i, rg_get(x, i) / pow(bias + alpha / (double)size * sum, beta));
+    }
+    return RG_OK;
+}
+
 RG_OP(lrn) = {
     .name = "LRN", .brief = "local response normalization across channels", .since = 1,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1,
-    RG_SPEC(lrn_attrs) RG_CASES(lrn_cases) .infer = lrn_infer, .work = lrn_work,
+    RG_SPEC(lrn_attrs) RG_CASES(lrn_cases) .infer = lrn_infer, .work = lrn_work, .run = lrn_run,
 };

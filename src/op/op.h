@@ -86,6 +86,8 @@ typedef struct rg_attr_spec {
  * types. The shape test, and later the kernels', gradients' and the micro-benchmark, iterate over these. */
 typedef struct rg_case { const char *inputs, *attrs, *outputs; } rg_case;
 
+struct rg_run;
+
 typedef struct rg_op {
     const char *name;                 /* ONNX op_type */
     const char *domain;               /* NULL: ai.onnx; "ai.onnx.ml", ... */
@@ -101,6 +103,8 @@ typedef struct rg_op {
     rg_err (*infer)(const rg_site *s);              /* required: sets output types (and
                                                      * known elements) or says why not */
     void (*work)(const rg_site *s, rg_work *w);     /* required, except for views; see rg_work */
+    /* The plain kernel (op/kernel.h); NULL for views, which the runner makes. */
+    rg_err (*run)(const struct rg_run *r);
     /* Rewrites a node of an older meaning (node->version < since) in place: attributes to inputs, renamed
      * fields. NULL: older meanings are the same where they are accepted. */
     rg_err (*upgrade)(const rg_site *s);
@@ -121,6 +125,8 @@ rg_err rg_graph_resolve(rg_ctx *cx, rg_graph *g) RG_CHECKED;
 /* Types of all values, in topological order, regions included. A type stated by the file is checked against
  * the inferred one: contradiction is RG_SHAPE. */
 rg_err rg_graph_infer(rg_ctx *cx, rg_graph *g) RG_CHECKED;
+/* One node, whose inputs have their types. */
+rg_err rg_node_infer(rg_ctx *cx, rg_graph *g, rg_node_id id) RG_CHECKED;
 /* For the operators with bodies. */
 rg_err rg_region_infer(rg_ctx *cx, rg_graph *g, rg_region_id region) RG_CHECKED;
 /* Takes into *inferred what the file knows better (see infer.c); false when the two contradict each other. */

@@ -1,4 +1,5 @@
 /* optional.c - values that may be absent: Optional, OptionalGetElement, OptionalHasElement. */
+#include "op/kernel.h"
 #include "op/share.h"
 
 static const rg_attr_spec optional_attrs[] = {
@@ -19,11 +20,22 @@ static rg_err optional_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err optional_run(const rg_run *r)
+{
+    const rg_datum *item = r->site.node->in_count ? r->in[0] : NULL;
+    const rg_type *type = &rg_value_at(r->site.g, r->site.node->out[0])->type;
+    rg_datum *datum;
+
+    RG_TRY(rg_datum_list(r->site.cx, RG_KIND_OPTIONAL, type, &item, item ? 1 : 0, &datum));
+    rg_give_result(r, 0, datum);
+    return RG_OK;
+}
+
 RG_OP(optional) = {
     .name = "Optional", .brief = "the input as a value that may be absent", .since = 15,
     .in_min = 0, .in_max = 1, .out_min = 1, .out_max = 1, .traits = RG_VIEW,
     RG_SPEC(optional_attrs) RG_CASES(optional_cases)
-    .infer = optional_infer,
+    .infer = optional_infer, .run = optional_run,
 };
 
 static const rg_case get_cases[] = {{"opt(f32[2,3])", "", "f32[2,3]"}, {"f32[4]", "", "f32[4]"}};
@@ -39,10 +51,20 @@ static rg_err get_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err get_run(const rg_run *r)
+{
+    const rg_datum *in = r->in[0];
+
+    if (in->kind == RG_KIND_OPTIONAL && !in->item_count)
+        return rg_run_fail(r, RG_INPUT, "the optional holds nothing");
+    rg_pass_result(r, 0, in->kind == RG_KIND_OPTIONAL ? in->items[0] : in);
+    return RG_OK;
+}
+
 RG_OP(optionalgetelement) = {
     .name = "OptionalGetElement", .brief = "what an optional holds", .since = 18,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, .traits = RG_VIEW, RG_CASES(get_cases)
-    .infer = get_infer,
+    .infer = get_infer, .run = get_run,
 };
 
 static const rg_case has_cases[] = {{"opt(f32[2,3])", "", "bool[]"}, {"", "", "bool[]"}};
@@ -59,6 +81,14 @@ static rg_err has_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err has_run(const rg_run *r)
+{
+    const rg_datum *in = r->site.node->in_count ? r->in[0] : NULL;
+
+    rg_put_int(rg_result(r, 0), 0, in && (in->kind != RG_KIND_OPTIONAL || in->item_count));
+    return RG_OK;
+}
+
 static void has_work(const rg_site *s, rg_work *w)
 {
     (void)s;
@@ -68,5 +98,5 @@ static void has_work(const rg_site *s, rg_work *w)
 RG_OP(optionalhaselement) = {
     .name = "OptionalHasElement", .brief = "whether an optional holds anything", .since = 18,
     .in_min = 0, .in_max = 1, .out_min = 1, .out_max = 1, RG_CASES(has_cases)
-    .infer = has_infer, .work = has_work,
+    .infer = has_infer, .work = has_work, .run = has_run,
 };

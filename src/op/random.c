@@ -1,9 +1,17 @@
 /* random.c - operators that draw random numbers: never folded, never merged.
  *
  * A uniform draw is a handful of integer operations; a normal one needs about two special functions more
- * (Box-Muller: a logarithm and a cosine).
+ * (Box-Muller: a logarithm and a cosine). With u and v uniform on (0, 1], the draws are
+ *
+ *     uniform:     low + (high - low) u
+ *     normal:      mean + scale sqrt(-2 ln u) cos(2 pi v)
+ *     Bernoulli:   u < p
+ *     Multinomial: the class k whose share of the sum of e^x is where u falls
  */
+#include "op/draw.h"
 #include "op/share.h"
+
+#include <math.h>
 
 enum { DRAW_FLOP = 4 };
 
@@ -89,26 +97,98 @@ static void multinomial_work(const rg_site *s, rg_work *w)
     w->flop += rg_in_count(s, 0) + rg_out_count(s, 0) * (double)rg_in_dim(s, 0, 1) / 2;
 }
 
-/*    id                ONNX name          inputs attributes       cases        infer  work  brief */
+/* ---- kernels ---- */
+
+uint64_t *rg_draw_state(const rg_run *r, uint64_t *own)
+{
+    const rg_attr *seed = rg_node_attr(r->site.node, "seed");
+    if (!seed || (seed->kind != RG_ATTR_FLOAT && seed->kind != RG_ATTR_INT)) return r->random;
+    double x = seed->kind == RG_ATTR_FLOAT ? seed->f : (double)seed->i; /* Dropout's is an integer */
+    *own = rg_hash(RG_HASH_SEED, &x, sizeof x);
+    return own;
+}
+
+static rg_err run_uniform(const rg_run *r)
+{
+    const rg_array *y = rg_result(r, 0);
+    double low = rg_op_real(&r->site, "low"), high = rg_op_real(&r->site, "high");
+    uint64_t own, *state = rg_draw_state(r, &own);
+    for (int64_t i = 0; i < y->count; i++) rg_put(y, i, low + (high - low) * rg_random_unit(state));
+    return RG_OK;
+}
+
+static rg_err run_normal(const rg_run *r)
+{
+    const double two_pi = 6.28318530717958647693;
+    const rg_array *y = rg_result(r, 0);
+    double mean = rg_op_real(&r->site, "mean"), scale = rg_op_real(&r->site, "scale");
+    uint64_t own, *state = rg_draw_state(r, &own);
+    for (int64_t i = 0; i < y->count; i++) {
+        double radius = sqrt(-2 * log(1 - rg_random_unit(state))); /* never log(0) */
+        rg_put(y, i, mean + scale * radius * cos(two_pi * rg_random_unit(state)));
+    }
+    return RG_OK;
+}
+
+static rg_err bernoulli_run(const rg_run *r)
+{
+    const rg_array *p = rg_arg(r, 0), *y = rg_result(r, 0);
+    uint64_t own, *state = rg_draw_state(r, &own);
+    for (int64_t i = 0; i < y->count; i++) rg_put(y, i, rg_random_unit(state) < rg_get(p, i));
+    return RG_OK;
+}
+
+/* The class of x[first..first + size) where a share u of the whole has been passed. */
+static int64_t class_at(const rg_array *x, int64_t first, int64_t size, double max, double u)
+{
+    double sum = 0;
+    int64_t last = 0; /* of those that can be drawn: rounding may leave a rest */
+    for (int64_t k = 0; k < size; k++) {
+        double weight = exp(rg_get(x, first + k) - max);
+        if (!(weight > 0)) continue;
+        sum += weight;
+        last = k;
+        if (u < sum) break;
+    }
+    return last;
+}
+
+static rg_err multinomial_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    int64_t rows = y->dim[0], draws = y->dim[1], size = x->dim[1];
+    uint64_t own, *state = rg_draw_state(r, &own);
+    if (size == 0 && y->count) return rg_run_fail(r, RG_SHAPE, "there are no classes to draw from");
+    for (int64_t i = 0; i < rows && draws; i++) {
+        double max = -INFINITY, sum = 0;
+        for (int64_t k = 0; k < size; k++) max = fmax(max, rg_get(x, i * size + k));
+        for (int64_t k = 0; k < size; k++) sum += exp(rg_get(x, i * size + k) - max);
+        for (int64_t k = 0; k < draws; k++)
+            rg_put_int(y, i * draws + k, class_at(x, i * size, size, max, sum * rg_random_unit(state)));
+    }
+    return RG_OK;
+}
+
+/*    id  ONNX name  inputs  attributes  cases  infer  work  run  brief */
 #define RANDOM_LIST(X)                                                                                    \
     X(bernoulli,         "Bernoulli",         1, bernoulli_attrs,   like_cases,        like_infer,        \
-      uniform_work,      "1 with the probability that the input states")                                  \
+      uniform_work,      bernoulli_run,   "1 with the probability that the input states")                 \
     X(multinomial,       "Multinomial",       1, multinomial_attrs, multinomial_cases, multinomial_infer, \
-      multinomial_work,  "classes drawn by unnormalized log-probabilities")                               \
+      multinomial_work,  multinomial_run, "classes drawn by unnormalized log-probabilities")              \
     X(randomnormal,      "RandomNormal",      0, normal_attrs,      shape_cases,       shape_infer,       \
-      normal_work,       "normal numbers")                                                                \
+      normal_work,       run_normal,      "normal numbers")                                               \
     X(randomnormallike,  "RandomNormalLike",  1, normallike_attrs,  like_cases,        like_infer,        \
-      normallike_work,   "normal numbers in the shape of the input")                                      \
+      normallike_work,   run_normal,      "normal numbers in the shape of the input")                     \
     X(randomuniform,     "RandomUniform",     0, uniform_attrs,     shape_cases,       shape_infer,       \
-      uniform_work,      "uniform numbers")                                                               \
+      uniform_work,      run_uniform,     "uniform numbers")                                              \
     X(randomuniformlike, "RandomUniformLike", 1, uniformlike_attrs, like_cases,        like_infer,        \
-      uniformlike_work,  "uniform numbers in the shape of the input")
+      uniformlike_work,  run_uniform,     "uniform numbers in the shape of the input")
 
-#define X(id, onnx, inputs, spec, examples, inference, cost, words)                       \
+#define X(id, onnx, inputs, spec, examples, inference, cost, kernel, words)               \
     RG_OP(id) = {                                                                         \
         .name = onnx, .brief = words, .since = 22, .in_min = inputs, .in_max = inputs,    \
         .out_min = 1, .out_max = 1, .traits = RG_RANDOM, RG_SPEC(spec) RG_CASES(examples) \
-        .infer = inference, .work = cost,                                                 \
+        .infer = inference, .work = cost, .run = kernel,                                  \
     };
 RANDOM_LIST(X)
 #undef X

@@ -1,5 +1,13 @@
-/* reduce.c - reductions along axes: the Reduce family, ArgMax and ArgMin; and Det, which reduces matrices. */
+/* reduce.c - reductions along axes: the Reduce family, ArgMax and ArgMin; and Det, which reduces matrices.
+ *
+ * A reduction folds each element into a sum that begins at `start`, and ends with `finish`. Integers whose
+ * result is an integer by nature wrap as they go (`whole`); the others are computed as reals, and lose their
+ * fraction at the end.
+ */
+#include "op/ordering.h"
 #include "op/share.h"
+
+#include <math.h>
 
 typedef rg_dim fold_fn(rg_dims *dims, rg_dim a, rg_dim b);
 
@@ -80,6 +88,135 @@ static void work_reduce(const rg_site *s, rg_work *w, double flop, double specia
 /* Up to opset 17 (ReduceSum: 12) the axes were an attribute. */
 static rg_err reduce_upgrade(const rg_site *s) { return rg_attr_to_input(s, "axes", 1); }
 
+/* ---- one step, at run time ---- */
+
+typedef double real_step(double sum, double x);
+typedef int64_t whole_step(rg_dtype dtype, int64_t sum, int64_t x); /* of u64 the bit pattern */
+
+static double step_add(double sum, double x) { return sum + x; }
+static double step_mul(double sum, double x) { return sum * x; }
+static double step_abs(double sum, double x) { return sum + fabs(x); }
+static double step_square(double sum, double x) { return sum + x * x; }
+static double step_max(double sum, double x) { return isnan(sum) || sum >= x ? sum : x; } /* NaN wins */
+static double step_min(double sum, double x) { return isnan(sum) || sum <= x ? sum : x; }
+
+/* log(e^sum + e^x), the larger one taken out so that nothing overflows; of equal ones, infinite or not, twice
+ * the one. */
+static double step_exp(double sum, double x)
+{
+    if (sum == x) return sum + log(2);
+    return step_max(sum, x) + log1p(exp(-fabs(sum - x)));
+}
+
+static int64_t whole_add(rg_dtype dtype, int64_t sum, int64_t x)
+{
+    (void)dtype;
+    return (int64_t)((uint64_t)sum + (uint64_t)x);
+}
+static int64_t whole_mul(rg_dtype dtype, int64_t sum, int64_t x)
+{
+    (void)dtype;
+    return (int64_t)((uint64_t)sum * (uint64_t)x);
+}
+static int64_t whole_abs(rg_dtype dtype, int64_t sum, int64_t x)
+{
+    bool negative = rg_dtype_class(dtype) == 'i' && x < 0;
+    return (int64_t)(negative ? (uint64_t)sum - (uint64_t)x : (uint64_t)sum + (uint64_t)x);
+}
+static int64_t whole_square(rg_dtype dtype, int64_t sum, int64_t x)
+{
+    return whole_add(dtype, sum, whole_mul(dtype, x, x));
+}
+static int64_t whole_max(rg_dtype dtype, int64_t sum, int64_t x)
+{
+    return rg_whole_less(dtype, sum, x) ? x : sum;
+}
+static int64_t whole_min(rg_dtype dtype, int64_t sum, int64_t x)
+{
+    return rg_whole_less(dtype, x, sum) ? x : sum;
+}
+
+enum finish { SAME, LOG, ROOT, MEAN };
+
+static double finished(enum finish how, double sum, double count)
+{
+    switch (how) {
+    case LOG: return log(sum);
+    case ROOT: return sqrt(sum);
+    case MEAN: return sum / count;
+    case SAME: break;
+    }
+    return sum;
+}
+
+/* ---- kernel ---- */
+
+/* The axes of the input in two lists: those that stay, and those that one result folds. */
+typedef struct fold { int rank; int64_t dim[RG_RANK_MAX], stride[RG_RANK_MAX], count; } fold;
+
+static void push_axis(fold *f, int64_t dim, int64_t stride)
+{
+    f->dim[f->rank] = dim;
+    f->stride[f->rank++] = stride;
+    f->count *= dim;
+}
+
+static rg_err split_axes(const rg_run *r, fold *kept, fold *gone)
+{
+    const rg_array *x = rg_arg(r, 0), *axes = rg_arg(r, 1);
+    int64_t stride[RG_RANK_MAX], count = axes ? axes->count : 0;
+    bool drop[RG_RANK_MAX], all = count == 0 && !rg_op_int(&r->site, "noop_with_empty_axes");
+    int axis;
+    *kept = *gone = (fold){.count = 1};
+    for (int k = 0; k < x->rank; k++) drop[k] = all;
+    for (int64_t i = 0; i < count; i++) {
+        RG_TRY(rg_need_axis(&r->site, rg_get_int(axes, i), x->rank, &axis));
+        drop[axis] = true;
+    }
+    rg_array_strides(x, stride);
+    for (int k = 0; k < x->rank; k++) push_axis(drop[k] ? gone : kept, x->dim[k], stride[k]);
+    return RG_OK;
+}
+
+/* The elements that become one, from `base` on. An infinite start stands for the type's own bound. */
+static int64_t fold_whole(const rg_array *x, const fold *gone, int64_t base, double start, whole_step *step)
+{
+    int64_t index[RG_RANK_MAX] = {0};
+    int64_t sum = isinf(start) ? rg_get_int(x, base) : (int64_t)start;
+    for (int64_t i = 0; i < gone->count; i++, rg_index_next(gone->rank, gone->dim, index))
+        sum = step(x->dtype, sum, rg_get_int(x, base + rg_index_at(gone->rank, index, gone->stride)));
+    return sum;
+}
+
+static double fold_real(const rg_array *x, const fold *gone, int64_t base, double start, real_step *step)
+{
+    int64_t index[RG_RANK_MAX] = {0};
+    double sum = start;
+    for (int64_t i = 0; i < gone->count; i++, rg_index_next(gone->rank, gone->dim, index))
+        sum = step(sum, rg_get(x, base + rg_index_at(gone->rank, index, gone->stride)));
+    return sum;
+}
+
+static rg_err run_reduce(const rg_run *r, double start, real_step *step, whole_step *whole,
+                         enum finish finish)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    int64_t index[RG_RANK_MAX] = {0};
+    fold kept, gone;
+    RG_TRY(split_axes(r, &kept, &gone));
+    bool is_whole = rg_is_whole(x->dtype);
+    for (int64_t i = 0; i < y->count; i++, rg_index_next(kept.rank, kept.dim, index)) {
+        int64_t base = rg_index_at(kept.rank, index, kept.stride);
+        if (is_whole && whole && gone.count > 0) {
+            rg_put_int(y, i, fold_whole(x, &gone, base, start, whole));
+            continue;
+        }
+        double sum = finished(finish, fold_real(x, &gone, base, start, step), (double)gone.count);
+        rg_put(y, i, y->dtype == RG_BOOL ? sum > 0 : is_whole ? trunc(sum) : sum);
+    }
+    return RG_OK;
+}
+
 static const rg_attr_spec reduce_attrs[] = {
     {"keepdims", RG_ATTR_INT, "1", false, "1: reduced axes stay with size 1"},
     {"noop_with_empty_axes", RG_ATTR_INT, "0", false, "1: no axes reduce nothing, 0: everything"},
@@ -92,29 +229,39 @@ static const rg_case reduce_cases[] = {
     {"f32[3,2] i64[0]=", "noop_with_empty_axes=1", "f32[3,2]"},
 };
 
-/*    id               ONNX name         opset flop special  flop special of an output  fold   brief */
-#define REDUCE_LIST(X)                                                                                       \
-    X(reducel1,        "ReduceL1",        18, 2, 0, 0, 0, NULL,      "sum of absolute values")               \
-    X(reducel2,        "ReduceL2",        18, 2, 0, 0, 1, NULL,      "square root of the sum of squares")    \
-    X(reducelogsum,    "ReduceLogSum",    18, 1, 0, 0, 1, NULL,      "logarithm of the sum")                 \
-    X(reducelogsumexp, "ReduceLogSumExp", 18, 3, 1, 0, 1, NULL,      "logarithm of the sum of exponentials") \
-    X(reducemax,       "ReduceMax",       20, 1, 0, 0, 0, fold_max,  "maximum")                              \
-    X(reducemean,      "ReduceMean",      18, 1, 0, 1, 0, NULL,      "mean")                                 \
-    X(reducemin,       "ReduceMin",       20, 1, 0, 0, 0, fold_min,  "minimum")                              \
-    X(reduceprod,      "ReduceProd",      18, 1, 0, 0, 0, fold_prod, "product")                              \
-    X(reducesum,       "ReduceSum",       13, 1, 0, 0, 0, fold_sum,  "sum")                                  \
-    X(reducesumsquare, "ReduceSumSquare", 18, 2, 0, 0, 0, NULL,      "sum of squares")
+/*    id  ONNX name  opset flop special  flop special of an output  fold  start step whole finish  brief */
+#define REDUCE_LIST(X)                                                                                     \
+    X(reducel1,        "ReduceL1",        18, 2, 0, 0, 0, NULL,      0, step_abs, whole_abs, SAME,         \
+      "sum of absolute values")                                                                            \
+    X(reducel2,        "ReduceL2",        18, 2, 0, 0, 1, NULL,      0, step_square, NULL, ROOT,           \
+      "square root of the sum of squares")                                                                 \
+    X(reducelogsum,    "ReduceLogSum",    18, 1, 0, 0, 1, NULL,      0, step_add, NULL, LOG,               \
+      "logarithm of the sum")                                                                              \
+    X(reducelogsumexp, "ReduceLogSumExp", 18, 3, 1, 0, 1, NULL,      -INFINITY, step_exp, NULL, SAME,      \
+      "logarithm of the sum of exponentials")                                                              \
+    X(reducemax,       "ReduceMax",       20, 1, 0, 0, 0, fold_max,  -INFINITY, step_max, whole_max, SAME, \
+      "maximum")                                                                                           \
+    X(reducemean,      "ReduceMean",      18, 1, 0, 1, 0, NULL,      0, step_add, NULL, MEAN, "mean")      \
+    X(reducemin,       "ReduceMin",       20, 1, 0, 0, 0, fold_min,  INFINITY, step_min, whole_min, SAME,  \
+      "minimum")                                                                                           \
+    X(reduceprod,      "ReduceProd",      18, 1, 0, 0, 0, fold_prod, 1, step_mul, whole_mul, SAME,         \
+      "product")                                                                                           \
+    X(reducesum,       "ReduceSum",       13, 1, 0, 0, 0, fold_sum,  0, step_add, whole_add, SAME, "sum")  \
+    X(reducesumsquare, "ReduceSumSquare", 18, 2, 0, 0, 0, NULL,      0, step_square, whole_square,         \
+      SAME, "sum of squares")
 
-#define X(id, onnx, opset, flops, specials, last_flops, last_specials, fold, words)                        \
+#define X(id, onnx, opset, flops, specials, last_flops, last_specials, fold, start, step, whole, finish,   \
+          words)                                                                                           \
     static rg_err id##_infer(const rg_site *s) { return infer_reduce(s, fold); }                           \
     static void id##_work(const rg_site *s, rg_work *w)                                                    \
     {                                                                                                      \
         work_reduce(s, w, flops, specials, last_flops, last_specials);                                     \
     }                                                                                                      \
+    static rg_err id##_run(const rg_run *r) { return run_reduce(r, start, step, whole, finish); }          \
     RG_OP(id) = {                                                                                          \
         .name = onnx, .brief = words " along axes", .since = opset,                                        \
         .in_min = 1, .in_max = 2, .out_min = 1, .out_max = 1, RG_SPEC(reduce_attrs) RG_CASES(reduce_cases) \
-        .infer = id##_infer, .work = id##_work, .upgrade = reduce_upgrade,                                 \
+        .infer = id##_infer, .work = id##_work, .run = id##_run, .upgrade = reduce_upgrade,                \
     };
 REDUCE_LIST(X)
 #undef X
@@ -153,16 +300,42 @@ static rg_err arg_infer(const rg_site *s)
 
 static void arg_work(const rg_site *s, rg_work *w) { work_reduce(s, w, 1, 0, 0, 0); }
 
+/* Of a NaN it answers the place, as numpy does. */
+static rg_err run_arg(const rg_run *r, int wanted)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    bool last = rg_op_int(&r->site, "select_last_index") != 0, real = !rg_is_whole(x->dtype);
+    int axis;
+    RG_TRY(rg_need_axis(&r->site, rg_op_int(&r->site, "axis"), x->rank, &axis));
+    int64_t size = x->dim[axis], step = rg_array_size(x, axis + 1, x->rank);
+    if (size == 0 && y->count)
+        return rg_run_fail(r, RG_SHAPE, "axis %d has no elements to choose from", axis);
+    for (int64_t i = 0; i < y->count; i++) {
+        int64_t at = i / step * step * size + i % step, best = 0;
+        for (int64_t k = 1; k < size; k++) {
+            int order = rg_order(x, at + k * step, x, at + best * step);
+            bool nan = real && isnan(rg_get(x, at + best * step));
+            bool better = real && isnan(rg_get(x, at + k * step)) ? !nan : !nan && order == wanted;
+            if (better || (last && order == 0)) best = k;
+        }
+        rg_put_int(y, i, best);
+    }
+    return RG_OK;
+}
+
+static rg_err argmax_run(const rg_run *r) { return run_arg(r, 1); }
+static rg_err argmin_run(const rg_run *r) { return run_arg(r, -1); }
+
 RG_OP(argmax) = {
     .name = "ArgMax", .brief = "index of the largest element along an axis", .since = 13,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, RG_SPEC(arg_attrs) RG_CASES(arg_cases)
-    .infer = arg_infer, .work = arg_work,
+    .infer = arg_infer, .work = arg_work, .run = argmax_run,
 };
 
 RG_OP(argmin) = {
     .name = "ArgMin", .brief = "index of the smallest element along an axis", .since = 13,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, RG_SPEC(arg_attrs) RG_CASES(arg_cases)
-    .infer = arg_infer, .work = arg_work,
+    .infer = arg_infer, .work = arg_work, .run = argmin_run,
 };
 
 /* ---- Det ---- */
@@ -193,8 +366,52 @@ static void det_work(const rg_site *s, rg_work *w)
     w->k = n * n;
 }
 
+/* Swaps row k with the one that has the largest element in column k; false when they are all zero. */
+static bool pivot(double *m, int64_t n, int64_t k, double *det)
+{
+    int64_t best = k;
+    for (int64_t i = k + 1; i < n; i++)
+        if (fabs(m[i * n + k]) > fabs(m[best * n + k])) best = i;
+    for (int64_t j = 0; j < n && best != k; j++) {
+        double t = m[k * n + j];
+        m[k * n + j] = m[best * n + j];
+        m[best * n + j] = t;
+    }
+    if (best != k) *det = -*det;
+    return m[k * n + k] != 0;
+}
+
+/* The product of the pivots of Gaussian elimination; destroys the matrix. */
+static double determinant(double *m, int64_t n)
+{
+    double det = 1;
+    for (int64_t k = 0; k < n; k++) {
+        if (!pivot(m, n, k, &det)) return 0;
+        det *= m[k * n + k];
+        for (int64_t i = k + 1; i < n; i++) {
+            double f = m[i * n + k] / m[k * n + k];
+            for (int64_t j = k + 1; j < n; j++) m[i * n + j] -= f * m[k * n + j];
+        }
+    }
+    return det;
+}
+
+static rg_err det_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    if (y->count == 0) return RG_OK;
+    int64_t n = x->dim[x->rank - 1], size = n * n;
+    double *m = RG_NEW(r->scratch, double, size);
+    if (!m) return rg_nomem(r->site.cx);
+    for (int64_t i = 0; i < y->count; i++) {
+        for (int64_t k = 0; k < size; k++) m[k] = rg_get(x, i * size + k);
+        rg_put(y, i, determinant(m, n));
+    }
+    return RG_OK;
+}
+
 RG_OP(det) = {
     .name = "Det", .brief = "determinant of square matrices", .since = 22,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, RG_CASES(det_cases)
-    .infer = det_infer, .work = det_work,
+    .infer = det_infer, .work = det_work, .run = det_run,
 };

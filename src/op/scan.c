@@ -9,6 +9,7 @@
  * Its first input, the length of each batch, has no such rewriting; nobody is known to have used it.
  */
 #include "op/body.h"
+#include "op/move.h"
 #include "op/share.h"
 
 static const rg_attr_spec attrs[] = {
@@ -114,6 +115,102 @@ static rg_err infer(const rg_site *s)
     return RG_OK;
 }
 
+/* ---- runs ---- */
+
+/* A Scan under way: `c` says how many of what, the body holds the states. */
+typedef struct walk { scan c; rg_body body; rg_trips *trips; int64_t length; } walk;
+
+/* Number i of a list of directions, in trips and outputs alike; 0 forward, 1 backward. */
+static bool is_backward(const rg_run *r, const char *name, uint32_t i)
+{
+    uint32_t count;
+    const int64_t *list = rg_op_ints(&r->site, name, &count);
+    return list && i < count && list[i] == 1;
+}
+
+static rg_err begin(const rg_run *r, walk *w)
+{
+    const rg_site *s = &r->site;
+    *w = (walk){.length = -1};
+    RG_TRY(read(s, &w->c));
+    RG_TRY(rg_body_init(r, "body", &w->body));
+    w->trips = RG_NEW(r->scratch, rg_trips, s->node->out_count);
+    if (!w->trips) return rg_nomem(s->cx);
+    for (uint32_t i = 0; i < w->c.states; i++) {
+        if (!r->in[i]) return rg_run_fail(r, RG_FORMAT, "state %u is left out", i);
+        rg_body_put(&w->body, i, rg_datum_ref(r->in[i]));
+    }
+    for (uint32_t i = w->c.states; i < s->node->in_count; i++) {
+        const rg_array *x = rg_arg(r, i);
+        int axis;
+        if (!x || r->in[i]->kind != RG_KIND_TENSOR || x->rank < 1)
+            return rg_run_fail(r, RG_SHAPE, "input %u cannot be sliced", i);
+        RG_TRY(read_axis(s, "scan_input_axes", i - w->c.states, w->c.slices, x->rank, &axis));
+        if (w->length >= 0 && x->dim[axis] != w->length)
+            return rg_run_fail(r, RG_SHAPE, "lengths of the scanned inputs: %lld and %lld differ",
+                               (long long)w->length, (long long)x->dim[axis]);
+        w->length = x->dim[axis];
+    }
+    return RG_OK;
+}
+
+/* Slice `at` of input i, without the axis. */
+static rg_err put_slice(const rg_run *r, walk *w, uint32_t i, int64_t at)
+{
+    const rg_array *x = rg_arg(r, i);
+    int64_t dim[RG_RANK_MAX];
+    rg_datum *slice;
+    int axis;
+    RG_TRY(read_axis(&r->site, "scan_input_axes", i - w->c.states, w->c.slices, x->rank, &axis));
+    for (int k = 0; k < x->rank - 1; k++) dim[k] = x->dim[k < axis ? k : k + 1];
+    RG_TRY(rg_datum_tensor(r->site.cx, x->dtype, x->rank - 1, dim, &slice));
+    rg_body_put(&w->body, i, slice);
+    rg_box to = rg_box_of(&slice->array), from = rg_box_of(x);
+    from.at = at * from.stride[axis];
+    for (int k = axis; k < x->rank - 1; k++) from.stride[k] = from.stride[k + 1];
+    rg_box_copy(&to, &from, x->rank - 1, dim);
+    return rg_datum_own_strings(r->site.cx, slice);
+}
+
+static rg_err make_trip(const rg_run *r, walk *w, int64_t trip)
+{
+    const scan *c = &w->c;
+    for (uint32_t i = 0; i < c->slices; i++) {
+        bool backward = is_backward(r, "scan_input_directions", i);
+        RG_TRY(put_slice(r, w, c->states + i, backward ? w->length - 1 - trip : trip));
+    }
+    RG_TRY(rg_body_run(r, &w->body));
+    for (uint32_t i = 0; i < c->states; i++) rg_body_put(&w->body, i, rg_body_take(&w->body, i));
+    for (uint32_t i = c->states; i < r->site.node->out_count; i++)
+        RG_TRY(rg_trips_add(r, &w->trips[i], rg_body_take(&w->body, i)));
+    return RG_OK;
+}
+
+static rg_err stack(const rg_run *r, walk *w, uint32_t i)
+{
+    uint32_t count, at = i - w->c.states, stacked = r->site.node->out_count - w->c.states;
+    const int64_t *axes = rg_op_ints(&r->site, "scan_output_axes", &count);
+    if (axes && count != stacked)
+        return rg_run_fail(r, RG_SHAPE, "scan_output_axes has %u numbers, needs %u", count, stacked);
+    return rg_trips_stack(r, &w->trips[i], i, axes ? axes[at] : 0,
+                          is_backward(r, "scan_output_directions", at), rg_body_out(&r->site, w->c.body, i));
+}
+
+static rg_err run(const rg_run *r)
+{
+    uint32_t count = r->site.node->out_count;
+    walk w;
+    rg_err err = begin(r, &w);
+    for (int64_t trip = 0; !err && trip < w.length; trip++) err = make_trip(r, &w, trip);
+    for (uint32_t i = 0; !err && i < count; i++) {
+        if (i >= w.c.states) err = stack(r, &w, i);
+        else rg_pass_result(r, i, w.body.in[i]);
+    }
+    for (uint32_t i = 0; w.trips && i < count; i++) rg_trips_done(&w.trips[i]);
+    rg_body_done(&w.body);
+    return err;
+}
+
 static void work(const rg_site *s, rg_work *w)
 {
     (void)s;
@@ -200,5 +297,5 @@ RG_OP(scan) = {
     .name = "Scan", .brief = "a body run over slices of its inputs", .since = 9,
     .in_min = 0, .in_max = -1, .out_min = 1, .out_max = -1, .traits = RG_HAS_REGIONS,
     RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work, .upgrade = upgrade,
+    .infer = infer, .work = work, .run = run, .upgrade = upgrade,
 };

@@ -4,6 +4,7 @@
  * All hand known elements on: Shape -> Gather -> Unsqueeze -> Concat -> Reshape is how exporters say
  * "keep the batch", and here the batch stays a symbol on the whole way.
  */
+#include "op/move.h"
 #include "op/share.h"
 
 /* ---- Shape ---- */
@@ -49,11 +50,19 @@ static void shape_work(const rg_site *s, rg_work *w)
     w->in_byte = w->weight_byte = 0;
 }
 
+static rg_err run_shape(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    int start = clip_axis(rg_op_int(&r->site, "start"), x->rank);
+    for (int64_t i = 0; i < y->count; i++) rg_put_int(y, i, x->dim[start + i]);
+    return RG_OK;
+}
+
 RG_OP(shape) = {
     .name = "Shape", .brief = "sizes of the input as a list", .since = 25,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, .traits = RG_SHAPE_ONLY,
     RG_SPEC(shape_attrs) RG_CASES(shape_cases)
-    .infer = shape_infer, .work = shape_work,
+    .infer = shape_infer, .work = shape_work, .run = run_shape,
 };
 
 /* ---- Size ---- */
@@ -73,10 +82,16 @@ static rg_err size_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err run_size(const rg_run *r)
+{
+    rg_put_int(rg_result(r, 0), 0, rg_arg(r, 0)->count);
+    return RG_OK;
+}
+
 RG_OP(size) = {
     .name = "Size", .brief = "number of elements", .since = 25,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, .traits = RG_SHAPE_ONLY, RG_CASES(size_cases)
-    .infer = size_infer, .work = shape_work,
+    .infer = size_infer, .work = shape_work, .run = run_size,
 };
 
 /* ---- Reshape ---- */
@@ -383,8 +398,18 @@ static rg_err expand_infer(const rg_site *s)
     return RG_OK;
 }
 
+static rg_err run_expand(const rg_run *r)
+{
+    const rg_array *y;
+    RG_TRY(rg_need_result(r, 0, &y));
+    rg_box to = rg_box_of(y), from = {.array = rg_arg(r, 0)};
+    rg_broadcast_strides(from.array, y->rank, y->dim, from.stride);
+    rg_box_copy(&to, &from, y->rank, y->dim);
+    return RG_OK;
+}
+
 RG_OP(expand) = {
     .name = "Expand", .brief = "repeated along axes of size 1, as broadcasting does", .since = 13,
     .in_min = 2, .in_max = 2, .out_min = 1, .out_max = 1, RG_CASES(expand_cases)
-    .infer = expand_infer, .work = rg_work_copy,
+    .infer = expand_infer, .work = rg_work_copy, .run = run_expand,
 };

@@ -8,6 +8,7 @@
  * For a symbolic size d the same is built as an expression; min and max fold away where the range of d tells
  * which side wins. A bound that is itself symbolic, as in x[:seq], is taken to lie inside.
  */
+#include "op/move.h"
 #include "op/share.h"
 
 static const rg_case cases[] = {
@@ -156,6 +157,36 @@ static rg_err infer(const rg_site *s)
     return RG_OK;
 }
 
+/* Element i of a list of bounds, axes or steps; `otherwise` without the list. */
+static rg_dim bound(const rg_array *list, int64_t i, int64_t otherwise)
+{
+    int64_t x = list ? rg_get_int(list, i) : otherwise;
+    return x < RG_DIM_FIRST ? RG_DIM_FIRST : x; /* what lies below is far outside every axis, and no number */
+}
+
+static rg_err run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *starts = rg_arg(r, 1), *ends = rg_arg(r, 2), *y;
+    const rg_array *axes = rg_arg(r, 3), *steps = rg_arg(r, 4);
+    plan p = {.type = rg_type_tensor(x->dtype, x->rank, x->dim)};
+    int axis;
+
+    RG_TRY(rg_need_result(r, 0, &y));
+    rg_array_strides(x, p.stride);
+    if (ends->count != starts->count || (axes && axes->count != starts->count) ||
+        (steps && steps->count != starts->count))
+        return rg_run_fail(r, RG_SHAPE, "its starts, ends, axes and steps are not equally many");
+    for (int64_t i = 0; i < starts->count; i++) {
+        cut c = {bound(starts, i, 0), bound(ends, i, 0), bound(steps, i, 1)};
+        RG_TRY(rg_need_axis(&r->site, bound(axes, i, i), x->rank, &axis));
+        RG_TRY(cut_axis(&r->site, axis, c, &p));
+    }
+    rg_box to = rg_box_of(y), from = {.array = x, .at = p.offset};
+    for (int k = 0; k < x->rank; k++) from.stride[k] = p.stride[k];
+    rg_box_copy(&to, &from, y->rank, p.type.dim);
+    return RG_OK;
+}
+
 /* Up to opset 9 the bounds were attributes. */
 static rg_err upgrade(const rg_site *s)
 {
@@ -167,5 +198,5 @@ static rg_err upgrade(const rg_site *s)
 RG_OP(slice) = {
     .name = "Slice", .brief = "every step-th element between two bounds", .since = 13,
     .in_min = 3, .in_max = 5, .out_min = 1, .out_max = 1, RG_CASES(cases)
-    .infer = infer, .work = rg_work_select, .upgrade = upgrade,
+    .infer = infer, .work = rg_work_select, .run = run, .upgrade = upgrade,
 };

@@ -6,7 +6,10 @@
  * Before opset 13 they flattened the input to two dimensions at the axis and normalized whole rows; for the
  * last axis that is the same. Otherwise such a node becomes Flatten, the operator, Reshape back.
  */
+#include "op/kernel.h"
 #include "op/share.h"
+
+#include <math.h>
 
 static const rg_attr_spec attrs[] = {
     {"axis", RG_ATTR_INT, "-1", false, "axis summed over; negative counts from the last"},
@@ -51,6 +54,72 @@ static void log_softmax_work(const rg_site *s, rg_work *w)
 }
 
 static void hardmax_work(const rg_site *s, rg_work *w) { fill(s, w, 1, 0); }
+
+/* ---- kernels ---- */
+
+/* The tensor as rows along the axis: `count` rows of `size` elements that lie `step` apart. */
+typedef struct rows { int64_t count, size, step; } rows;
+
+static rows rows_of(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0);
+    int axis = (int)rg_op_int(&r->site, "axis");
+    if (x->rank == 0) return (rows){1, 1, 1};
+    if (axis < 0) axis += x->rank;
+    int64_t step = rg_array_size(x, axis + 1, x->rank);
+    return (rows){rg_array_size(x, 0, axis) * step, x->dim[axis], step};
+}
+
+static int64_t row_at(const rows *r, int64_t i) { return i / r->step * r->step * r->size + i % r->step; }
+
+static double greatest(const rg_array *x, const rows *r, int64_t at)
+{
+    double max = -INFINITY;
+    for (int64_t k = 0; k < r->size; k++) max = fmax(max, rg_get(x, at + k * r->step));
+    return max;
+}
+
+static rg_err run_softmax(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    rows w = rows_of(r);
+    for (int64_t i = 0; i < w.count; i++) {
+        int64_t at = row_at(&w, i), step = w.step;
+        double max = greatest(x, &w, at), sum = 0;
+        for (int64_t k = 0; k < w.size; k++) sum += exp(rg_get(x, at + k * step) - max);
+        for (int64_t k = 0; k < w.size; k++)
+            rg_put(y, at + k * step, exp(rg_get(x, at + k * step) - max) / sum);
+    }
+    return RG_OK;
+}
+
+static rg_err run_log_softmax(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    rows w = rows_of(r);
+    for (int64_t i = 0; i < w.count; i++) {
+        int64_t at = row_at(&w, i), step = w.step;
+        double max = greatest(x, &w, at), sum = 0;
+        for (int64_t k = 0; k < w.size; k++) sum += exp(rg_get(x, at + k * step) - max);
+        for (int64_t k = 0; k < w.size; k++)
+            rg_put(y, at + k * step, rg_get(x, at + k * step) - max - log(sum));
+    }
+    return RG_OK;
+}
+
+/* 1 where the row has its greatest element first, else 0. */
+static rg_err run_hardmax(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    rows w = rows_of(r);
+    for (int64_t i = 0; i < w.count; i++) {
+        int64_t at = row_at(&w, i), best = 0;
+        for (int64_t k = 1; k < w.size; k++)
+            if (rg_get(x, at + k * w.step) > rg_get(x, at + best * w.step)) best = k;
+        for (int64_t k = 0; k < w.size; k++) rg_put(y, at + k * w.step, k == best);
+    }
+    return RG_OK;
+}
 
 /* ---- opset 12 and older ---- */
 
@@ -112,19 +181,38 @@ static rg_err upgrade(const rg_site *s)
 }
 
 RG_OP(softmax) = {
-    .name = "Softmax", .brief = "normalized exponential along one axis", .since = 13,
-    .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, .traits = RG_IN_PLACE,
-    RG_SPEC(attrs) RG_CASES(cases) .infer = infer, .work = softmax_work, .upgrade = upgrade,
+    .name = "Softmax",
+    .brief = "normalized exponential along one axis",
+    .since = 13,
+    .in_min = 1,
+    .in_max = 1,
+    .out_min = 1,
+    .out_max = 1,
+    .traits = RG_IN_PLACE,
+    RG_SPEC(attrs) RG_CASES(cases).infer = infer,
+    .work = softmax_work,
+    .run = run_softmax,
+    .upgrade = upgrade,
 };
 
 RG_OP(log_softmax) = {
     .name = "LogSoftmax", .brief = "logarithm of the softmax along one axis", .since = 13,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, .traits = RG_IN_PLACE,
-    RG_SPEC(attrs) RG_CASES(cases) .infer = infer, .work = log_softmax_work, .upgrade = upgrade,
+    RG_SPEC(attrs) RG_CASES(cases) .infer = infer, .work = log_softmax_work, .run = run_log_softmax,
+    .upgrade = upgrade,
 };
 
 RG_OP(hardmax) = {
-    .name = "Hardmax", .brief = "1 at the first maximum along one axis, 0 elsewhere", .since = 13,
-    .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, .traits = RG_IN_PLACE,
-    RG_SPEC(attrs) RG_CASES(cases) .infer = infer, .work = hardmax_work, .upgrade = upgrade,
+    .name = "Hardmax",
+    .brief = "1 at the first maximum along one axis, 0 elsewhere",
+    .since = 13,
+    .in_min = 1,
+    .in_max = 1,
+    .out_min = 1,
+    .out_max = 1,
+    .traits = RG_IN_PLACE,
+    RG_SPEC(attrs) RG_CASES(cases).infer = infer,
+    .work = hardmax_work,
+    .run = run_hardmax,
+    .upgrade = upgrade,
 };

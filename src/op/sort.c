@@ -1,5 +1,8 @@
 /* sort.c - TopK and NonMaxSuppression: the best of many. */
+#include "op/ordering.h"
 #include "op/share.h"
+
+#include <math.h>
 
 /* ---- TopK ---- */
 
@@ -53,10 +56,43 @@ static void topk_work(const rg_site *s, rg_work *w)
 /* Opset 1 had k as an attribute. */
 static rg_err topk_upgrade(const rg_site *s) { return rg_attr_to_input(s, "k", 1); }
 
+/* A row of elements, `step` apart from `base` on. */
+typedef struct ranked { const rg_array *x; int64_t base, step; int wanted; } ranked;
+
+static bool ranked_before(const void *user, int64_t a, int64_t b)
+{
+    const ranked *k = user;
+    return rg_order(k->x, k->base + a * k->step, k->x, k->base + b * k->step) == k->wanted;
+}
+
+/* Always in order, whether asked for or not; of equal elements the first comes first. */
+static rg_err topk_run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *k = rg_arg(r, 1);
+    const rg_array *values = rg_result(r, 0), *indices = rg_result(r, 1);
+    int axis;
+    if (k->count != 1) return rg_run_fail(r, RG_SHAPE, "k has %lld elements, not 1", (long long)k->count);
+    RG_TRY(rg_need_axis(&r->site, rg_op_int(&r->site, "axis"), x->rank, &axis));
+    int64_t size = x->dim[axis], step = rg_array_size(x, axis + 1, x->rank), best = rg_get_int(k, 0);
+    int64_t rows = size ? x->count / size : 0, *list = RG_NEW(r->scratch, int64_t, size);
+    if (!list) return rg_nomem(r->site.cx);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t to = i / step * step * best + i % step;
+        ranked row = {x, i / step * step * size + i % step, step, rg_op_int(&r->site, "largest") ? 1 : -1};
+        for (int64_t j = 0; j < size; j++) list[j] = j;
+        RG_TRY(rg_sort(r, list, size, ranked_before, &row));
+        for (int64_t j = 0; j < best; j++) {
+            if (values) rg_copy(values, to + j * step, x, row.base + list[j] * step);
+            if (indices) rg_put_int(indices, to + j * step, list[j]);
+        }
+    }
+    return RG_OK;
+}
+
 RG_OP(topk) = {
     .name = "TopK", .brief = "the k largest or smallest along an axis, and where they are", .since = 24,
     .in_min = 2, .in_max = 2, .out_min = 1, .out_max = 2, RG_SPEC(topk_attrs) RG_CASES(topk_cases)
-    .infer = topk_infer, .work = topk_work, .upgrade = topk_upgrade,
+    .infer = topk_infer, .work = topk_work, .run = topk_run, .upgrade = topk_upgrade,
 };
 
 /* ---- NonMaxSuppression ---- */
@@ -115,8 +151,132 @@ static void nms_work(const rg_site *s, rg_work *w)
     w->k = boxes;
 }
 
+typedef struct box { double low[2], high[2]; } box; /* by axis */
+
+/* Two opposite corners y, x, y, x in any order; or center x, y, width, height. */
+static box box_at(const rg_array *boxes, int64_t i, bool centered)
+{
+    double v[4];
+    box b;
+    for (int k = 0; k < 4; k++) v[k] = rg_get(boxes, 4 * i + k);
+    for (int k = 0; k < 2; k++) {
+        double one = centered ? v[k] - v[k + 2] / 2 : v[k], other = centered ? v[k] + v[k + 2] / 2 : v[k + 2];
+        b.low[k] = fmin(one, other);
+        b.high[k] = fmax(one, other);
+    }
+    return b;
+}
+
+static double area(const box *b) { return (b->high[0] - b->low[0]) * (b->high[1] - b->low[1]); }
+
+/* Intersection over union; boxes without area overlap nothing. */
+static double overlap(const box *a, const box *b)
+{
+    box both;
+    for (int k = 0; k < 2; k++) {
+        both.low[k] = fmax(a->low[k], b->low[k]);
+        both.high[k] = fmin(a->high[k], b->high[k]);
+        if (both.high[k] <= both.low[k]) return 0;
+    }
+    return area(&both) / (area(a) + area(b) - area(&both));
+}
+
+/* One class of one image. */
+typedef struct suppression {
+    const rg_array *boxes, *scores;
+    int64_t first_box, first_score, most;
+    double iou, score;
+    bool centered;
+} suppression;
+
+static bool score_before(const void *user, int64_t a, int64_t b)
+{
+    const suppression *n = user;
+    return rg_get(n->scores, n->first_score + a) > rg_get(n->scores, n->first_score + b);
+}
+
+/* Takes the best box that overlaps none taken before, until none or enough are. The taken ones come first in
+ * `list`, where there is always room: they are of those already looked at. */
+static rg_err suppress(const rg_run *r, const suppression *n, int64_t *list, int64_t *taken)
+{
+    int64_t size = n->boxes->dim[1], count = 0;
+    *taken = 0;
+    for (int64_t i = 0; i < size; i++)
+        if (!(rg_get(n->scores, n->first_score + i) <= n->score)) list[count++] = i;
+    RG_TRY(rg_sort(r, list, count, score_before, n));
+    for (int64_t i = 0; i < count && *taken < n->most; i++) {
+        box b = box_at(n->boxes, n->first_box + list[i], n->centered);
+        bool keep = true;
+        for (int64_t k = 0; k < *taken && keep; k++) {
+            box other = box_at(n->boxes, n->first_box + list[k], n->centered);
+            keep = overlap(&b, &other) <= n->iou;
+        }
+        if (keep) list[(*taken)++] = list[i];
+    }
+    return RG_OK;
+}
+
+static double option(const rg_run *r, uint32_t i, double otherwise)
+{
+    const rg_array *a = rg_arg(r, i);
+    return a && a->count ? rg_get(a, 0) : otherwise;
+}
+
+/* Without a threshold every score passes: none is <= NaN. Without a number nothing is selected. */
+static rg_err nms_options(const rg_run *r, suppression *n)
+{
+    double most = option(r, 2, 0);
+    int64_t size = rg_arg(r, 1)->dim[2];
+    *n = (suppression){
+        .boxes = rg_arg(r, 0), .scores = rg_arg(r, 1), .iou = option(r, 3, 0), .score = option(r, 4, NAN),
+        .most = most < (double)size ? (int64_t)most : size,
+        .centered = rg_op_int(&r->site, "center_point_box") != 0,
+    };
+    if (n->boxes->dim[2] != 4)
+        return rg_run_fail(r, RG_SHAPE, "boxes of %lld numbers, not 4", (long long)n->boxes->dim[2]);
+    if (n->iou < 0 || n->iou > 1) return rg_run_fail(r, RG_INPUT, "iou_threshold is %g, not in 0..1", n->iou);
+    return RG_OK;
+}
+
+typedef struct selection { int64_t image, class, box; } selection;
+
+static rg_err nms_put(const rg_run *r, const selection *chosen, int64_t count)
+{
+    rg_array *y;
+    RG_TRY(rg_make_result(r, 0, RG_I64, 2, (int64_t[2]){count, 3}, &y));
+    for (int64_t i = 0; y && i < count; i++) {
+        rg_put_int(y, 3 * i, chosen[i].image);
+        rg_put_int(y, 3 * i + 1, chosen[i].class);
+        rg_put_int(y, 3 * i + 2, chosen[i].box);
+    }
+    return RG_OK;
+}
+
+static rg_err nms_run(const rg_run *r)
+{
+    const rg_array *scores = rg_arg(r, 1);
+    int64_t classes = scores->dim[1], size = scores->dim[2], rows = size ? scores->count / size : 0, taken;
+    int64_t *list = RG_NEW(r->scratch, int64_t, size);
+    selection *chosen = NULL;
+    uint32_t capacity = 0;
+    size_t count = 0;
+    suppression n;
+    RG_TRY(nms_options(r, &n));
+    if (!list) return rg_nomem(r->site.cx);
+    for (int64_t i = 0; i < rows; i++) {
+        n.first_box = i / classes * size;
+        n.first_score = i * size;
+        RG_TRY(suppress(r, &n, list, &taken));
+        for (int64_t k = 0; k < taken; k++) {
+            if (!RG_GROW(r->scratch, chosen, count, capacity)) return rg_nomem(r->site.cx);
+            chosen[count++] = (selection){i / classes, i % classes, list[k]};
+        }
+    }
+    return nms_put(r, chosen, (int64_t)count);
+}
+
 RG_OP(nonmaxsuppression) = {
     .name = "NonMaxSuppression", .brief = "boxes that no better box of their class overlaps", .since = 11,
     .in_min = 2, .in_max = 5, .out_min = 1, .out_max = 1, RG_SPEC(nms_attrs) RG_CASES(nms_cases)
-    .infer = nms_infer, .work = nms_work,
+    .infer = nms_infer, .work = nms_work, .run = nms_run,
 };

@@ -1,4 +1,5 @@
 /* transpose.c - Transpose: the axes in another order. */
+#include "op/move.h"
 #include "op/share.h"
 
 static const rg_attr_spec attrs[] = {
@@ -74,8 +75,22 @@ static void work(const rg_site *s, rg_work *w)
     w->in_byte = w->weight_byte = w->out_byte = 0;
 }
 
+static rg_err run(const rg_run *r)
+{
+    const rg_array *x = rg_arg(r, 0), *y = rg_result(r, 0);
+    rg_box to = rg_box_of(y), from = {.array = x};
+    int64_t own[RG_RANK_MAX];
+    int perm[RG_RANK_MAX];
+
+    RG_TRY(perm_of(&r->site, x->rank, perm));
+    rg_array_strides(x, own);
+    for (int k = 0; k < x->rank; k++) from.stride[k] = own[perm[k]];
+    rg_box_copy(&to, &from, y->rank, y->dim);
+    return RG_OK;
+}
+
 RG_OP(transpose) = {
     .name = "Transpose", .brief = "the axes in another order", .since = 25,
     .in_min = 1, .in_max = 1, .out_min = 1, .out_max = 1, RG_SPEC(attrs) RG_CASES(cases)
-    .infer = infer, .work = work,
+    .infer = infer, .work = work, .run = run,
 };

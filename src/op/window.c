@@ -1,10 +1,12 @@
-/* window.c - reading a sliding window from attributes and counting its positions; see window.h.
+/* window.c - reading a sliding window from attributes, counting its positions, and going through them; see
+ * window.h.
  *
  * With P = pad_begin + input + pad_end the window starts at 0, stride, 2 * stride, ... while it ends in P:
  *
  *     count = floor((P - reach) / stride) + 1
  *
  * ceil_mode rounds up, but a window that starts behind the input does not count: start < pad_begin + input.
+ * SAME states the count, ceil(input / stride), and the pads are what that many windows need.
  */
 #include "op/window.h"
 
@@ -60,6 +62,7 @@ static rg_err read_auto_pad(const rg_site *s, rg_window *w)
     for (size_t i = 0; i < RG_COUNT(modes); i++)
         if (rg_str_is(name, modes[i].name)) {
             w->auto_pad = modes[i].mode;
+            w->odd_first = !rg_str_is(name, "SAME_UPPER");
             return RG_OK;
         }
     return rg_site_fail(s, RG_FORMAT, "auto_pad '%.*s' is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER",
@@ -108,4 +111,87 @@ rg_err rg_window_count(const rg_site *s, const rg_window *w, int axis, rg_dim in
     *out = rg_dim_add(dims, ceil ? rg_dim_ceil(dims, room, stride) : rg_dim_div(dims, room, stride), 1);
     if (ceil) *out = rg_dim_min(dims, *out, rg_dim_ceil(dims, started, stride));
     return RG_OK;
+}
+
+/* ---- at run time ---- */
+
+enum { WINDOW_MAX = INT32_MAX }; /* of each number: so that their products stay below 2^63 */
+
+static rg_err check(const rg_run *r, const char *what, int axis, int64_t x)
+{
+    if (x <= WINDOW_MAX) return RG_OK;
+    return rg_run_fail(r, RG_LIMIT, "%s %lld of spatial axis %d exceeds %lld", what, (long long)x, axis,
+                       (long long)WINDOW_MAX);
+}
+
+static rg_err take_axis(const rg_run *r, const rg_window *w, int i, rg_slide *s)
+{
+    RG_TRY(check(r, "kernel", i, s->kernel[i] = w->kernel[i]));
+    RG_TRY(check(r, "stride", i, s->stride[i] = w->stride[i]));
+    RG_TRY(check(r, "dilation", i, s->dilation[i] = w->dilation[i]));
+    RG_TRY(check(r, "padding", i, s->pad_begin[i] = w->pad_begin[i]));
+    RG_TRY(check(r, "padding", i, s->pad_end[i] = w->pad_end[i]));
+    int64_t last;
+    bool fits = rg_mul_size(s->count[i], s->stride[i], &last);
+    fits = fits && rg_mul_size(s->kernel_count, s->kernel[i], &s->kernel_count);
+    fits = fits && rg_mul_size(s->over_count, s->over[i], &s->over_count);
+    fits = fits && rg_mul_size(s->window_count, s->count[i], &s->window_count);
+    if (!fits) return rg_run_fail(r, RG_LIMIT, "windows over more than 2^63 elements");
+    if (w->auto_pad == RG_PAD_SAME) {
+        int64_t total = (s->count[i] - 1) * s->stride[i] + w->reach[i] - s->over[i];
+        s->pad_begin[i] = rg_window_front(w, total);
+        s->pad_end[i] = total > 0 ? total - s->pad_begin[i] : 0;
+    }
+    return RG_OK;
+}
+
+rg_err rg_slide_init(const rg_run *r, const rg_window *w, const int64_t *over, const int64_t *count,
+                     rg_slide *s)
+{
+    int64_t taps = 1;
+    *s = (rg_slide){.rank = w->rank, .over_count = 1, .window_count = 1, .kernel_count = 1};
+    for (int i = 0; i < w->rank; i++) {
+        s->over[i] = over[i];
+        s->count[i] = count[i];
+        RG_TRY(take_axis(r, w, i, s));
+        taps *= over[i] < s->kernel[i] ? over[i] : s->kernel[i];
+    }
+    s->taps = RG_NEW(r->scratch, rg_tap, taps);
+    return s->taps ? RG_OK : rg_nomem(r->site.cx);
+}
+
+void rg_slide_to(rg_slide *s, int64_t index)
+{
+    int64_t first[RG_RANK_MAX], size[RG_RANK_MAX], step[RG_RANK_MAX] = {0};
+    s->tap_count = 0;
+    bool empty = false;
+    for (int i = s->rank - 1; i >= 0; index /= s->count[i--]) {
+        int64_t d = s->dilation[i], start = index % s->count[i] * s->stride[i] - s->pad_begin[i];
+        int64_t end = start < s->over[i] ? (s->over[i] - 1 - start) / d + 1 : 0;
+        first[i] = start < 0 ? (d - 1 - start) / d : 0;
+        size[i] = (end < s->kernel[i] ? end : s->kernel[i]) - first[i];
+        s->start[i] = start;
+        empty = empty || size[i] <= 0;
+    }
+    if (empty) return;
+    do {
+        rg_tap tap = {0, 0};
+        for (int i = 0; i < s->rank; i++) {
+            int64_t k = first[i] + step[i];
+            tap.kernel = tap.kernel * s->kernel[i] + k;
+            tap.at = tap.at * s->over[i] + s->start[i] + k * s->dilation[i];
+        }
+        s->taps[s->tap_count++] = tap;
+    } while (rg_index_next(s->rank, size, step));
+}
+
+double rg_slide_padded(const rg_slide *s)
+{
+    double count = 1;
+    for (int i = 0; i < s->rank; i++) {
+        int64_t d = s->dilation[i], room = s->over[i] + s->pad_end[i] - s->start[i];
+        int64_t inside = room > 0 ? (room - 1) / d + 1 : 0;
+        count *= (double)(inside < s->kernel[i] ? inside : s->kernel[i]);
+    }
+    return count;
 }

@@ -8,13 +8,14 @@
 #ifndef RG_WINDOW_H
 #define RG_WINDOW_H
 
-#include "op/op.h"
+#include "op/kernel.h"
 
 typedef enum rg_auto_pad { RG_PAD_STATED, RG_PAD_VALID, RG_PAD_SAME } rg_auto_pad;
 
 typedef struct rg_window {
     int rank;                     /* spatial axes */
     rg_auto_pad auto_pad;
+    bool odd_first;               /* of an odd number of pads the larger half comes first: not SAME_UPPER */
     rg_dim kernel[RG_RANK_MAX], reach[RG_RANK_MAX];
     int64_t stride[RG_RANK_MAX], dilation[RG_RANK_MAX], pad_begin[RG_RANK_MAX], pad_end[RG_RANK_MAX];
 } rg_window;
@@ -36,5 +37,32 @@ rg_err rg_window_read(const rg_site *s, int rank, const rg_dim *kernel, rg_windo
  * input or its first padding and run over the end. */
 rg_err rg_window_count(const rg_site *s, const rg_window *w, int axis, rg_dim in, bool ceil,
                        rg_dim *out) RG_CHECKED;
+
+/* ---- at run time ---- */
+
+/* An element of a window that lies inside the input: which of the kernel's, and where; both row-major. */
+typedef struct rg_tap { int64_t kernel, at; } rg_tap;
+
+/* The windows of one node, every size known, and one of them at a time as the taps that do not fall into the
+ * padding. A transposed convolution slides over its output. */
+typedef struct rg_slide {
+    int rank;
+    int64_t over[RG_RANK_MAX], count[RG_RANK_MAX], kernel[RG_RANK_MAX]; /* slid over; windows; of each */
+    int64_t stride[RG_RANK_MAX], dilation[RG_RANK_MAX], pad_begin[RG_RANK_MAX], pad_end[RG_RANK_MAX];
+    int64_t over_count, window_count, kernel_count; /* products */
+    int64_t start[RG_RANK_MAX];   /* of the present window; negative in the padding */
+    rg_tap *taps; int64_t tap_count;
+} rg_slide;
+
+/* Pads before the input, where `total` are needed on both sides. */
+static inline int64_t rg_window_front(const rg_window *w, int64_t total)
+{
+    return total <= 0 ? 0 : w->odd_first ? total - total / 2 : total / 2;
+}
+/* `over` and `count`: sizes slid over, and windows along each axis. */
+rg_err rg_slide_init(const rg_run *r, const rg_window *w, const int64_t *over, const int64_t *count,
+                     rg_slide *s) RG_CHECKED;
+void rg_slide_to(rg_slide *s, int64_t index); /* to that window, row-major: sets start and taps */
+double rg_slide_padded(const rg_slide *s);    /* elements of the window inside the input and its padding */
 
 #endif
