@@ -60,6 +60,8 @@ typedef struct rg_buffer {
     bool in_place;
 } rg_buffer;
 
+#define RG_NOWHERE UINT64_MAX
+
 struct rg_plan {
     rg_arena arena;
     const rg_graph *graph;     /* at the planned precision */
@@ -72,6 +74,7 @@ struct rg_plan {
     uint32_t stage_count;
     rg_buffer *buffers; uint32_t buffer_count;
     uint64_t block_byte;       /* of the static activation block */
+    uint64_t *offset_of; /* by value: in the block; RG_NOWHERE: a constant, or it stays inside its row */
     double *live_byte; uint32_t peak_row; /* by row: live buffers */
     double weight_byte, workspace_byte, overhead_byte;
     double peak_byte;          /* weights + block + workspace + overhead */

@@ -40,7 +40,8 @@ typedef struct packing {
     uint32_t *row_of;         /* by step */
     uint32_t *first, *last;   /* by step: first row of the steps from here on, last row of those up to here */
     uint32_t *writer;         /* by value: row + 1 */
-    uint32_t *buffer_of;      /* by value: index + 1 */
+    uint32_t *buffer_of;      /* by value: index + 1, before they are sorted by size */
+    rg_value_id *head;        /* by value: the first that lies in its buffer */
 } packing;
 
 static rg_value_id root_of(const packing *x, rg_value_id v) { return v ? x->facts->buffer[v] : 0; }
@@ -159,11 +160,13 @@ static rg_err add_buffer(packing *x, rg_value_id v)
         if (l->dies > shared->dies) shared->dies = l->dies;
         shared->in_place = true;
         x->buffer_of[v] = x->buffer_of[from];
+        x->head[v] = x->head[from];
         return RG_OK;
     }
     uint64_t size = ((uint64_t)bytes + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE;
     plan->buffers[plan->buffer_count++] = (rg_buffer){v, 0, size, l->born, l->dies, false};
     x->buffer_of[v] = plan->buffer_count;
+    x->head[v] = v;
     return RG_OK;
 }
 
@@ -231,6 +234,20 @@ static rg_err place_all(rg_ctx *cx, rg_plan *plan)
     return RG_OK;
 }
 
+/* Where each value lies: with the first of its buffer, views with what they show. */
+static rg_err locate(packing *x)
+{
+    rg_plan *plan = x->plan;
+    uint64_t *placed = RG_NEW(&x->cx->arena, uint64_t, x->g->value_count); /* offset + 1 */
+    plan->offset_of = RG_NEW(&plan->arena, uint64_t, x->g->value_count);
+    if (!placed || !plan->offset_of) return rg_nomem(x->cx);
+    for (uint32_t i = 0; i < plan->buffer_count; i++)
+        placed[plan->buffers[i].value] = plan->buffers[i].offset_byte + 1;
+    for (uint32_t v = 0; v < x->g->value_count; v++)
+        plan->offset_of[v] = placed[x->head[root_of(x, v)]] - 1; /* 0 - 1 is RG_NOWHERE */
+    return RG_OK;
+}
+
 /* ---- sums ---- */
 
 static rg_err timeline(rg_ctx *cx, rg_plan *plan)
@@ -289,6 +306,7 @@ rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan)
     x.bytes = RG_NEW(scratch, double, values);
     x.writer = RG_NEW(scratch, uint32_t, values);
     x.buffer_of = RG_NEW(scratch, uint32_t, values);
+    x.head = RG_NEW(scratch, rg_value_id, values);
     x.row_of = RG_NEW(scratch, uint32_t, steps);
     x.first = RG_NEW(scratch, uint32_t, steps);
     x.last = RG_NEW(scratch, uint32_t, steps);
@@ -297,6 +315,7 @@ rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan)
     find_lives(&x);
     RG_TRY(add_buffers(&x));
     RG_TRY(place_all(cx, plan));
+    RG_TRY(locate(&x));
     RG_TRY(timeline(cx, plan));
     plan->weight_byte = weights_of(&x);
     plan->workspace_byte = workspace_of(plan);

@@ -1,0 +1,366 @@
+/* planned.c - the runner of a plan: rows in the plan's order, values at the plan's offsets.
+ *
+ *     block   | activations, at the offsets of map/memory.c | what stays inside the row that runs |
+ *
+ * All that can be decided before the first inference is: types, places, constants decoded or pointed to in
+ * the model's file, rows of constants computed, weights packed. A run then calls one kernel after the other.
+ * What of a row no fast kernel takes runs on the plain ones of its nodes.
+ */
+#include "exec/fast.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN_BYTE = 64 }; /* as the plan's offsets */
+
+/* One node, or the beginning of a row, ready to be called. */
+typedef struct call {
+    rg_run run;
+    const rg_op *op;
+    const rg_fast *fast;         /* instead of op */
+    void *state;
+} call;
+
+struct rg_planned {
+    rg_arena arena;
+    const rg_plan *plan;
+    rg_graph *g;                 /* types settled */
+    char *block;
+    rg_datum *slots;             /* by value: where it lies; count -1: not used */
+    const rg_datum **constants;  /* by value: what this runner made itself */
+    call *calls; size_t call_count;
+    rg_arena scratch;
+    uint64_t random;
+    bool plain;                  /* no fast kernels */
+};
+
+/* ---- what can run ---- */
+
+static rg_err check_value(rg_ctx *cx, const rg_graph *g, rg_value_id id)
+{
+    const rg_type *t = &g->values[id].type;
+    bool settled =
+        t->kind == RG_KIND_TENSOR && t->rank >= 0 && t->dtype != RG_DTYPE_NONE && t->dtype != RG_STR;
+    for (int k = 0; settled && k < t->rank; k++) settled = rg_dim_is_number(t->dim[k]);
+    if (settled) return RG_OK;
+    return rg_fail(cx, RG_UNSUPPORTED, "%s is no tensor of numbers whose size is known before the run",
+                   rg_value_label(cx, g, id));
+}
+
+static rg_err check_node(rg_ctx *cx, const rg_graph *g, rg_node_id id)
+{
+    const rg_node *node = &g->nodes[id];
+    if (node->op->traits & RG_HAS_REGIONS)
+        return rg_fail(cx, RG_UNSUPPORTED, "%s decides at run time what runs", rg_node_label(cx, g, id));
+    bool view = node->op->traits & RG_VIEW;
+    if (!node->op->run && !view)
+        return rg_fail(cx, RG_UNSUPPORTED, "%s: there is no kernel for %s", rg_node_label(cx, g, id),
+                       node->op->name);
+    for (uint32_t i = 0; i < node->in_count; i++)
+        if (node->in[i] && g->values[node->in[i]].role != RG_ROLE_CONST)
+            RG_TRY(check_value(cx, g, node->in[i]));
+    for (uint32_t i = 0; i < node->out_count; i++)
+        if (node->out[i]) RG_TRY(check_value(cx, g, node->out[i]));
+    return RG_OK;
+}
+
+/* Symbols that stayed in the types stand for their presets from here on: the plan was made for these. */
+static void settle_types(rg_graph *g)
+{
+    for (uint32_t v = 1; v < g->value_count; v++) {
+        rg_type *t = &g->values[v].type;
+        for (int k = 0; t->kind == RG_KIND_TENSOR && k < t->rank; k++)
+            if (!rg_dim_is_number(t->dim[k])) t->dim[k] = rg_dim_value(&g->dims, t->dim[k]);
+    }
+}
+
+/* ---- places ---- */
+
+static rg_array array_of(const rg_type *t, void *data)
+{
+    rg_array a = {.dtype = t->dtype, .rank = t->rank, .count = 1, .data = data};
+    for (int k = 0; k < t->rank; k++) a.dim[k] = t->dim[k], a.count *= t->dim[k];
+    return a;
+}
+
+/* In the file where it lies as the kernels read it, else decoded. */
+static rg_err place_constant(rg_ctx *cx, rg_planned *p, rg_value_id id)
+{
+    const rg_value *v = &p->plan->graph->values[id];
+    const rg_tensor *t = v->data;
+    rg_datum *datum, *slot = &p->slots[id];
+    if (!t) return rg_fail(cx, RG_INPUT, "%s has no data", rg_value_label(cx, p->g, id));
+    bool as_is = t->encoding == RG_DATA_RAW && (uintptr_t)t->data % sizeof(double) == 0 &&
+                 (double)t->size >= rg_dtype_bytes(t->dtype, (double)t->count) && v->type.dtype == t->dtype;
+    if (as_is) {
+        rg_type type = rg_type_tensor(t->dtype, t->rank, t->dim);
+        *slot = (rg_datum){
+            .kind = RG_KIND_TENSOR, .array = array_of(&type, (void *)(uintptr_t)t->data), .refs = 1};
+        return RG_OK;
+    }
+    rg_err err = rg_datum_of(cx, t, &datum);
+    if (err) return rg_note(cx, err, "%s", rg_value_label(cx, p->g, id));
+    p->constants[id] = datum;
+    *slot = *datum;
+    return RG_OK;
+}
+
+static size_t size_of(const rg_type *t)
+{
+    double count = 1;
+    for (int k = 0; k < t->rank; k++) count *= (double)t->dim[k];
+    return ((size_t)rg_dtype_bytes(t->dtype, count) + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE;
+}
+
+/* A value that stays inside its row lies behind the block, from where the row's others end. `inner` is where
+ * the next one goes. */
+static void place_result(rg_planned *p, rg_value_id id, size_t *inner)
+{
+    const rg_type *t = &p->g->values[id].type;
+    uint64_t offset = p->plan->offset_of[id];
+    if (p->slots[id].refs) return;
+    if (offset == RG_NOWHERE) {
+        offset = p->plan->block_byte + *inner;
+        *inner += size_of(t);
+    }
+    p->slots[id] = (rg_datum){.kind = RG_KIND_TENSOR, .array = array_of(t, p->block + offset), .refs = 1};
+}
+
+/* Bytes that the values inside the hungriest row take together. */
+static size_t inner_byte(const rg_plan *plan, const rg_graph *g)
+{
+    size_t most = 0;
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        size_t sum = 0;
+        for (uint32_t k = 0; k < plan->rows[r].step_count; k++) {
+            const rg_node *node = &g->nodes[plan->facts->steps[plan->rows[r].steps[k]].node];
+            for (uint32_t i = 0; i < node->out_count; i++)
+                if (node->out[i] && plan->offset_of[node->out[i]] == RG_NOWHERE)
+                    sum += size_of(&g->values[node->out[i]].type);
+        }
+        if (sum > most) most = sum;
+    }
+    return most;
+}
+
+/* ---- calls ---- */
+
+static rg_err make_view(rg_planned *p, const rg_node *node)
+{
+    rg_datum *from = &p->slots[node->in[0]], *to = &p->slots[node->out[0]];
+    *to = (rg_datum){.kind = RG_KIND_TENSOR,
+                     .array = array_of(&p->g->values[node->out[0]].type, from->array.data),
+                     .refs = 1};
+    return RG_OK;
+}
+
+static rg_err fill_run(rg_ctx *cx, rg_planned *p, rg_node_id id, rg_run *run)
+{
+    const rg_node *node = &p->g->nodes[id];
+    const rg_datum **in = RG_NEW(&p->arena, const rg_datum *, node->in_count);
+    rg_datum **out = RG_NEW(&p->arena, rg_datum *, node->out_count);
+    if (!in || !out) return rg_nomem(cx);
+    for (uint32_t i = 0; i < node->in_count; i++)
+        if (node->in[i]) in[i] = &p->slots[node->in[i]];
+    for (uint32_t i = 0; i < node->out_count; i++)
+        if (node->out[i]) out[i] = &p->slots[node->out[i]];
+    *run = (rg_run){.site = {cx, p->g, id, node},
+                    .in = in,
+                    .out = out,
+                    .scratch = &p->scratch,
+                    .random = &p->random,
+                    .runner = p};
+    return RG_OK;
+}
+
+/* A row of constants alone is computed here and now; what it gives stays in memory of its own. */
+static rg_err compute_folded(rg_ctx *cx, rg_planned *p, rg_node_id id)
+{
+    const rg_node *node = &p->g->nodes[id];
+    rg_run run;
+    for (uint32_t i = 0; i < node->out_count; i++) {
+        const rg_type *t = &p->g->values[node->out[i]].type;
+        rg_datum *datum;
+        if (!node->out[i]) continue;
+        RG_TRY(rg_datum_tensor(cx, t->dtype, t->rank, t->dim, &datum));
+        p->constants[node->out[i]] = datum;
+        p->slots[node->out[i]] = *datum;
+    }
+    RG_TRY(fill_run(cx, p, id, &run));
+    rg_err err = node->op->run(&run);
+    rg_arena_reset(&p->scratch);
+    return err;
+}
+
+static rg_err place_constants(rg_ctx *cx, rg_planned *p, const rg_node *node)
+{
+    for (uint32_t i = 0; i < node->in_count; i++) {
+        rg_value_id v = node->in[i];
+        if (v && !p->slots[v].refs && p->g->values[v].role == RG_ROLE_CONST) RG_TRY(place_constant(cx, p, v));
+    }
+    return RG_OK;
+}
+
+static rg_err add_node(rg_ctx *cx, rg_planned *p, rg_node_id id, bool folded, size_t *inner)
+{
+    const rg_node *node = &p->g->nodes[id];
+    RG_TRY(check_node(cx, p->g, id));
+    RG_TRY(place_constants(cx, p, node));
+    if ((node->op->traits & RG_VIEW) && !node->op->run) return make_view(p, node);
+    if (folded) return compute_folded(cx, p, id);
+    for (uint32_t i = 0; i < node->out_count; i++)
+        if (node->out[i]) place_result(p, node->out[i], inner);
+    p->calls[p->call_count].op = node->op;
+    return fill_run(cx, p, id, &p->calls[p->call_count++].run);
+}
+
+/* Everything that the row reads or writes has its place, so that a fast kernel can look at it. */
+static rg_err place_row(rg_ctx *cx, rg_planned *p, const rg_row *row, size_t *inner)
+{
+    for (uint32_t k = 0; k < row->step_count; k++) {
+        rg_node_id id = p->plan->facts->steps[row->steps[k]].node;
+        const rg_node *node = &p->g->nodes[id];
+        RG_TRY(check_node(cx, p->g, id));
+        RG_TRY(place_constants(cx, p, node));
+        for (uint32_t i = 0; i < node->out_count && !(node->op->traits & RG_VIEW); i++)
+            if (node->out[i]) place_result(p, node->out[i], inner);
+    }
+    return RG_OK;
+}
+
+/* The first fast kernel that takes the row from its k-th step on; *covered steps are its. A chain is looked
+ * for behind a product alone, what else is left of a row goes node by node. */
+static rg_err add_fast(rg_ctx *cx, rg_planned *p, const rg_row *row, uint32_t k, uint32_t *covered)
+{
+    rg_node_id id = p->plan->facts->steps[row->steps[k]].node;
+    const rg_node *node = &p->g->nodes[id];
+    rg_fast_row r = {.cx = cx, .plan = p->plan, .row = row, .g = p->g, .slots = p->slots, .arena = &p->arena,
+                     .site = {cx, p->g, id, node}, .chain = {.covered = 1, .out = node->out[0]}};
+    *covered = 0;
+    if (p->plain || node->op->traits & RG_VIEW) return RG_OK;
+    if (k == 0 && row->anchor == row->steps[0] && rg_row_is_product(row)) RG_TRY(rg_chain_find(&r));
+    for (int i = 0; i < rg_fast_count; i++) {
+        void *state;
+        RG_TRY(rg_fast_table[i]->make(&r, &state));
+        if (!state) continue;
+        p->calls[p->call_count++] = (call){.fast = rg_fast_table[i], .state = state};
+        *covered = r.chain.covered;
+        break;
+    }
+    return RG_OK;
+}
+
+static rg_err add_rows(rg_ctx *cx, rg_planned *p)
+{
+    const rg_plan *plan = p->plan;
+    for (uint32_t r = 0; r < plan->row_count; r++) {
+        const rg_row *row = &plan->rows[r];
+        size_t inner = 0;
+        if (!row->folded) RG_TRY(place_row(cx, p, row, &inner));
+        for (uint32_t k = 0, covered; k < row->step_count; k += covered) {
+            covered = 0;
+            if (!row->folded) RG_TRY(add_fast(cx, p, row, k, &covered));
+            if (covered) continue;
+            RG_TRY(add_node(cx, p, plan->facts->steps[row->steps[k]].node, row->folded, &inner));
+            covered = 1;
+        }
+    }
+    return RG_OK;
+}
+
+/* An input that no row reads has a place, too. */
+static rg_err place_inputs(rg_ctx *cx, rg_planned *p)
+{
+    const rg_region *model = &p->g->regions[RG_MAIN];
+    for (uint32_t i = 0; i < model->input_count; i++) {
+        rg_value_id v = model->inputs[i];
+        RG_TRY(check_value(cx, p->g, v));
+        const rg_type *t = &p->g->values[v].type;
+        uint64_t offset = p->plan->offset_of[v];
+        void *data = offset == RG_NOWHERE ? rg_arena_alloc(&p->arena, size_of(t)) : p->block + offset;
+        if (!data) return rg_nomem(cx);
+        p->slots[v] = (rg_datum){.kind = RG_KIND_TENSOR, .array = array_of(t, data), .refs = 1};
+    }
+    return RG_OK;
+}
+
+/* ---- the whole ---- */
+
+static rg_err make(rg_ctx *cx, rg_planned *p)
+{
+    const rg_plan *plan = p->plan;
+    uint32_t values = plan->graph->value_count;
+    RG_TRY(rg_graph_clone(cx, plan->graph, &p->g));
+    settle_types(p->g);
+    p->slots = RG_NEW(&p->arena, rg_datum, values);
+    p->constants = RG_NEW(&p->arena, const rg_datum *, values);
+    p->calls = RG_NEW(&p->arena, call, plan->facts->step_count + 1);
+    if (!p->slots || !p->constants || !p->calls) return rg_nomem(cx);
+    size_t size = (size_t)plan->block_byte + inner_byte(plan, p->g) + ALIGN_BYTE;
+    p->block = aligned_alloc(ALIGN_BYTE, (size + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE);
+    if (!p->block) return rg_fail(cx, RG_NOMEM, "no memory for %zu bytes of activations", size);
+    RG_TRY(place_inputs(cx, p));
+    RG_TRY(add_rows(cx, p));
+    const rg_region *model = &p->g->regions[RG_MAIN];
+    for (uint32_t i = 0; i < model->output_count; i++) /* a constant may be one */
+        if (!p->slots[model->outputs[i]].refs) RG_TRY(place_constant(cx, p, model->outputs[i]));
+    return RG_OK;
+}
+
+rg_err rg_planned_new(rg_ctx *cx, const rg_plan *plan, const rg_planned_opt *opt, rg_planned **out)
+{
+    rg_arena arena;
+    *out = NULL;
+    rg_arena_init(&arena, cx);
+    rg_planned *p = RG_NEW(&arena, rg_planned, 1);
+    if (!p) {
+        rg_arena_done(&arena);
+        return rg_nomem(cx);
+    }
+    p->arena = arena;
+    rg_arena_init(&p->scratch, cx);
+    p->plan = rg_plan_ref(plan);
+    p->plain = opt && opt->plain;
+    rg_err err = make(cx, p);
+    if (err) rg_planned_free(p);
+    else *out = p;
+    return err;
+}
+
+rg_array *rg_planned_input(rg_planned *p, uint32_t i)
+{
+    return &p->slots[p->g->regions[RG_MAIN].inputs[i]].array;
+}
+
+const rg_array *rg_planned_output(const rg_planned *p, uint32_t i)
+{
+    return &p->slots[p->g->regions[RG_MAIN].outputs[i]].array;
+}
+
+rg_err rg_planned_run(rg_ctx *cx, rg_planned *p)
+{
+    for (size_t i = 0; i < p->call_count; i++) {
+        call *c = &p->calls[i];
+        if (c->fast) {
+            c->fast->run(c->state);
+            continue;
+        }
+        c->run.site.cx = cx;
+        RG_TRY(c->op->run(&c->run));
+        if (p->scratch.failed) return rg_nomem(cx);
+        rg_arena_reset(&p->scratch);
+    }
+    return RG_OK;
+}
+
+void rg_planned_free(rg_planned *p)
+{
+    if (!p) return;
+    for (uint32_t i = 0; p->constants && i < p->plan->graph->value_count; i++) rg_datum_free(p->constants[i]);
+    free(p->block);
+    rg_graph_free(p->g);
+    rg_plan_free(p->plan);
+    rg_arena_done(&p->scratch);
+    rg_arena arena = p->arena; /* the runner itself lies in it */
+    rg_arena_done(&arena);
+}
