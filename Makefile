@@ -2,7 +2,9 @@
 B     ?= build
 MESON ?= meson
 J     ?= 2
-PACKAGES = gcc meson ninja-build pkg-config libnanopb-dev libjansson-dev zlib1g-dev libhwloc-dev libcmocka-dev
+# The second line is opened at run time, when a picture is read.
+PACKAGES = gcc meson ninja-build pkg-config libnanopb-dev libjansson-dev libzip-dev zlib1g-dev libhwloc-dev libcmocka-dev \
+           libpng16-16 libturbojpeg0 libwebp7
 # Sanitizer builds need clang's runtime, coverage needs gcovr; `make setup-dev` brings them.
 DEV_PACKAGES = clang libclang-rt-14-dev llvm gcovr
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -51,7 +53,8 @@ check-all: setup-dev test ## tests under gcc and clang, all sanitizers, out of m
 	$(call configure,$(B)-asan,CC=clang,-Dbuildtype=debug -Db_sanitize=address$(comma)undefined -Db_lundef=false)
 	@ninja -C $(B)-asan -j$(J) --quiet && $(MESON) test -C $(B)-asan --print-errorlogs --num-processes $(J) --no-rebuild --timeout-multiplier 6 | tools/count.sh
 	$(call configure,$(B)-tsan,CC=clang,-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false)
-	@ninja -C $(B)-tsan -j$(J) --quiet test_threads && $(B)-tsan/test_threads
+	@ninja -C $(B)-tsan -j$(J) --quiet test_threads test_workers test_study
+	@for t in threads workers study; do $(B)-tsan/test_$$t || exit 1; done
 	@$(MAKE) --no-print-directory fuzz SECONDS_EACH=30
 comma := ,
 

@@ -265,6 +265,35 @@ typedef struct rg_conformance_opt {
 RG_API RG_CHECKED rg_err rg_conformance_doc(rg_ctx *cx, const rg_conformance_opt *opt, size_t *failed,
                                             rg_doc **out);
 
+/* ---- running a model on inputs ---- */
+
+typedef struct rg_run_opt {
+    size_t size;
+    const char *shape, *value, *trip; int batch; /* as rg_load_opt; files state sizes, too */
+    /* "NAME=FILE", or FILE for the only input: .npy, .npz (every input that it names), .pb (a value as ONNX's
+     * test data have them), .png, .jpg, .webp, .bmp, .ppm, .pgm, .wav */
+    const char *const *inputs; size_t input_count;
+    bool random; uint64_t seed; /* inputs without a file are made up; the seed is random operators', too */
+    const char *backend;        /* NULL or "native": as a plan for this machine, where that can run the model;
+                                 * "naive": node by node with the plain kernels */
+    const char *out_dir;        /* outputs as NAME.npy in this folder, which is made; NULL: nowhere */
+    int top;                    /* that many of the largest scores of each row of classes */
+    const char *labels;         /* a file with the name of a class on each line */
+    /* Pictures: (x * scale - mean) / std of every channel, x in 0..255. */
+    const char *resize;         /* "WIDTHxHEIGHT", bilinear; NULL: as it is */
+    double scale;               /* 0: 1/255 for inputs of floats, 1 for integers */
+    const char *mean, *std;     /* one number, or one for each channel: "0.485,0.456,0.406"; NULL: 0, 1 */
+    const char *layout;         /* "nchw", "nhwc"; NULL or "auto": what the input's sizes say, else nchw */
+    const char *color;          /* NULL or "rgb", or "bgr"; inputs of one channel are gray in any case */
+    /* Sound. */
+    const char *channel;        /* NULL or "mean", or a channel from 0 */
+    int rate_hz;                /* that the file must have: nothing is resampled; 0: any */
+    double at_s;                /* where to begin */
+    int samples;                /* how many; 0: as many as the input has room for */
+} rg_run_opt;
+
+RG_API RG_CHECKED rg_err rg_run_doc(rg_ctx *cx, const char *model, const rg_run_opt *opt, rg_doc **out);
+
 /* ---- documents ---- */
 
 RG_API RG_CHECKED rg_err rg_doc_write(rg_ctx *cx, const rg_doc *doc, const char *format, FILE *out);
