@@ -104,7 +104,7 @@ static rg_err max_run(const rg_run *r)
     const rg_array *in = rg_arg(r, 0), *rois = rg_arg(r, 1), *y = rg_result(r, 0);
     const int64_t *dim = in->dim, *to = y->dim;
     double scale = rg_op_real(&r->site, "spatial_scale");
-    int64_t batch;
+    int64_t batch = 0;
     RG_TRY(rg_need_numbers(r));
     const double *x = rg_doubles(r, in);
     if (!x) return rg_nomem(r->site.cx);
@@ -238,7 +238,7 @@ static rg_err align_run(const rg_run *r)
         return rg_run_fail(r, RG_SHAPE, "regions of an empty map");
     for (int64_t at = 0, n = 0; at < y->count; n++) {
         region g;
-        int64_t batch;
+        int64_t batch = 0;
         RG_TRY(read_region(r, n, &g));
         RG_TRY(read_batch(r, n, rg_get(rg_arg(r, 2), n), &batch));
         for (int64_t c = 0; c < to[1]; c++) {

@@ -44,7 +44,7 @@ static rg_err check_output(rg_ctx *cx, FILE *out)
 
 rg_err rg_doc_write(rg_ctx *cx, const rg_doc *doc, const char *format, FILE *out)
 {
-    const rg_writer *writer;
+    const rg_writer *writer = NULL;
     RG_TRY(find_writer(cx, format ? format : "text", &writer));
     if (!writer->write) return rg_doc_write_part(cx, doc, format, NULL, out);
     RG_TRY(rg_doc_done(cx, (rg_doc *)(uintptr_t)doc)); /* only reads */
