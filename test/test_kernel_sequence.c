@@ -38,6 +38,9 @@ static void test_rnn(void **state)
         {"RNN", "f32[3,1,1]=1,2,3 f32[2,1,1]=1,1 f32[2,1,1]=2,2",
          "activations=[\"Affine\",\"Relu\"] direction=\"bidirectional\"",
          "f32[3,2,1,1]=1,17,4,8,11,3 f32[2,1,1]=11,17"},
+        {"RNN", LINE, "activations=[\"HardSigmoid\"]", "f32[3,1,1,1]=0.7,1,1 _"},
+        {"RNN", "f32[1,1,1]=nan f32[1,1,1]=1 f32[1,1,1]=2", "activations=[\"Relu\"] clip=9.0f",
+         "f32[1,1,1,1]=nan f32[1,1,1]=nan"},
         {"RNN", "f32[0,1,1]= f32[1,1,1]=1 f32[1,1,1]=2 _ _ f32[1,1,1]=7", PLAIN,
          "f32[0,1,1,1]= f32[1,1,1]=0"},
     };
@@ -96,6 +99,7 @@ static void test_attention(void **state)
         /* two query heads share one head of K and V, in three dimensions */
         {"Attention", "f32[1,1,2]=1,-1 f32[1,2,1]=0,1.0986122886681098 f32[1,2,1]=4,8",
          "q_num_heads=2 kv_num_heads=1", "f32[1,1,2]=7,5"},
+        {"Attention", "f32[1,1,1,1]=nan f32[1,1,1,1]=1 f32[1,1,1,1]=4", "", "f32[1,1,1,1]=nan"},
         {"Attention", "f32[1,1,1,1]=1 f32[1,1,0,1]= f32[1,1,0,1]=", "", "f32[1,1,1,1]=0"},
     };
     KERNEL_CHECK_ALL(*state, rows);

@@ -294,7 +294,7 @@ static void softmax(double *row, int64_t count)
 {
     double max = -INFINITY, sum = 0;
     for (int64_t j = 0; j < count; j++) max = fmax(max, row[j]);
-    for (int64_t j = 0; j < count; j++) sum += row[j] = max == -INFINITY ? 0 : exp(row[j] - max);
+    for (int64_t j = 0; j < count; j++) sum += row[j] = row[j] == -INFINITY ? 0 : exp(row[j] - max);
     for (int64_t j = 0; j < count; j++) row[j] = sum == 0 ? 0 : row[j] / sum;
 }
 

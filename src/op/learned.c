@@ -151,7 +151,7 @@ static void softmax(double *score, int64_t count, bool zero)
     for (int64_t i = 0; i < count; i++) max = fmax(max, score[i]);
     for (int64_t i = 0; i < count; i++)
         sum += score[i] = zero && fabs(score[i]) <= nothing ? 0 : exp(score[i] - max);
-    for (int64_t i = 0; i < count; i++) score[i] = sum > 0 ? score[i] / sum : 0.5;
+    for (int64_t i = 0; i < count; i++) score[i] = sum == 0 ? 0.5 : score[i] / sum;
 }
 
 void rg_learned_transform(rg_post post, double *score, int64_t count)

@@ -142,14 +142,19 @@ static void lstm_work(const rg_site *s, rg_work *w) { fill(s, w, 4, 12 + 4, 5); 
 
 /* ---- kernels ---- */
 
+/* The curves that activations may name; NaN stays NaN. */
 static double affine(double x, double a, double b) { return a * x + b; }
-static double relu(double x, double a, double b) { return (void)a, (void)b, x > 0 ? x : 0; }
+static double relu(double x, double a, double b) { return (void)a, (void)b, x < 0 ? 0 : x; }
 static double leaky(double x, double a, double b) { return (void)b, x < 0 ? a * x : x; }
 static double thresholded(double x, double a, double b) { return (void)b, x >= a ? x : 0; }
 static double curve_tanh(double x, double a, double b) { return (void)a, (void)b, tanh(x); }
 static double scaled_tanh(double x, double a, double b) { return a * tanh(b * x); }
 static double sigmoid(double x, double a, double b) { return (void)a, (void)b, 1 / (1 + exp(-x)); }
-static double hard_sigmoid(double x, double a, double b) { return fmin(1, fmax(0, a * x + b)); }
+static double hard_sigmoid(double x, double a, double b)
+{
+    double y = a * x + b;
+    return y < 0 ? 0 : y > 1 ? 1 : y;
+}
 static double elu(double x, double a, double b) { return (void)b, x < 0 ? a * expm1(x) : x; }
 static double softsign(double x, double a, double b) { return (void)a, (void)b, x / (1 + fabs(x)); }
 static double softplus(double x, double a, double b)
@@ -228,7 +233,7 @@ static double bend(const cell *c, int which, double x)
 /* Of a gate's sum, which `clip` bounds. */
 static double activate(const cell *c, int which, double x)
 {
-    return bend(c, which, fmin(c->clip, fmax(-c->clip, x)));
+    return bend(c, which, x < -c->clip ? -c->clip : x > c->clip ? c->clip : x);
 }
 
 static void rnn_step(const cell *c, const double *x, double *h, double *state)
