@@ -294,6 +294,25 @@ typedef struct rg_run_opt {
 
 RG_API RG_CHECKED rg_err rg_run_doc(rg_ctx *cx, const char *model, const rg_run_opt *opt, rg_doc **out);
 
+/* ---- measuring: models on this machine, by several backends in turns ---- */
+
+typedef struct rg_bench_opt {
+    size_t size;
+    const char *shape, *value, *trip; int batch; /* as rg_load_opt */
+    const char *backends;       /* "naive,native,onnxruntime"; NULL: native,onnxruntime */
+    const char *threads;        /* "1,2"; NULL: 1 */
+    const char *onnxruntime;    /* file of the library; NULL: $RIDGE_ONNXRUNTIME, then the customary names */
+    uint64_t seed;              /* of made-up weights and inputs */
+    double turn_s;              /* how long one backend runs before the next; 0: 0.1 s */
+    int turns, samples;         /* of each backend, at least; 0: 10, 20 */
+    double foreign_max;         /* a turn is disturbed, and repeated, when others use more; 0: 0.1 */
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_bench_opt;
+
+RG_API RG_CHECKED rg_err rg_bench_doc(rg_ctx *cx, const char *const *models, size_t count,
+                                      const rg_bench_opt *opt, rg_doc **out);
+
 /* ---- documents ---- */
 
 RG_API RG_CHECKED rg_err rg_doc_write(rg_ctx *cx, const rg_doc *doc, const char *format, FILE *out);

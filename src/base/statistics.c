@@ -14,7 +14,7 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void rg_sort(double *x, size_t count)
+void rg_sort_ascending(double *x, size_t count)
 {
     if (count) qsort(x, count, sizeof *x, ascending);
 }

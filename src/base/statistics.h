@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 /* Ascending, in place. */
-void rg_sort(double *x, size_t count);
+void rg_sort_ascending(double *x, size_t count);
 /* The value below which a share p of [0, 1] lies, of ascending ones, linear between neighbours; 0 of none. */
 double rg_percentile(const double *sorted, size_t count, double p);
 

@@ -12,8 +12,8 @@ typedef struct rg_feed {
     const char *text;        /* what was done to it on the way, or NULL */
 } rg_feed;
 
-/* `feeds` has an element for each input of g, zero before; what was read fits the input. Release them by
- * rg_feeds_done, after an error too. */
+/* `feeds` has an element for each input of g and one more, zero before; what was read fits the input. Release
+ * them by rg_feeds_done, after an error too. */
 rg_err rg_feeds_read(rg_ctx *cx, const rg_graph *g, const rg_run_opt *opt, rg_feed *feeds) RG_CHECKED;
 /* The index of g's input of that name; its number of inputs when it has none. */
 uint32_t rg_feeds_find(const rg_graph *g, rg_str name);

@@ -31,9 +31,10 @@ static rg_err read_numbers(rg_ctx *cx, const char *option, const char *text, int
 {
     rg_str rest = rg_str_of(text), part;
     int count = 0;
-    for (; rg_str_cut(&rest, ',', &part); count++)
-        if (count == channels || !rg_str_real(part, &out[count]) || !isfinite(out[count])) break;
-    if (rest.size || (count != 1 && count != channels))
+    bool ok = true;
+    for (; ok && rg_str_cut(&rest, ',', &part); count++)
+        ok = count < channels && rg_str_real(part, &out[count]) && isfinite(out[count]);
+    if (!ok || (count != 1 && count != channels))
         return rg_fail(cx, RG_USAGE, "--%s: '%s' is neither one number nor one for each of %d channels",
                        option, text, channels);
     for (int i = count; i < channels; i++) out[i] = out[0];

@@ -22,7 +22,6 @@ enum {
 typedef struct sampler {
     rg_ctx *cx;
     const rg_sampling *how;
-    rg_lane *lanes; size_t lane_count;
     size_t done, total;  /* turns */
 } sampler;
 
@@ -48,7 +47,7 @@ static rg_err window_median(const sampler *s, const rg_lane *lane, double *media
     size_t count = 0;
     while (count < WINDOW_RUNS && (count < WINDOW_MIN || now(s) - begin < s->how->turn_s / 10))
         RG_TRY(timed(s, lane, &x[count++]));
-    rg_sort(x, count);
+    rg_sort_ascending(x, count);
     *median = rg_percentile(x, count, 0.5);
     return RG_OK;
 }
@@ -84,10 +83,13 @@ static rg_err take_turn(sampler *s, rg_lane *lane)
     double x[2 * TURN_SAMPLES], run_s;
     size_t count = 0;
     RG_TRY(enter(s, lane));
-    RG_TRY(timed(s, lane, &run_s));
     s->how->foreign(s->how->user, true);
     double begin = now(s);
-    if (run_s > s->how->turn_s) begin -= run_s, x[count++] = run_s;
+    RG_TRY(timed(s, lane, &run_s));
+    if (run_s < s->how->turn_s) {
+        s->how->foreign(s->how->user, true);
+        begin = now(s);
+    } else x[count++] = run_s;
     for (uint64_t i = 0; !count || (count < RG_COUNT(x) && now(s) - begin < s->how->turn_s); i++) {
         RG_TRY(timed(s, lane, &run_s));
         if (i % lane->stride == 0) x[count++] = run_s;
@@ -119,8 +121,7 @@ static rg_err report(sampler *s)
 
 rg_err rg_sample(rg_ctx *cx, const rg_sampling *how, rg_lane *lanes, size_t count)
 {
-    sampler s = {.cx = cx, .how = how, .lanes = lanes, .lane_count = count,
-                 .total = count * (size_t)(how->turns + 1)};
+    sampler s = {.cx = cx, .how = how, .total = count * (size_t)(how->turns + 1)};
     for (size_t i = 0; i < count; i++) {
         RG_TRY(warm_up(&s, &lanes[i]));
         RG_TRY(report(&s));

@@ -1,0 +1,393 @@
+/* test_bench.c - statistics against closed forms and published tables; the order of turns, warm-up and
+ * repeated turns against a clock that the test moves itself; foreign load from made-up /proc/stat; and real
+ * backends on a small model.
+ */
+#include "base/statistics.h"
+#include "measure/backend.h"
+#include "measure/host_load.h"
+#include "measure/sampler.h"
+#include "measure/trial.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static bool near(double a, double b, double relative) { return fabs(a - b) <= relative * fabs(b); }
+
+/* ---- statistics ---- */
+
+/* Two-sided 95 % points of Student's t as printed in every table; one and two degrees have closed forms. */
+static void student(void **state)
+{
+    (void)state;
+    static const struct { size_t freedom; double t; } rows[] = {
+        {3, 3.182}, {4, 2.776}, {5, 2.571}, {9, 2.262}, {10, 2.228}, {19, 2.093}, {30, 2.042}, {120, 1.980},
+    };
+    for (size_t i = 0; i < RG_COUNT(rows); i++)
+        assert_true(fabs(rg_student_t(rows[i].freedom, 0.95) - rows[i].t) < 6e-4);
+    assert_true(near(rg_student_t(1, 0.95), tan(M_PI / 2 * 0.95), 1e-9));
+    assert_true(near(rg_student_t(2, 0.95), 0.95 * sqrt(2 / (1 - 0.95 * 0.95)), 1e-9));
+    assert_true(fabs(rg_student_t(10000000, 0.95) - 1.95996) < 1e-4);
+}
+
+static void order_and_mean(void **state)
+{
+    (void)state;
+    double x[] = {5, 1, 4, 2, 3};
+    rg_mean mean = rg_mean_of(x, 5);
+    assert_true(near(mean.mean, 3, 1e-12));
+    assert_true(near(mean.half, 2.7764451 * sqrt(2.5 / 5), 1e-7)); /* variance of 1..5 is 5/2 */
+    rg_sort_ascending(x, 5);
+    assert_true(x[0] == 1 && x[4] == 5);
+    assert_true(rg_percentile(x, 5, 0) == 1 && rg_percentile(x, 5, 0.5) == 3 && rg_percentile(x, 5, 1) == 5);
+    assert_true(near(rg_percentile(x, 5, 0.9), 4.6, 1e-12));
+    assert_true(rg_percentile(x, 1, 0.99) == 1 && rg_percentile(x, 0, 0.5) == 0);
+    assert_true(isinf(rg_mean_of(x, 1).half));
+}
+
+/* ---- turns ---- */
+
+/* A world in which time passes only when something runs. */
+typedef struct world {
+    double now_s;
+    char order[256]; size_t count;   /* who entered */
+    const char *foreign;             /* '1': others disturb that turn; after the end: nobody does */
+    size_t watched;
+    size_t stop_at;                  /* progress says stop; 0: never */
+} world;
+
+typedef struct fake { world *w; char name; double run_s, cold_s; int cold, runs; bool drifts, fails; } fake;
+
+static double world_now(void *user) { return ((world *)user)->now_s; }
+
+static double world_foreign(void *user, bool begin)
+{
+    world *w = user;
+    if (begin) return 0;
+    bool loud = w->watched < strlen(w->foreign) && w->foreign[w->watched] == '1';
+    w->watched++;
+    return loud ? 0.5 : 0.01;
+}
+
+static bool world_progress(void *user, size_t done, size_t total)
+{
+    world *w = user;
+    assert_true(done <= total);
+    return !w->stop_at || done < w->stop_at;
+}
+
+static rg_err fake_enter(rg_ctx *cx, void *user)
+{
+    fake *f = user;
+    (void)cx;
+    if (f->w->count < sizeof f->w->order - 1) f->w->order[f->w->count++] = f->name;
+    return RG_OK;
+}
+
+static rg_err fake_run(rg_ctx *cx, void *user)
+{
+    fake *f = user;
+    double drift = f->drifts ? pow(1.05, f->runs) : 1;
+    if (f->fails) return rg_fail(cx, RG_FAILED, "it broke");
+    f->w->now_s += f->runs++ < f->cold ? f->cold_s : f->run_s * drift;
+    return RG_OK;
+}
+
+static rg_err sample(rg_ctx *cx, world *w, fake *fakes, rg_lane *lanes, size_t count)
+{
+    rg_sampling how = {.now_s = world_now, .foreign = world_foreign, .user = w, .turn_s = 0.1, .turns = 3,
+                       .samples = 3, .foreign_max = 0.1, .progress = world_progress, .progress_user = w};
+    for (size_t i = 0; i < count; i++)
+        lanes[i] = (rg_lane){.run = fake_run, .enter = fake_enter, .user = &fakes[i]};
+    return rg_sample(cx, &how, lanes, count);
+}
+
+/* Two warm-ups, then A B A B A B; what is slower than a turn has one sample a turn. */
+static void turns_alternate(void **state)
+{
+    rg_ctx *cx = *state;
+    world w = {.foreign = ""};
+    fake fakes[] = {{.w = &w, .name = 'A', .run_s = 0.03}, {.w = &w, .name = 'B', .run_s = 0.5}};
+    rg_lane lanes[2];
+    assert_int_equal(sample(cx, &w, fakes, lanes, 2), RG_OK);
+    assert_string_equal(w.order, "ABABABAB");
+    assert_int_equal(lanes[0].calm_count, 3 * 4); /* runs begin at 0, 30, 60 and 90 ms */
+    assert_int_equal(lanes[1].calm_count, 3);
+    for (size_t i = 0; i < lanes[0].calm_count; i++) assert_true(near(lanes[0].calm_s[i], 0.03, 1e-9));
+    assert_true(near(lanes[1].calm_s[2], 0.5, 1e-9));
+    assert_true(lanes[0].steady && lanes[1].steady);
+    assert_true(near(lanes[0].foreign, 0.01, 1e-9));
+}
+
+/* Cold runs are over before the first sample; what never settles is said to be unsteady. */
+static void warm_up_until_stable(void **state)
+{
+    rg_ctx *cx = *state;
+    world w = {.foreign = ""};
+    fake fakes[] = {{.w = &w, .name = 'A', .run_s = 0.02, .cold_s = 0.3, .cold = 5},
+                    {.w = &w, .name = 'B', .run_s = 0.001, .drifts = true}};
+    rg_lane lanes[2];
+    assert_int_equal(sample(cx, &w, fakes, lanes, 2), RG_OK);
+    for (size_t i = 0; i < lanes[0].calm_count; i++) assert_true(near(lanes[0].calm_s[i], 0.02, 1e-9));
+    assert_true(lanes[0].steady);
+    assert_false(lanes[1].steady);
+}
+
+/* The 1st and 3rd watched turns are disturbed: both are A's, which gets two more. */
+static void disturbed_turns_are_repeated(void **state)
+{
+    rg_ctx *cx = *state;
+    world w = {.foreign = "101"};
+    fake fakes[] = {{.w = &w, .name = 'A', .run_s = 0.2}, {.w = &w, .name = 'B', .run_s = 0.5}};
+    rg_lane lanes[2];
+    assert_int_equal(sample(cx, &w, fakes, lanes, 2), RG_OK);
+    assert_string_equal(w.order, "ABABABABAA");
+    assert_int_equal(lanes[0].turns, 5);
+    assert_int_equal(lanes[0].disturbed_turns, 2);
+    assert_int_equal(lanes[0].calm_count, 3);
+    assert_int_equal(lanes[0].disturbed_count, 2);
+    assert_int_equal(lanes[1].disturbed_count, 0);
+    assert_true(near(lanes[0].foreign, (2 * 0.5 + 3 * 0.01) / 5, 1e-9));
+}
+
+/* Nobody waits for ever: as many disturbed turns as were wanted, and it ends. */
+static void a_loud_machine_ends(void **state)
+{
+    rg_ctx *cx = *state;
+    world w = {.foreign = "1111111111111111"};
+    fake fakes[] = {{.w = &w, .name = 'A', .run_s = 0.2}};
+    rg_lane lane;
+    assert_int_equal(sample(cx, &w, fakes, &lane, 1), RG_OK);
+    assert_int_equal(lane.disturbed_turns, 3);
+    assert_int_equal(lane.calm_count, 0);
+    assert_int_equal(lane.disturbed_count, 3);
+}
+
+/* A microsecond's runs: what is kept of a turn stays near a thousand samples. */
+static void fast_ones_are_thinned(void **state)
+{
+    rg_ctx *cx = *state;
+    world w = {.foreign = ""};
+    fake fakes[] = {{.w = &w, .name = 'A', .run_s = 1e-6}};
+    rg_lane lane;
+    assert_int_equal(sample(cx, &w, fakes, &lane, 1), RG_OK);
+    assert_int_equal(lane.stride, 100);
+    assert_in_range(lane.calm_count, 3 * 990, 3 * 1010);
+}
+
+static void failing_and_stopping(void **state)
+{
+    rg_ctx *cx = *state;
+    world w = {.foreign = ""}, stopped = {.foreign = "", .stop_at = 2};
+    fake broken = {.w = &w, .name = 'A', .fails = true}, fine = {.w = &stopped, .name = 'A', .run_s = 0.1};
+    rg_lane lane;
+    assert_int_equal(sample(cx, &w, &broken, &lane, 1), RG_FAILED);
+    assert_string_equal(rg_ctx_error(cx), "it broke");
+    assert_int_equal(sample(cx, &stopped, &fine, &lane, 1), RG_INTERRUPTED);
+}
+
+/* ---- load ---- */
+
+static void write_stat(const char *root, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/proc/stat", root);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* Idle, waiting and guests do not count as busy; stolen time does. */
+static void load_of_others(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/ridge-test-XXXXXX", proc[64], path[80];
+    double tick_s = 1 / (double)sysconf(_SC_CLK_TCK);
+    cpu_set_t some;
+    CPU_ZERO(&some);
+    CPU_SET(1, &some);
+    assert_non_null(mkdtemp(root));
+    snprintf(proc, sizeof proc, "%s/proc", root);
+    assert_int_equal(mkdir(proc, 0700), 0);
+    write_stat(root, "cpu  100 0 50 900 70 0 0 0 9 0\ncpu0 60 0 20 400 30 0 0 0 9 0\n"
+                     "cpu1 40 0 30 500 40 0 0 0 0 0\nintr 5\n");
+    rg_host_load before = rg_host_load_read(root, &some);
+    write_stat(root, "cpu  110 5 55 990 90 1 2 7 9 0\ncpu0 60 5 20 490 50 0 0 0 9 0\n"
+                     "cpu1 50 0 35 500 40 1 2 7 0 0\nintr 5\n");
+    rg_host_load after = rg_host_load_read(root, &some);
+    assert_true(before.known && after.known);
+    assert_int_equal(after.cpus, 2);
+    assert_true(near(after.all_s - before.all_s, 30 * tick_s, 1e-9));
+    assert_true(near(after.some_s - before.some_s, 25 * tick_s, 1e-9));
+    /* One second, of which this process used a tenth: 0.2 of 2 on the machine, 0.15 of 1 on processor 1. */
+    rg_host_load a = {.known = true, .cpus = 2}, b = {1, 0.3, 0.25, 0.1, 2, true};
+    assert_true(near(rg_host_foreign(&a, &b, 1), 0.15, 1e-9));
+    b.own_s = 0.9;
+    assert_true(rg_host_foreign(&a, &b, 1) == 0);
+    snprintf(path, sizeof path, "%s/stat", proc);
+    unlink(path);
+    rg_host_load gone = rg_host_load_read(root, &some);
+    assert_true(rg_host_foreign(&before, &gone, 1) < 0);
+    rmdir(proc);
+    rmdir(root);
+}
+
+/* ---- trials ---- */
+
+enum { HOARD_BYTE = 64 << 20, CHUNKS = 5 };
+
+static rg_err open_nothing(rg_ctx *cx, const rg_job *job, void **state, const char **version)
+{
+    (void)cx;
+    *state = (void *)job;
+    *version = "1.2.3";
+    return RG_OK;
+}
+
+static rg_err hoard(rg_ctx *cx, void *state)
+{
+    (void)state;
+    char *block = cx->alloc(cx->user, HOARD_BYTE);
+    if (!block) return rg_nomem(cx);
+    memset(block, 1, HOARD_BYTE);
+    cx->free(cx->user, block);
+    for (int i = 1; i < CHUNKS; i++) cx->free(cx->user, cx->alloc(cx->user, 16));
+    return RG_OK;
+}
+
+static rg_err crash(rg_ctx *cx, void *state)
+{
+    (void)cx, (void)state;
+    raise(SIGKILL);
+    return RG_OK;
+}
+
+static rg_err refuse(rg_ctx *cx, const rg_job *job, void **state, const char **version)
+{
+    (void)job, (void)state, (void)version;
+    return rg_fail(cx, RG_UNSUPPORTED, "not on a Sunday");
+}
+
+static void close_nothing(void *state) { (void)state; }
+
+/* Memory and allocations of a known backend; reasons of one that refuses and of one that dies. */
+static void trials(void **state)
+{
+    rg_ctx *cx = *state;
+    rg_job job = {.threads = 1};
+    rg_trial t;
+    cpu_set_t allowed, cpus;
+    const rg_backend good = {.name = "good", .counts = true, .open = open_nothing, .run = hoard,
+                             .close = close_nothing};
+    const rg_backend bad = {.name = "bad", .open = open_nothing, .run = crash, .close = close_nothing};
+    const rg_backend none = {.name = "none", .open = refuse, .run = hoard, .close = close_nothing};
+    assert_int_equal(rg_host_allowed(cx, &allowed), RG_OK);
+    rg_host_choose(&allowed, 1, &cpus);
+    assert_int_equal(CPU_COUNT(&cpus), 1);
+    assert_int_equal(rg_trial_run(cx, &good, &job, &cpus, &t), RG_OK);
+    assert_int_equal(t.err, RG_OK);
+    assert_string_equal(t.version, "1.2.3");
+    assert_int_equal(t.allocations, CHUNKS);
+    /* not known, or one block; a sanitizer keeps the one before */
+    assert_true(t.peak_byte < 0 || (t.peak_byte > 0.95 * HOARD_BYTE && t.peak_byte < 3. * HOARD_BYTE));
+    assert_int_equal(rg_trial_run(cx, &bad, &job, &cpus, &t), RG_OK);
+    assert_int_equal(t.err, RG_FAILED);
+    assert_string_equal(t.text, "bad ended by signal 9 on this model");
+    assert_int_equal(rg_trial_run(cx, &none, &job, &cpus, &t), RG_OK);
+    assert_int_equal(t.err, RG_UNSUPPORTED);
+    assert_string_equal(t.text, "not on a Sunday");
+    assert_true(t.allocations < 0);
+}
+
+/* ---- the whole ---- */
+
+static double number(const rg_doc *doc, const char *path)
+{
+    double x = NAN;
+    if (!rg_doc_number(doc, path, &x)) fail_msg("no %s", path);
+    return x;
+}
+
+static void a_small_model(void **state)
+{
+    rg_ctx *cx = *state;
+    rg_doc *doc;
+    const char *models[] = {"zoo:mlp", "zoo:mlp"}, *text;
+    cpu_set_t before, after;
+    rg_bench_opt opt = {.size = sizeof opt, .backends = "naive,native,onnxruntime",
+                        .onnxruntime = "/nowhere.so", .threads = "1", .turn_s = 1e-3, .turns = 2,
+                        .samples = 3, .seed = 1};
+    assert_int_equal(rg_host_allowed(cx, &before), RG_OK);
+    assert_int_equal(rg_bench_doc(cx, models, 2, &opt, &doc), RG_OK);
+    assert_int_equal(rg_host_allowed(cx, &after), RG_OK);
+    assert_true(CPU_EQUAL(&before, &after));
+    assert_true(rg_doc_string(doc, "schema", &text));
+    assert_string_equal(text, "ridge.bench/1");
+    assert_true(rg_doc_string(doc, "results[1].backend", &text));
+    assert_string_equal(text, "native");
+    assert_true(number(doc, "results[0].median_s") > 0);
+    assert_true(number(doc, "results[0].p99_s") >= number(doc, "results[0].median_s"));
+    assert_true(number(doc, "results[0].speed_up") == 1);
+    assert_true(number(doc, "results[0].allocations") > 0);
+    assert_true(number(doc, "results[1].allocations") == 0); /* as exec.h promises */
+    assert_true(number(doc, "results[1].samples_s[2]") > 0);
+    assert_true(number(doc, "results[3].median_s") > 0 && number(doc, "results[2].speed_up") == 1);
+    assert_true(rg_doc_string(doc, "unavailable[0].text", &text));
+    assert_non_null(strstr(text, "/nowhere.so"));
+    assert_non_null(strstr(text, "RIDGE_ONNXRUNTIME"));
+    rg_doc_free(doc);
+}
+
+static void wrong_use(void **state)
+{
+    rg_ctx *cx = *state;
+    rg_doc *doc;
+    const char *model = "zoo:mlp";
+    static const struct { rg_bench_opt opt; rg_err err; const char *text; } rows[] = {
+        {{.backends = "tensorrt"}, RG_USAGE, "there is no backend 'tensorrt'"},
+        {{.threads = "0"}, RG_USAGE, "threads '0'"},
+        {{.threads = "two"}, RG_USAGE, "threads 'two'"},
+        {{.turns = -1}, RG_USAGE, "not negative"},
+        {{.backends = "native", .threads = "2"}, RG_UNSUPPORTED, "it runs on 1"},
+        {{.backends = "onnxruntime", .onnxruntime = "/nowhere.so"}, RG_UNSUPPORTED, "/nowhere.so"},
+    };
+    for (size_t i = 0; i < RG_COUNT(rows); i++) {
+        rg_bench_opt opt = rows[i].opt;
+        opt.size = sizeof opt;
+        assert_int_equal(rg_bench_doc(cx, &model, 1, &opt, &doc), rows[i].err);
+        assert_null(doc);
+        if (!strstr(rg_ctx_error(cx), rows[i].text)) fail_msg("%s", rg_ctx_error(cx));
+    }
+}
+
+static int begin(void **state)
+{
+    *state = rg_ctx_new(NULL);
+    return *state ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    rg_ctx_free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(student), cmocka_unit_test(order_and_mean), cmocka_unit_test(turns_alternate),
+        cmocka_unit_test(warm_up_until_stable), cmocka_unit_test(disturbed_turns_are_repeated),
+        cmocka_unit_test(a_loud_machine_ends), cmocka_unit_test(fast_ones_are_thinned),
+        cmocka_unit_test(failing_and_stopping), cmocka_unit_test(load_of_others),
+        cmocka_unit_test(trials), cmocka_unit_test(a_small_model), cmocka_unit_test(wrong_use),
+    };
+    return cmocka_run_group_tests(tests, begin, end);
+}
