@@ -171,6 +171,7 @@ static void a_perceptron(void **state) { compare_zoo(*state, "zoo:mlp", NULL); }
 static void squeezed_channels(void **state) { compare_zoo(*state, "zoo:mobilenet_v3_small", NULL); }
 static void shuffled_channels(void **state) { compare_zoo(*state, "zoo:shufflenet_v2_x0_5", NULL); }
 static void a_transformer(void **state) { compare_zoo(*state, "zoo:distilbert", "seq=4"); }
+static void squeezed_maps(void **state) { compare_zoo(*state, "zoo:squeezenet1_1", NULL); }
 static void a_recurrent_network(void **state) { compare_zoo(*state, "zoo:gru-2x512", "seq=3"); }
 
 int main(void)
@@ -178,7 +179,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_perceptron), TEST(squeezed_channels), TEST(shuffled_channels),
-        TEST(a_transformer), TEST(a_recurrent_network),
+        TEST(a_transformer), TEST(squeezed_maps), TEST(a_recurrent_network),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

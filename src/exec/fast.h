@@ -24,7 +24,7 @@ typedef struct rg_fast_row {
     rg_ctx *cx;
     const rg_plan *plan;
     const rg_row *row;
-    const rg_graph *g;           /* types settled */
+    const rg_graph *g;           /* every size a number */
     rg_datum *slots;             /* by value: constants are placed, results too */
     rg_arena *arena;             /* for what is made once */
     rg_site site;                /* of the anchor */

@@ -22,7 +22,10 @@ struct unary {
     float a, b; /* attributes or bounds */
 };
 
-RG_INLINE float between(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+RG_INLINE float between(float x, float low, float high)
+{
+    return rg_pickf(x < low, low, rg_pickf(x > high, high, x));
+}
 RG_INLINE float gelu_by_erf(float x) { return 0.5f * x * (1.0f + rg_erff(x * 0.707106781f)); }
 RG_INLINE float gelu_by_tanh(float x)
 {
@@ -37,10 +40,10 @@ RG_INLINE float hard_swish(float x) { return x * between(x * (1.0f / 6) + 0.5f, 
     X(exp, "Exp", NULL, NULL, rg_expf(x))                                                    \
     X(hard_sigmoid, "HardSigmoid", "alpha", "beta", between(a * x + b, 0.0f, 1.0f))          \
     X(hard_swish, "HardSwish", NULL, NULL, hard_swish(x))                                    \
-    X(leaky_relu, "LeakyRelu", "alpha", NULL, x < 0 ? a * x : x)                             \
+    X(leaky_relu, "LeakyRelu", "alpha", NULL, rg_pickf(x < 0, a * x, x))                             \
     X(neg, "Neg", NULL, NULL, -x)                                                            \
     X(reciprocal, "Reciprocal", NULL, NULL, 1.0f / x)                                        \
-    X(relu, "Relu", NULL, NULL, x < 0 ? 0 : x)                                               \
+    X(relu, "Relu", NULL, NULL, rg_pickf(x < 0, 0, x))                                               \
     X(sigmoid, "Sigmoid", NULL, NULL, rg_sigmoidf(x))                                        \
     X(sqrt, "Sqrt", NULL, NULL, sqrtf(x))                                                    \
     X(swish, "Swish", "alpha", NULL, x * rg_sigmoidf(a * x))                                 \

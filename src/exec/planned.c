@@ -24,7 +24,7 @@ typedef struct call {
 struct rg_planned {
     rg_arena arena;
     const rg_plan *plan;
-    rg_graph *g;                 /* types settled */
+    rg_graph *g;                 /* every size a number */
     char *block;
     rg_datum *slots;             /* by value: where it lies; count -1: not used */
     const rg_datum **constants;  /* by value: what this runner made itself */
@@ -62,16 +62,6 @@ static rg_err check_node(rg_ctx *cx, const rg_graph *g, rg_node_id id)
     for (uint32_t i = 0; i < node->out_count; i++)
         if (node->out[i]) RG_TRY(check_value(cx, g, node->out[i]));
     return RG_OK;
-}
-
-/* Symbols that stayed in the types stand for their presets from here on: the plan was made for these. */
-static void settle_types(rg_graph *g)
-{
-    for (uint32_t v = 1; v < g->value_count; v++) {
-        rg_type *t = &g->values[v].type;
-        for (int k = 0; t->kind == RG_KIND_TENSOR && k < t->rank; k++)
-            if (!rg_dim_is_number(t->dim[k])) t->dim[k] = rg_dim_value(&g->dims, t->dim[k]);
-    }
 }
 
 /* ---- places ---- */
@@ -238,7 +228,8 @@ static rg_err add_fast(rg_ctx *cx, rg_planned *p, const rg_row *row, uint32_t k,
                      .site = {cx, p->g, id, node}, .chain = {.covered = 1, .out = node->out[0]}};
     *covered = 0;
     if (p->plain || node->op->traits & RG_VIEW) return RG_OK;
-    if (k == 0 && row->anchor == row->steps[0] && rg_row_is_product(row)) RG_TRY(rg_chain_find(&r));
+    bool chained = rg_row_is_product(row) && row->family != RG_FAMILY_ATTENTION;
+    if (k == 0 && row->anchor == row->steps[0] && chained) RG_TRY(rg_chain_find(&r));
     for (int i = 0; i < rg_fast_count; i++) {
         void *state;
         RG_TRY(rg_fast_table[i]->make(&r, &state));
@@ -291,7 +282,6 @@ static rg_err make(rg_ctx *cx, rg_planned *p)
     const rg_plan *plan = p->plan;
     uint32_t values = plan->graph->value_count;
     RG_TRY(rg_graph_clone(cx, plan->graph, &p->g));
-    settle_types(p->g);
     p->slots = RG_NEW(&p->arena, rg_datum, values);
     p->constants = RG_NEW(&p->arena, const rg_datum *, values);
     p->calls = RG_NEW(&p->arena, call, plan->facts->step_count + 1);

@@ -1,0 +1,250 @@
+/* test_fast.c - fast kernels give what the plain ones give: each on sizes that no vector divides, in every
+ * form of broadcasting, and on nothing at all; exp and its relatives against the C library's in double
+ * precision.
+ */
+#include "case_graph.h"
+#include "exec/exec.h"
+#include "exec/mathf.h"
+#include "hw/hw.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+typedef struct fixture { rg_ctx *cx; const rg_device *device; const rg_runtime *runtime; } fixture;
+
+static int setup(void **state)
+{
+    static fixture f;
+    f = (fixture){.cx = rg_ctx_new(NULL)};
+    *state = &f;
+    if (!f.cx || rg_device_find(f.cx, "epyc-9654", &f.device)) return -1;
+    return rg_runtime_find(f.cx, "native", f.device, &f.runtime) ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    fixture *f = *state;
+    rg_runtime_free(f->runtime);
+    rg_device_free(f->device);
+    rg_ctx_free(f->cx);
+    return 0;
+}
+
+typedef struct fast_case { const char *op, *inputs, *attrs, *outputs; } fast_case;
+
+static void fill(const rg_array *a, uint64_t seed)
+{
+    for (int64_t i = 0; i < a->count; i++) {
+        double x = rg_random_unit(&seed);
+        if (rg_dtype_is_float(a->dtype)) rg_put(a, i, 6 * x - 3);
+        else rg_put_int(a, i, x < 0.7);
+    }
+}
+
+static rg_planned *run(fixture *f, const rg_plan *plan, const rg_graph *g, bool plain)
+{
+    rg_planned *planned;
+    assert_int_equal(rg_planned_new(f->cx, plan, &(rg_planned_opt){.plain = plain}, &planned), RG_OK);
+    for (uint32_t i = 0; i < g->regions[RG_MAIN].input_count; i++) fill(rg_planned_input(planned, i), i + 1);
+    for (int round = 0; round < 2; round++) { /* what the first one leaves may not matter */
+        for (uint32_t i = 0; i < g->regions[RG_MAIN].input_count; i++)
+            fill(rg_planned_input(planned, i), i + 1);
+        assert_int_equal(rg_planned_run(f->cx, planned), RG_OK);
+    }
+    return planned;
+}
+
+static void check(fixture *f, const fast_case *c)
+{
+    rg_graph *g = NULL;
+    const rg_plan *plan;
+    const rg_op *op = rg_op_find(rg_str_of(""), rg_str_of(c->op));
+    assert_non_null(op);
+    assert_int_equal(case_graph(f->cx, op, &(rg_case){c->inputs, c->attrs, c->outputs}, &g), RG_OK);
+    assert_int_equal(case_infer(f->cx, g), RG_OK);
+    assert_int_equal(rg_plan_make(f->cx, g, f->device, f->runtime, NULL, &plan), RG_OK);
+    rg_planned *plain = run(f, plan, g, true), *fast = run(f, plan, g, false);
+    const rg_array *wanted = rg_planned_output(plain, 0), *have = rg_planned_output(fast, 0);
+    assert_int_equal(wanted->count, have->count);
+    for (int64_t i = 0; i < wanted->count; i++) {
+        double x = rg_get(have, i), y = rg_get(wanted, i);
+        bool same = fabs(x - y) <= 2e-6 * fmax(1, fabs(y)) || (isnan(x) && isnan(y)) || x == y;
+        if (!same)
+            fail_msg("%s(%s) {%s}: [%lld] is %.9g, not %.9g", c->op, c->inputs, c->attrs, (long long)i, x, y);
+    }
+    rg_planned_free(fast);
+    rg_planned_free(plain);
+    rg_plan_free(plan);
+    rg_graph_free(g);
+}
+
+#define CHECK_ALL(state, cases) \
+    for (size_t i = 0; i < sizeof(cases) / sizeof *(cases); i++) check(*(state), &(cases)[i])
+
+static void one_tensor(void **state)
+{
+    static const char *const ops[] = {
+        "Abs", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Neg", "Reciprocal", "Relu",
+        "Sigmoid", "Sqrt", "Swish", "Tanh",
+    };
+    static const fast_case cases[] = {
+        {"Gelu", "f32[3,37]", "approximate=\"tanh\"", "f32[3,37]"},
+        {"Swish", "f32[3,37]", "alpha=1.7", "f32[3,37]"},
+        {"HardSigmoid", "f32[3,37]", "alpha=0.3 beta=0.4", "f32[3,37]"},
+        {"LeakyRelu", "f32[0,37]", "", "f32[0,37]"},
+        {"Clip", "f32[3,37] f32[]=-0.5 f32[]=1.5", "", "f32[3,37]"},
+        {"Clip", "f32[3,37] _ f32[]=1.5", "", "f32[3,37]"},
+        {"Pow", "f32[3,37] f32[]=2", "", "f32[3,37]"},
+        {"Pow", "f32[3,37] f32[1]=3", "", "f32[3,37]"},
+        {"Pow", "f32[3,37] f32[]=0.5", "", "f32[3,37]"},
+        {"Pow", "f32[3,37] i64[]=2", "", "f32[3,37]"},
+        {"Pow", "f32[37] f32[1,1]=2", "", "f32[1,37]"},
+    };
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
+        check(*state, &(fast_case){ops[i], "f32[5,7,3]", "", "f32[5,7,3]"});
+    CHECK_ALL(state, cases);
+}
+
+static void two_tensors(void **state)
+{
+    static const fast_case cases[] = {
+        {"Add", "f32[2,3,5,7] f32[2,3,5,7]", "", "f32[2,3,5,7]"},
+        {"Sub", "f32[2,3,5,7] f32[]", "", "f32[2,3,5,7]"},
+        {"Sub", "f32[1] f32[2,3,5,7]", "", "f32[2,3,5,7]"},
+        {"Mul", "f32[2,3,5,7] f32[2,3,1,1]", "", "f32[2,3,5,7]"},
+        {"Mul", "f32[2,3,1,1] f32[2,3,5,7]", "", "f32[2,3,5,7]"},
+        {"Div", "f32[2,3,5,7] f32[7]", "", "f32[2,3,5,7]"},
+        {"Div", "f32[7] f32[2,3,5,7]", "", "f32[2,3,5,7]"},
+        {"Add", "f32[3,1] f32[1,7]", "", "f32[3,7]"},
+        {"Add", "f32[2,1,5,1] f32[3,1,7]", "", "f32[2,3,5,7]"},
+        {"Mul", "f32[] f32[]", "", "f32[]"},
+        {"Mul", "f32[1,1] f32[1]", "", "f32[1,1]"},
+        {"Add", "f32[0,3] f32[3]", "", "f32[0,3]"},
+        {"Add", "f32[3,1000] f32[3,1]", "", "f32[3,1000]"},
+    };
+    CHECK_ALL(state, cases);
+}
+
+static void norms(void **state)
+{
+    static const fast_case cases[] = {
+        {"LayerNormalization", "f32[2,3,37] f32[37] f32[37]", "", "f32[2,3,37]"},
+        {"LayerNormalization", "f32[2,3,37] f32[37]", "epsilon=0.1", "f32[2,3,37]"},
+        {"LayerNormalization", "f32[2,3,5] f32[3,5] f32[5]", "axis=1", "f32[2,3,5]"},
+        {"LayerNormalization", "f32[2,3,5] f32[3,5] f32[1,3,5]", "axis=1", "f32[2,3,5]"},
+        {"LayerNormalization", "f32[2,3,5] f32[] f32[2,1,5]", "", "f32[2,3,5]"},
+        {"RMSNormalization", "f32[2,3,37] f32[37]", "", "f32[2,3,37]"},
+        {"Softmax", "f32[2,3,37]", "", "f32[2,3,37]"},
+        {"Softmax", "f32[2,3,1]", "axis=2", "f32[2,3,1]"},
+        {"Softmax", "f32[2,3,5]", "axis=1", "f32[2,3,5]"},
+        {"Softmax", "f32[0,5]", "", "f32[0,5]"},
+        {"BatchNormalization", "f32[2,3,5,7] f32[3]=1,2,-3 f32[3]=4,5,6 f32[3]=-1,0,1 f32[3]=0.5,1,2", "",
+         "f32[2,3,5,7]"},
+        {"BatchNormalization", "f32[2,3] f32[3]=1,2,-3 f32[3]=4,5,6 f32[3]=-1,0,1 f32[3]=0.5,1,2", "",
+         "f32[2,3]"},
+    };
+    CHECK_ALL(state, cases);
+}
+
+static void pools(void **state)
+{
+    static const fast_case cases[] = {
+        {"MaxPool", "f32[2,3,9,11]", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1", "f32[2,3,5,6]"},
+        {"MaxPool", "f32[1,2,9,11]", "kernel_shape=3,2", "f32[1,2,7,10]"},
+        {"MaxPool", "f32[1,2,9,11]", "kernel_shape=3,3 strides=3,3 ceil_mode=1", "f32[1,2,3,4]"},
+        {"MaxPool", "f32[1,2,9,11]", "kernel_shape=2,2 dilations=2,3", "f32[1,2,7,8]"},
+        {"MaxPool", "f32[1,2,9,11]", "kernel_shape=2,4 auto_pad=\"SAME_LOWER\"", "f32[1,2,9,11]"},
+        {"MaxPool", "f32[1,1,2,2]", "kernel_shape=3,3 pads=1,1,1,1", "f32[1,1,2,2]"},
+        {"AveragePool", "f32[2,3,9,11]", "kernel_shape=3,3 strides=2,2 pads=1,1,1,1", "f32[2,3,5,6]"},
+        {"AveragePool", "f32[2,3,9,11]", "kernel_shape=3,3 pads=1,1,1,1 count_include_pad=1",
+         "f32[2,3,9,11]"},
+        {"AveragePool", "f32[1,2,9,11]", "kernel_shape=2,4 strides=2,1 auto_pad=\"SAME_UPPER\"",
+         "f32[1,2,5,11]"},
+        {"GlobalAveragePool", "f32[2,3,5,7]", "", "f32[2,3,1,1]"},
+        {"GlobalAveragePool", "f32[2,3,37]", "", "f32[2,3,1]"},
+    };
+    CHECK_ALL(state, cases);
+}
+
+static void attention(void **state)
+{
+    static const fast_case cases[] = {
+        {"Attention", "f32[2,3,13,7] f32[2,3,19,7] f32[2,3,19,5]", "", "f32[2,3,13,5]"},
+        {"Attention", "f32[2,3,13,7] f32[2,3,13,7] f32[2,3,13,5]", "is_causal=1", "f32[2,3,13,5]"},
+        {"Attention", "f32[2,13,24] f32[2,19,24] f32[2,19,30] f32[13,19]", "q_num_heads=3 kv_num_heads=3",
+         "f32[2,13,30]"},
+        {"Attention", "f32[2,4,13,8] f32[2,2,19,8] f32[2,2,19,8] f32[2,1,1,19]", "scale=0.5",
+         "f32[2,4,13,8]"},
+        {"Attention", "f32[2,4,3,8] f32[2,2,9,8] f32[2,2,9,8] bool[4,3,9]", "is_causal=1", "f32[2,4,3,8]"},
+        {"Attention", "f32[1,1,2,8] f32[1,1,3,8] f32[1,1,3,8] bool[2,3]=0,0,0,1,0,1", "", "f32[1,1,2,8]"},
+        {"Attention", "f32[1,2,5,8] f32[1,2,700,8] f32[1,2,700,8]", "", "f32[1,2,5,8]"},
+        {"Attention", "f32[1,2,5,8] f32[1,2,7,8] f32[1,2,7,8]", "softcap=2.0", "f32[1,2,5,8]"},
+    };
+    CHECK_ALL(state, cases);
+}
+
+static void products(void **state)
+{
+    static const fast_case cases[] = {
+        {"MatMul", "f32[5,7] f32[7,37]", "", "f32[5,37]"},
+        {"MatMul", "f32[2,3,5,7] f32[2,3,7,37]", "", "f32[2,3,5,37]"},
+        {"MatMul", "f32[2,3,5,7] f32[3,7,9]", "", "f32[2,3,5,9]"},
+        {"MatMul", "f32[2,1,5,7] f32[1,3,7,9]", "", "f32[2,3,5,9]"},
+        {"MatMul", "f32[2,3,5,7] f32[7,9]", "", "f32[2,3,5,9]"},
+        {"MatMul", "f32[5,7] f32[2,3,7,9]", "", "f32[2,3,5,9]"},
+        {"MatMul", "f32[1,5,7] f32[2,1,7,9]", "", "f32[2,1,5,9]"},
+        {"MatMul", "f32[7] f32[2,7,9]", "", "f32[2,9]"},
+        {"MatMul", "f32[0,7] f32[7,9]", "", "f32[0,9]"},
+    };
+    CHECK_ALL(state, cases);
+}
+
+static void moves(void **state)
+{
+    static const fast_case cases[] = {
+        {"Transpose", "f32[37,41]", "", "f32[41,37]"},
+        {"Transpose", "f32[2,19,3,5,23]", "perm=2,0,3,1,4", "f32[3,2,5,19,23]"},
+        {"Transpose", "f32[2,19,23,3]", "perm=0,3,1,2", "f32[2,3,19,23]"},
+        {"Transpose", "f32[2,3,19,23]", "perm=0,2,3,1", "f32[2,19,23,3]"},
+        {"Transpose", "f32[2,19,3,23]", "perm=0,2,3,1", "f32[2,3,23,19]"},
+        {"Transpose", "f32[3,17,5]", "perm=2,1,0", "f32[5,17,3]"},
+        {"Transpose", "f32[3,17,1]", "perm=2,0,1", "f32[1,3,17]"},
+        {"Transpose", "f32[1,1]", "", "f32[1,1]"},
+        {"Transpose", "f32[0,3]", "", "f32[3,0]"},
+        {"Transpose", "i64[3,5]", "", "i64[5,3]"},
+        {"Transpose", "i32[3,5]", "", "i32[5,3]"},
+    };
+    CHECK_ALL(state, cases);
+}
+
+static double apart(double x, double y) { return fabs(x - y) / fabs(y); }
+
+static void curves(void **state)
+{
+    (void)state;
+    for (double at = -87; at < 88.5; at += 0.0037) {
+        float x = (float)at;
+        assert_true(apart(rg_expf(x), exp(x)) < 2e-7);
+        assert_true(apart(rg_tanhf(x), tanh(x)) < 2e-7);
+        assert_true(apart(rg_erff(x), erf(x)) < 2e-7);
+        assert_true(fabs(rg_sigmoidf(x) - 1 / (1 + exp(-(double)x))) < 2e-7);
+    }
+    assert_true(rg_expf(-INFINITY) == 0 && rg_expf(INFINITY) == INFINITY && isnan(rg_expf(NAN)));
+    assert_true(rg_expf(0) == 1 && rg_tanhf(0) == 0 && rg_erff(0) == 0);
+    assert_true(rg_tanhf(-INFINITY) == -1 && rg_erff(INFINITY) == 1);
+    assert_true(isnan(rg_tanhf(NAN)) && isnan(rg_erff(NAN)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(curves), cmocka_unit_test(one_tensor), cmocka_unit_test(two_tensors),
+        cmocka_unit_test(norms),  cmocka_unit_test(pools),      cmocka_unit_test(attention),
+        cmocka_unit_test(products), cmocka_unit_test(moves),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
