@@ -132,6 +132,22 @@ for jobs in 1 3; do
 done
 cmp -s "$work/jobs1" "$work/jobs3" && pass || fail "--jobs changes the answer"
 
+# ---- running a model ----
+run export zoo:mlp --weights random --seed 1 -o "$work/mlp.onnx" || fail "export zoo:mlp"
+expect 0 'uniform in \[-1, 1)' run "$work/mlp.onnx" --random --seed 3 --save "$work/out1"
+[ -s "$work/out1/logits.npy" ] && pass || fail "run --save: no logits.npy"
+expect 0 'logits' run "$work/mlp.onnx" --random --seed 3 --save "$work/out2" --backend naive
+expect 0 '"schema": "ridge.run/1"' run "$work/mlp.onnx" --random --batch 2 --format json
+expect 5 "input 'image', f32\[batch,784\], has no file" run "$work/mlp.onnx"
+expect 5 "takes f32\[batch,784\].*has f32\[1,10\]" run "$work/mlp.onnx" --input "$work/out1/logits.npy"
+expect 5 "inputs: image" run "$work/mlp.onnx" --input "x=$work/out1/logits.npy"
+expect 5 "ridge export zoo:mlp --weights random" run zoo:mlp --random
+expect 2 "rate.*-1" run "$work/mlp.onnx" --rate -1
+expect 2 "did you mean naive" run "$work/mlp.onnx" --random --backend naiv
+head -c 100 "$work/out1/logits.npy" >"$work/cut.npy"
+expect 5 "cut.npy.*header" run "$work/mlp.onnx" --input "$work/cut.npy"
+expect 1 "/nonexistent/out" run "$work/mlp.onnx" --random --save /nonexistent/out
+
 # the same question gets the same answer
 "$ridge" predict "$demo" --on all --format json >"$work/one" 2>/dev/null
 "$ridge" predict "$demo" --on all --format json >"$work/two" 2>/dev/null

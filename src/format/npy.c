@@ -300,17 +300,17 @@ rg_err rg_npy_read(rg_ctx *cx, const char *path, rg_datum **out)
 /* Characters of a UTF-8 text are counted, or written when there is a file; -1: it is no UTF-8. */
 static int64_t put_characters(rg_str text, FILE *out)
 {
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
     int64_t count = 0;
-    const uint8_t *p = (const uint8_t *)text.data, *end = p + text.size;
-    while (p < end) {
-        uint32_t c = *p++;
-        int tail = c < 0x80 ? 0 : c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-        if ((c >= 0x80 && c < 0xc0) || c >= 0xf8 || end - p < tail) return -1;
+    for (size_t at = 0; at < text.size;) {
+        uint32_t c = (uint8_t)text.data[at++];
+        size_t tail = c < 0x80 ? 0 : c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+        if ((c >= 0x80 && c < 0xc0) || c >= 0xf8 || text.size - at < tail) return -1;
         if (tail) c &= 0x3fu >> tail;
-        for (int k = 0; k < tail; k++, p++) {
-            if ((*p & 0xc0) != 0x80) return -1;
-            c = c << 6 | (*p & 0x3fu);
+        for (size_t k = 0; k < tail; k++) {
+            uint8_t next = (uint8_t)text.data[at++];
+            if ((next & 0xc0) != 0x80) return -1;
+            c = c << 6 | (next & 0x3fu);
         }
         if (c < least[tail] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return -1;
         if (out) fwrite((const uint8_t[]){c & 0xff, c >> 8 & 0xff, c >> 16, 0}, 1, 4, out);

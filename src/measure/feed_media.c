@@ -235,7 +235,7 @@ static rg_err feed_sound(rg_ctx *cx, const rg_run_opt *opt, rg_str bytes, const 
 {
     rg_wav w = {0};
     int channel = RG_WAV_MEAN;
-    char name[32] = "mean of them";
+    char name[32] = ", their mean";
     bool number =
         t->kind == RG_KIND_TENSOR && (rg_dtype_is_float(t->dtype) || rg_dtype_class(t->dtype) == 'i');
     if (!number || t->rank < 1)
@@ -250,10 +250,10 @@ static rg_err feed_sound(rg_ctx *cx, const rg_run_opt *opt, rg_str bytes, const 
         return rg_fail(cx, RG_INPUT, "there is nothing at %g s, the sound has %g s", opt->at_s,
                        (double)w.frame_count / w.rate_hz);
     RG_TRY(make_sound(cx, &w, channel, (int64_t)first, opt->samples, t, out));
-    if (channel != RG_WAV_MEAN) snprintf(name, sizeof name, "channel %d", channel);
-    *text = rg_arena_printf(&cx->arena, "%lld of %lld samples from %lld, %d Hz, %d channel%s, %s",
+    if (channel != RG_WAV_MEAN) snprintf(name, sizeof name, ", channel %d", channel);
+    *text = rg_arena_printf(&cx->arena, "%lld of %lld samples from %lld, %d Hz, %d channel%s%s",
                             (long long)(*out)->array.count, (long long)w.frame_count, (long long)first,
-                            w.rate_hz, w.channels, w.channels == 1 ? "" : "s", name);
+                            w.rate_hz, w.channels, w.channels == 1 ? "" : "s", w.channels == 1 ? "" : name);
     return *text ? RG_OK : rg_nomem(cx);
 }
 
