@@ -28,15 +28,17 @@ static rg_err change(rg_ctx *cx, const cmd_list *changes, const rg_device **devi
     for (size_t i = 0; i < changes->count; i++) {
         bool of_runtime = strncmp(changes->items[i], prefix, strlen(prefix)) == 0;
         const char *change = changes->items[i] + (of_runtime ? strlen(prefix) : 0);
+        const rg_runtime *runtime_before = *runtime;
+        const rg_device *device_before = *device;
+        rg_err err;
         if (of_runtime) {
-            const rg_runtime *before = *runtime;
-            CMD_TRY(rg_runtime_change(cx, before, &change, 1, runtime));
-            rg_runtime_free(before);
+            err = rg_runtime_change(cx, runtime_before, &change, 1, runtime);
+            rg_runtime_free(runtime_before);
         } else {
-            const rg_device *before = *device;
-            CMD_TRY(rg_device_change(cx, before, &change, 1, device));
-            rg_device_free(before);
+            err = rg_device_change(cx, device_before, &change, 1, device);
+            rg_device_free(device_before);
         }
+        if (err) return err;
     }
     return RG_OK;
 }

@@ -338,6 +338,7 @@ static rg_err find_default(rg_ctx *cx, const rg_device *device, const rg_runtime
         rg_err err = read_known(cx, ids[i], &r);
         if (err) {
             rg_runtime_free(*out);
+            *out = NULL;
             return err;
         }
         bool fits = has(r->default_for, r->default_count, kind) && rg_runtime_runs_on(r, device);
