@@ -3,55 +3,75 @@
  *
  *     y[oy] = act(bias + sum over taps  w[ky][kx] * x[oy * stride + ky - top] shifted by kx - left)
  *
- * A line of the result is summed in a buffer that stays in the nearest cache, tap by tap, whole vectors at
- * once.
+ * A line of the result is summed in a buffer that stays in the nearest cache. Where all taps of a line of the
+ * kernel fall inside the image they are summed at once: each sum is loaded and stored once for them all.
  */
 #include "exec/fast.h"
+#include "exec/mathf.h"
 
-#include <string.h>
 
 typedef struct depthwise {
     int64_t planes, channels, in_h, in_w, out_h, out_w;
     int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left;
     const float *x;
     float *y, *weights, *bias, *line;
+    int64_t *first, *last;           /* by kx: output columns whose tap falls inside the line */
+    int64_t inner_first, inner_last; /* those where every tap does */
     rg_epilogue epilogue;
-    void (*sum)(float *to, const float *from, float weight, int64_t count, int64_t stride);
 } depthwise;
 
-/* to[j] += weight * from[j * stride], written once and compiled for each instruction set. */
-#define SUM_BODY                                                              \
-    if (stride == 1)                                                          \
-        for (int64_t j = 0; j < count; j++) to[j] += weight * from[j];        \
-    else if (stride == 2)                                                     \
-        for (int64_t j = 0; j < count; j++) to[j] += weight * from[2 * j];    \
-    else                                                                      \
-        for (int64_t j = 0; j < count; j++) to[j] += weight * from[j * stride];
-
-static void sum_plain(float *restrict to, const float *restrict from, float weight, int64_t count,
-                      int64_t stride)
+/* Taps and stride are constants where this is called, so that loops over them go away. */
+RG_INLINE void sum_line(float *restrict to, const float *restrict from, const float *restrict w,
+                        int64_t count, int taps, int64_t stride)
 {
-    SUM_BODY
+    for (int64_t j = 0; j < count; j++) {
+        float sum = to[j];
+        for (int k = 0; k < taps; k++) sum += w[k] * from[j * stride + k];
+        to[j] = sum;
+    }
 }
 
-#if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) static void sum_avx2(float *restrict to, const float *restrict from,
-                                                         float weight, int64_t count, int64_t stride)
+/* The kernel sizes and strides that networks use; false: none of them. */
+RG_INLINE bool sum_inner(const depthwise *d, const float *line, const float *w)
 {
-    SUM_BODY
+    int64_t count = d->inner_last - d->inner_first;
+    float *to = d->line + d->inner_first;
+    const float *from = line + d->inner_first * d->stride_w - d->left;
+    if (d->dilation_w != 1) return false;
+    switch (d->kernel_w * 10 + d->stride_w) {
+    case 31: sum_line(to, from, w, count, 3, 1); return true;
+    case 32: sum_line(to, from, w, count, 3, 2); return true;
+    case 51: sum_line(to, from, w, count, 5, 1); return true;
+    case 52: sum_line(to, from, w, count, 5, 2); return true;
+    case 71: sum_line(to, from, w, count, 7, 1); return true;
+    default: return false;
+    }
 }
-#endif
 
-/* Output columns whose tap kx falls inside the line: first..last-1. */
-static void inside(const depthwise *d, int64_t kx, int64_t *first, int64_t *last)
+RG_INLINE void sum_tap(const depthwise *d, const float *line, float weight, int64_t kx, int64_t first,
+                       int64_t last)
 {
-    int64_t shift = kx * d->dilation_w - d->left; /* ix = ox * stride + shift */
-    *first = shift >= 0 ? 0 : (-shift + d->stride_w - 1) / d->stride_w;
-    *last = d->in_w - shift <= 0 ? 0 : (d->in_w - shift - 1) / d->stride_w + 1;
-    if (*last > d->out_w) *last = d->out_w;
+    const float *restrict from = line + kx * d->dilation_w - d->left;
+    float *restrict to = d->line;
+    for (int64_t j = first; j < last; j++) to[j] += weight * from[j * d->stride_w];
 }
 
-static void write_line(const depthwise *d, int64_t at)
+/* One line of the kernel on one line of the image. */
+RG_INLINE void add_line(const depthwise *d, const float *line, const float *w)
+{
+    bool at_once = d->inner_last > d->inner_first && sum_inner(d, line, w);
+    for (int64_t kx = 0; kx < d->kernel_w; kx++) {
+        int64_t first = d->first[kx], last = d->last[kx];
+        if (!at_once) {
+            sum_tap(d, line, w[kx], kx, first, last);
+            continue;
+        }
+        sum_tap(d, line, w[kx], kx, first, last < d->inner_first ? last : d->inner_first);
+        sum_tap(d, line, w[kx], kx, first > d->inner_last ? first : d->inner_last, last);
+    }
+}
+
+RG_INLINE void write_line(const depthwise *d, int64_t at)
 {
     const rg_epilogue *e = &d->epilogue;
     float *y = d->y + at;
@@ -63,29 +83,29 @@ static void write_line(const depthwise *d, int64_t at)
     }
 }
 
-static void run(void *state)
+RG_INLINE void planes(const depthwise *d, int64_t from, int64_t to)
 {
-    const depthwise *d = state;
-    for (int64_t plane = 0; plane < d->planes; plane++) {
+    for (int64_t plane = from; plane < to; plane++) {
         int64_t channel = plane % d->channels;
-        const float *image = d->x + plane * d->in_h * d->in_w,
-                    *w = d->weights + channel * d->kernel_h * d->kernel_w;
+        const float *image = d->x + plane * d->in_h * d->in_w;
+        const float *w = d->weights + channel * d->kernel_h * d->kernel_w;
         for (int64_t oy = 0; oy < d->out_h; oy++) {
             for (int64_t j = 0; j < d->out_w; j++) d->line[j] = d->bias[channel];
             for (int64_t ky = 0; ky < d->kernel_h; ky++) {
-                int64_t iy = oy * d->stride_h - d->top + ky * d->dilation_h, first, last;
-                if (iy < 0 || iy >= d->in_h) continue;
-                for (int64_t kx = 0; kx < d->kernel_w; kx++) {
-                    inside(d, kx, &first, &last);
-                    if (first >= last) continue;
-                    const float *from =
-                        image + iy * d->in_w + first * d->stride_w + kx * d->dilation_w - d->left;
-                    d->sum(d->line + first, from, w[ky * d->kernel_w + kx], last - first, d->stride_w);
-                }
+                int64_t iy = oy * d->stride_h - d->top + ky * d->dilation_h;
+                if (iy >= 0 && iy < d->in_h) add_line(d, image + iy * d->in_w, w + ky * d->kernel_w);
             }
             write_line(d, (plane * d->out_h + oy) * d->out_w);
         }
     }
+}
+
+RG_FOR_MACHINE(planes, depthwise)
+
+static void run(void *state)
+{
+    const depthwise *d = state;
+    planes_best(d, 0, d->planes);
 }
 
 /* ---- making ---- */
@@ -116,6 +136,26 @@ static rg_err fold(const rg_fast_row *r, depthwise *d)
     return RG_OK;
 }
 
+/* Output column ox sees input column ox * stride + shift through tap kx. */
+static rg_err find_columns(const rg_fast_row *r, depthwise *d)
+{
+    d->first = RG_NEW(r->arena, int64_t, d->kernel_w);
+    d->last = RG_NEW(r->arena, int64_t, d->kernel_w);
+    if (!d->first || !d->last) return rg_nomem(r->cx);
+    d->inner_last = d->out_w;
+    for (int64_t kx = 0; kx < d->kernel_w; kx++) {
+        int64_t shift = kx * d->dilation_w - d->left;
+        int64_t first = shift >= 0 ? 0 : (-shift + d->stride_w - 1) / d->stride_w;
+        int64_t last = d->in_w - shift <= 0 ? 0 : (d->in_w - shift - 1) / d->stride_w + 1;
+        if (last > d->out_w) last = d->out_w;
+        d->first[kx] = first;
+        d->last[kx] = last;
+        if (first > d->inner_first) d->inner_first = first;
+        if (last < d->inner_last) d->inner_last = last;
+    }
+    return RG_OK;
+}
+
 static rg_err make(const rg_fast_row *r, void **state)
 {
     rg_window2 w;
@@ -142,11 +182,8 @@ static rg_err make(const rg_fast_row *r, void **state)
         .x = x->data,
         .y = y->data,
         .epilogue = rg_chain_epilogue(r),
-        .sum = sum_plain,
     };
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) d->sum = sum_avx2;
-#endif
+    RG_TRY(find_columns(r, d));
     RG_TRY(fold(r, d));
     *state = d;
     return RG_OK;
