@@ -81,23 +81,6 @@ static rg_err take_add(rg_fast_row *r, const rg_node *n, rg_value_id x, bool pro
     return RG_OK;
 }
 
-static bool bound_of(const rg_fast_row *r, const rg_node *n, uint32_t i, float preset, float *out)
-{
-    *out = preset;
-    if (i >= n->in_count || !n->in[i]) return true;
-    if (!rg_fast_is_constant(r, n->in[i]) || !rg_fast_is_f32(r, n->in[i])) return false;
-    *out = (float)rg_get(rg_fast_array(r, n->in[i]), 0);
-    return true;
-}
-
-static bool take_activation(rg_fast_row *r, const rg_node *n)
-{
-    if (rg_node_is(n, "Relu")) r->chain.act = RG_ACT_RELU;
-    else if (rg_node_is(n, "Clip") && bound_of(r, n, 1, -INFINITY, &r->chain.low) &&
-             bound_of(r, n, 2, INFINITY, &r->chain.high)) r->chain.act = RG_ACT_CLIP;
-    return r->chain.act != RG_ACT_NONE;
-}
-
 rg_err rg_chain_find(rg_fast_row *r)
 {
     const rg_plan *plan = r->plan;
@@ -122,7 +105,9 @@ rg_err rg_chain_find(rg_fast_row *r)
         } else if (rg_node_is(n, "Add")) {
             RG_TRY(take_add(r, n, x, product, &stage, &taken));
         } else if (stage < ACTIVATED) {
-            taken = take_activation(r, n);
+            rg_epilogue e = {0};
+            taken = rg_act_read(r, &site, &e);
+            r->chain.act = e.act, r->chain.low = e.low, r->chain.high = e.high;
             stage = ACTIVATED;
         }
         if (!taken) break;

@@ -81,27 +81,30 @@ static void run_tile(const attention *a, int64_t batch, int64_t head, int64_t fi
 {
     int64_t count = a->queries - first < a->tile ? a->queries - first : a->tile;
     rg_gemm scores = {.m = count, .n = a->keys, .k = a->qk_size, .a = row_at(&a->q, batch, head, first),
-                      .a_step = a->q.row, .packed = a->k_panels, .c = a->score, .c_step = a->keys};
+                      .a_step = a->q.row, .packed = a->k_panels, .c = a->score, .c_step = a->keys, .c_block = RG_BLOCK};
     rg_gemm mix = {.m = count, .n = a->v_size, .k = a->keys, .a = a->score, .a_step = a->keys,
-                   .packed = a->v_panels, .c = row_at(&a->y, batch, head, first), .c_step = a->y.row};
-    rg_gemm_run(&scores, 0, rg_gemm_panels(&scores));
+                   .packed = a->v_panels, .c = row_at(&a->y, batch, head, first), .c_step = a->y.row, .c_block = RG_BLOCK};
+    rg_gemm_run(&scores, RG_ALONE);
     for (int64_t i = 0; i < count; i++) weigh_query(a, batch, head, first + i, a->score + i * a->keys);
-    rg_gemm_run(&mix, 0, rg_gemm_panels(&mix));
+    rg_gemm_run(&mix, RG_ALONE);
 }
 
 /* Heads of keys and values are independent of each other. */
 static void run_head(const attention *a, int64_t index)
 {
     int64_t batch = index / a->kv_heads, head = index % a->kv_heads, sharing = a->q_heads / a->kv_heads;
-    rg_gemm_pack(row_at(&a->k, batch, head, 0), 1, a->k.row, a->qk_size, a->keys, a->k_panels);
-    rg_gemm_pack(row_at(&a->v, batch, head, 0), a->v.row, 1, a->keys, a->v_size, a->v_panels);
+    rg_gemm_pack(row_at(&a->k, batch, head, 0), 1, a->k.row, a->qk_size, a->keys, a->k_panels,
+                 RG_ALONE);
+    rg_gemm_pack(row_at(&a->v, batch, head, 0), a->v.row, 1, a->keys, a->v_size, a->v_panels,
+                 RG_ALONE);
     for (int64_t h = head * sharing; h < (head + 1) * sharing; h++)
         for (int64_t first = 0; first < a->queries; first += a->tile) run_tile(a, batch, h, first);
 }
 
-static void run(void *state)
+static void run(void *state, rg_part part)
 {
     const attention *a = state;
+    if (part.worker) return;
     for (int64_t i = 0; i < a->batch * a->kv_heads; i++) run_head(a, i);
 }
 

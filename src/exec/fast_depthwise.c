@@ -81,6 +81,7 @@ RG_INLINE void write_line(const depthwise *d, int64_t at)
         if (e->act == RG_ACT_CLIP) x = x < e->low ? e->low : x > e->high ? e->high : x;
         y[j] = x;
     }
+    if (e->act > RG_ACT_CLIP) rg_act_run(e, y, y, d->out_w);
 }
 
 RG_INLINE void planes(const depthwise *d, int64_t from, int64_t to)
@@ -102,9 +103,10 @@ RG_INLINE void planes(const depthwise *d, int64_t from, int64_t to)
 
 RG_FOR_MACHINE(planes, depthwise)
 
-static void run(void *state)
+static void run(void *state, rg_part part)
 {
     const depthwise *d = state;
+    if (part.worker) return;
     planes_best(d, 0, d->planes);
 }
 

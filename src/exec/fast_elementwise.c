@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { LINE_FLOATS = 16 };   /* of a cache line: no two workers write one */
+
 /* ---- of one tensor ---- */
 
 typedef struct unary unary;
@@ -22,24 +24,13 @@ struct unary {
     float a, b; /* attributes or bounds */
 };
 
-RG_INLINE float between(float x, float low, float high)
-{
-    return rg_pickf(x < low, low, rg_pickf(x > high, high, x));
-}
-RG_INLINE float gelu_by_erf(float x) { return 0.5f * x * (1.0f + rg_erff(x * 0.707106781f)); }
-RG_INLINE float gelu_by_tanh(float x)
-{
-    return 0.5f * x * (1.0f + rg_tanhf(0.797884561f * (x + 0.044715f * x * x * x)));
-}
-RG_INLINE float hard_swish(float x) { return x * between(x * (1.0f / 6) + 0.5f, 0.0f, 1.0f); }
-
 /*    id       ONNX name   attributes a and b, or NULL    y of x, a, b */
 #define UNARY_OPS(X)                                                                        \
     X(abs, "Abs", NULL, NULL, rg_absf(x))                                                    \
     X(erf, "Erf", NULL, NULL, rg_erff(x))                                                    \
     X(exp, "Exp", NULL, NULL, rg_expf(x))                                                    \
-    X(hard_sigmoid, "HardSigmoid", "alpha", "beta", between(a * x + b, 0.0f, 1.0f))          \
-    X(hard_swish, "HardSwish", NULL, NULL, hard_swish(x))                                    \
+    X(hard_sigmoid, "HardSigmoid", "alpha", "beta", rg_betweenf(a * x + b, 0.0f, 1.0f))          \
+    X(hard_swish, "HardSwish", NULL, NULL, rg_hard_swishf(x))                                    \
     X(leaky_relu, "LeakyRelu", "alpha", NULL, rg_pickf(x < 0, a * x, x))                             \
     X(neg, "Neg", NULL, NULL, -x)                                                            \
     X(reciprocal, "Reciprocal", NULL, NULL, 1.0f / x)                                        \
@@ -51,10 +42,10 @@ RG_INLINE float hard_swish(float x) { return x * between(x * (1.0f / 6) + 0.5f, 
 
 /* What a table row cannot say: which of them a node means is in its inputs or a text. */
 #define SPECIAL_OPS(X)                          \
-    X(clip, , , , between(x, a, b))              \
+    X(clip, , , , rg_betweenf(x, a, b))              \
     X(cube, , , , x * x * x)                     \
-    X(gelu_erf, , , , gelu_by_erf(x))            \
-    X(gelu_tanh, , , , gelu_by_tanh(x))          \
+    X(gelu_erf, , , , rg_geluf(x))            \
+    X(gelu_tanh, , , , rg_gelu_tanhf(x))          \
     X(square, , , , x * x)
 
 #define X(id, onnx, first, second, formula)                         \
@@ -132,10 +123,25 @@ static bool choose_unary(const rg_fast_row *r, unary *u)
     return true;
 }
 
-static void run_unary(void *state)
+static void run_unary(void *state, rg_part part)
 {
     const unary *u = state;
-    u->run(u, 0, u->count);
+    int64_t from, to;
+    rg_part_of(part, u->count, LINE_FLOATS, &from, &to);
+    u->run(u, from, to);
+}
+
+static bool fits_unary(const rg_fast_row *r, unary *u)
+{
+    const rg_node *n = r->site.node;
+    return n->in_count >= 1 && n->out_count == 1 && rg_fast_is_f32(r, n->in[0]) &&
+           rg_fast_is_f32(r, n->out[0]) && choose_unary(r, u);
+}
+
+static rg_layout_rule layout_unary(const rg_fast_row *r)
+{
+    unary u = {0};
+    return fits_unary(r, &u) ? RG_LAYOUT_SAME : RG_LAYOUT_PLAIN;
 }
 
 static rg_err make_unary(const rg_fast_row *r, void **state)
@@ -143,9 +149,7 @@ static rg_err make_unary(const rg_fast_row *r, void **state)
     const rg_node *n = r->site.node;
     unary u = {0};
     *state = NULL;
-    if (n->in_count < 1 || n->out_count != 1 || !rg_fast_is_f32(r, n->in[0]) ||
-        !rg_fast_is_f32(r, n->out[0]) || !choose_unary(r, &u))
-        return RG_OK;
+    if (!fits_unary(r, &u)) return RG_OK;
     unary *made = RG_NEW(r->arena, unary, 1);
     if (!made) return rg_nomem(r->cx);
     u.x = rg_fast_array(r, n->in[0])->data;
@@ -157,7 +161,7 @@ static rg_err make_unary(const rg_fast_row *r, void **state)
 }
 
 RG_FAST(unary) = {
-    .name = "unary", .brief = "activations and other functions of one tensor", .make = make_unary,
+    .name = "unary", .brief = "activations and other functions of one tensor", .layout = layout_unary, .make = make_unary,
     .run = run_unary,
 };
 
@@ -263,20 +267,42 @@ static void merge_axes(binary *s, const rg_array *a, const rg_array *b, const rg
     }
 }
 
-static void run_binary(void *state)
+static void run_binary(void *state, rg_part part)
 {
     const binary *s = state;
-    s->run(s, 0, s->count);
+    int64_t from, to;
+    rg_part_of(part, s->count, LINE_FLOATS, &from, &to);
+    s->run(s, from, to);
+}
+
+static const binary_row *fits_binary(const rg_fast_row *r)
+{
+    const rg_node *n = r->site.node;
+    const binary_row *row = NULL;
+    for (size_t i = 0; i < sizeof binary_rows / sizeof *binary_rows; i++)
+        if (rg_node_is(n, binary_rows[i].name)) row = &binary_rows[i];
+    return row && rg_fast_is_f32(r, n->in[0]) && rg_fast_is_f32(r, n->in[1]) ? row : NULL;
+}
+
+/* Operands of the result's size are walked along it, wherever its elements lie. */
+static rg_layout_rule layout_binary(const rg_fast_row *r)
+{
+    const rg_node *n = r->site.node;
+    if (!fits_binary(r)) return RG_LAYOUT_PLAIN;
+    int64_t count = rg_fast_array(r, n->out[0])->count;
+    for (int i = 0; i < 2; i++) {
+        const rg_array *a = rg_fast_array(r, n->in[i]);
+        if (a->count != 1 && a->count != count) return RG_LAYOUT_PLAIN;
+    }
+    return RG_LAYOUT_SAME;
 }
 
 static rg_err make_binary(const rg_fast_row *r, void **state)
 {
     const rg_node *n = r->site.node;
-    const binary_row *row = NULL;
+    const binary_row *row = fits_binary(r);
     *state = NULL;
-    for (size_t i = 0; i < sizeof binary_rows / sizeof *binary_rows; i++)
-        if (rg_node_is(n, binary_rows[i].name)) row = &binary_rows[i];
-    if (!row || !rg_fast_is_f32(r, n->in[0]) || !rg_fast_is_f32(r, n->in[1])) return RG_OK;
+    if (!row) return RG_OK;
     const rg_array *a = rg_fast_array(r, n->in[0]), *b = rg_fast_array(r, n->in[1]),
                    *y = rg_fast_array(r, n->out[0]);
     binary *s = RG_NEW(r->arena, binary, 1);
@@ -288,6 +314,6 @@ static rg_err make_binary(const rg_fast_row *r, void **state)
 }
 
 RG_FAST(binary) = {
-    .name = "binary", .brief = "sums, products and quotients of two tensors", .make = make_binary,
+    .name = "binary", .brief = "sums, products and quotients of two tensors", .layout = layout_binary, .make = make_binary,
     .run = run_binary,
 };

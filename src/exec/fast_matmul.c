@@ -12,7 +12,7 @@ typedef struct matmul {
     int64_t count;
 } matmul;
 
-static void run(void *state)
+static void run(void *state, rg_part part)
 {
     const matmul *s = state;
     int64_t index[RG_RANK_MAX] = {0};
@@ -21,12 +21,16 @@ static void run(void *state)
         rg_gemm g = s->gemm;
         const float *b = s->b + rg_index_at(s->rank, index, s->b_step);
         int64_t at = i * g.m * g.n;
-        if (b != packed) rg_gemm_pack(b, g.n, 1, g.k, g.n, s->panels);
+        if (b != packed) { /* the one before is done with it by all */
+            if (packed) rg_team_barrier(part);
+            rg_gemm_pack(b, g.n, 1, g.k, g.n, s->panels, part);
+            rg_team_barrier(part);
+        }
         packed = b;
         g.a += rg_index_at(s->rank, index, s->a_step);
         g.c += at;
         if (g.epilogue.add) g.epilogue.add += at;
-        rg_gemm_run(&g, 0, rg_gemm_panels(&g));
+        rg_gemm_run(&g, part);
     }
 }
 
@@ -54,9 +58,9 @@ static rg_err make(const rg_fast_row *r, void **state)
     if (!s) return rg_nomem(r->cx);
     int64_t k = a->dim[a->rank - 1], columns = b->dim[b->rank - 1];
     s->gemm = (rg_gemm){.m = a->dim[a->rank - 2], .n = columns, .k = k, .a = a->data, .a_step = k,
-                        .c = rg_fast_array(r, r->chain.out)->data, .c_step = columns,
+                        .c = rg_fast_array(r, r->chain.out)->data, .c_step = columns, .c_block = RG_BLOCK,
                         .epilogue = rg_chain_epilogue(r)};
-    s->gemm.epilogue.column_bias = r->chain.shift; /* a product's scale is 1 */
+    s->gemm.epilogue.bias = r->chain.shift; /* a product's scale is 1 */
     s->b = b->data;
     s->rank = y->rank - 2;
     s->count = rg_array_size(y, 0, s->rank);

@@ -32,9 +32,10 @@ static void copy_square(const transpose *s, const uint32_t *x, uint32_t *y)
         }
 }
 
-static void run(void *state)
+static void run(void *state, rg_part part)
 {
     const transpose *s = state;
+    if (part.worker) return;
     int64_t index[RG_RANK_MAX] = {0};
     for (int64_t i = 0; i < s->count; i++, rg_index_next(s->rank, s->dim, index)) {
         const uint32_t *x = s->x + rg_index_at(s->rank, index, s->from);

@@ -82,6 +82,21 @@ RG_INLINE void batch(const norm *s, int64_t from, int64_t to)
 }
 RG_FOR_MACHINE(batch, norm)
 
+/* Blocks of channels: a run is a block's pixels. */
+RG_INLINE void batch_blocked(const norm *s, int64_t from, int64_t to)
+{
+    for (int64_t run = from; run < to; run++) {
+        const float *x = s->x + run * s->size;
+        float *y = s->y + run * s->size;
+        int64_t channel = run * RG_BLOCK % s->channels;
+        rg_f32x8 scale = *(const rg_f32x8 *)(const void *)(s->scale + channel),
+                 shift = *(const rg_f32x8 *)(const void *)(s->shift + channel);
+        for (int64_t i = 0; i < s->size; i += RG_BLOCK)
+            *(rg_f32x8 *)(void *)(y + i) = *(const rg_f32x8 *)(const void *)(x + i) * scale + shift;
+    }
+}
+RG_FOR_MACHINE(batch_blocked, norm)
+
 /* ---- making ---- */
 
 /* Scale or shift of one element for each of a run's, whatever ones stand in front; false: another form. */
@@ -141,6 +156,10 @@ static bool fits_batch(const rg_fast_row *r, norm *s)
     s->run = batch_best;
     s->channels = x->dim[1];
     s->size = rg_array_size(x, 2, x->rank);
+    if (r->blocked && r->blocked[n->in[0]]) {
+        s->run = batch_blocked_best;
+        s->size *= RG_BLOCK;
+    }
     return true;
 }
 
@@ -163,10 +182,20 @@ static rg_err fold_batch(const rg_fast_row *r, norm *s)
     return RG_OK;
 }
 
-static void run(void *state)
+static void run(void *state, rg_part part)
 {
     const norm *s = state;
-    s->run(s, 0, s->count);
+    int64_t from, to;
+    rg_part_of(part, s->count, 1, &from, &to);
+    s->run(s, from, to);
+}
+
+static rg_layout_rule layout(const rg_fast_row *r)
+{
+    norm s = {0};
+    const rg_node *n = r->site.node;
+    bool batch = rg_node_is(n, "BatchNormalization") && rg_fast_is_f32(r, n->in[0]) && fits_batch(r, &s);
+    return batch ? RG_LAYOUT_SAME : RG_LAYOUT_PLAIN;
 }
 
 static rg_err make(const rg_fast_row *r, void **state)
@@ -188,5 +217,5 @@ static rg_err make(const rg_fast_row *r, void **state)
 }
 
 RG_FAST(norm) = {
-    .name = "norm", .brief = "normalizations of runs, and softmax", .make = make, .run = run,
+    .name = "norm", .brief = "normalizations of runs, and softmax", .layout = layout, .make = make, .run = run,
 };

@@ -1,12 +1,12 @@
 /* fast_product.c - Gemm and MatMul with a constant right side, which is packed when the model is loaded. */
 #include "exec/fast.h"
 
-typedef struct product { rg_gemm gemm; float *bias; } product;
+typedef struct product { rg_gemm gemm; } product;
 
-static void run(void *state)
+static void run(void *state, rg_part part)
 {
     const product *p = state;
-    rg_gemm_run(&p->gemm, 0, rg_gemm_panels(&p->gemm));
+    rg_gemm_run(&p->gemm, part);
 }
 
 /* Rows of A follow each other, whatever its leading axes are. */
@@ -34,17 +34,18 @@ static bool reads_bias(const rg_fast_row *r, bool gemm, int64_t n, const rg_arra
 static rg_err pack(const rg_fast_row *r, product *p, const rg_array *b, bool swapped, const rg_array *bias)
 {
     rg_gemm *g = &p->gemm;
-    float *packed = RG_NEW(r->arena, float, rg_gemm_packed_count(g->k, g->n));
-    p->bias = RG_NEW(r->arena, float, g->n);
-    if (!packed || !p->bias) return rg_nomem(r->cx);
-    rg_gemm_pack(b->data, swapped ? 1 : g->n, swapped ? g->k : 1, g->k, g->n, packed);
+    bool made;
+    float *packed = RG_WEIGHTS(r, float, rg_gemm_packed_count(g->k, g->n), &made);
+    float *sum = RG_NEW(r->arena, float, g->n);
+    if (!packed || !sum) return rg_nomem(r->cx);
+    if (!made) rg_gemm_pack(b->data, swapped ? 1 : g->n, swapped ? g->k : 1, g->k, g->n, packed, RG_ALONE);
     double beta = bias ? rg_op_real(&r->site, "beta") : 0;
     for (int64_t i = 0; i < g->n; i++) {
-        p->bias[i] = bias ? (float)(beta * rg_get(bias, i)) : 0;
-        if (r->chain.shift) p->bias[i] += r->chain.shift[i]; /* a product's scale is 1 */
+        sum[i] = bias ? (float)(beta * rg_get(bias, i)) : 0;
+        if (r->chain.shift) sum[i] += r->chain.shift[i]; /* a product's scale is 1 */
     }
     g->packed = packed;
-    g->epilogue.column_bias = p->bias;
+    g->epilogue.bias = sum;
     return RG_OK;
 }
 
@@ -68,6 +69,7 @@ static rg_err make(const rg_fast_row *r, void **state)
                         .a_step = k,
                         .c = rg_fast_array(r, r->chain.out)->data,
                         .c_step = n,
+                        .c_block = RG_BLOCK,
                         .epilogue = rg_chain_epilogue(r)};
     RG_TRY(pack(r, p, b, swapped, bias));
     *state = p;

@@ -117,6 +117,19 @@ RG_INLINE float rg_erff(float x)
     return rg_pickf(size < 1.0f, p * x + x, rg_with_sign(1.0f - rg_expf(q), x));
 }
 
+/* ---- activations ---- */
+
+RG_INLINE float rg_betweenf(float x, float low, float high)
+{
+    return rg_pickf(x < low, low, rg_pickf(x > high, high, x));
+}
+RG_INLINE float rg_geluf(float x) { return 0.5f * x * (1.0f + rg_erff(x * 0.707106781f)); }
+RG_INLINE float rg_gelu_tanhf(float x)
+{
+    return 0.5f * x * (1.0f + rg_tanhf(0.797884561f * (x + 0.044715f * x * x * x)));
+}
+RG_INLINE float rg_hard_swishf(float x) { return x * rg_betweenf(x * (1.0f / 6) + 0.5f, 0.0f, 1.0f); }
+
 /* ---- reductions: the order of a sum is ours to choose, in vectors of eight ---- */
 
 typedef float rg_f32x8 __attribute__((vector_size(32), aligned(4), may_alias));

@@ -4,12 +4,13 @@
  *
  * All that can be decided before the first inference is: types, places, constants decoded or pointed to in
  * the model's file, rows of constants computed, weights packed. A run then calls one kernel after the other.
- * What of a row no fast kernel takes runs on the plain ones of its nodes.
+ * What of a row no fast kernel takes runs on the plain ones of its nodes, on one of the workers.
  */
 #include "exec/fast.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { ALIGN_BYTE = 64 }; /* as the plan's offsets */
 
@@ -19,6 +20,7 @@ typedef struct call {
     const rg_op *op;
     const rg_fast *fast;         /* instead of op */
     void *state;
+    uint32_t row;
 } call;
 
 struct rg_planned {
@@ -30,8 +32,15 @@ struct rg_planned {
     const rg_datum **constants;  /* by value: what this runner made itself */
     call *calls; size_t call_count;
     rg_arena scratch;
-    uint64_t random;
+    uint64_t seed, random;
     bool plain;                  /* no fast kernels */
+    bool *blocked;               /* by value: in the blocked layout, see fast.h */
+    rg_weights *weights; size_t weight_next;
+    char *room; size_t room_byte; /* for one kernel at a time */
+    rg_team *team;
+    double *row_s;               /* by row: seconds are added; NULL: nobody wants to know */
+    rg_ctx *cx;                  /* of the run that is going on */
+    rg_err err;                  /* of one worker; the others read it behind a barrier */
 };
 
 /* ---- what can run ---- */
@@ -135,14 +144,15 @@ static size_t inner_byte(const rg_plan *plan, const rg_graph *g)
 
 /* ---- calls ---- */
 
-static rg_err make_view(rg_planned *p, const rg_node *node)
+static void make_view(rg_planned *p, const rg_node *node)
 {
     rg_datum *from = &p->slots[node->in[0]], *to = &p->slots[node->out[0]];
     *to = (rg_datum){.kind = RG_KIND_TENSOR,
                      .array = array_of(&p->g->values[node->out[0]].type, from->array.data),
                      .refs = 1};
-    return RG_OK;
 }
+
+static bool is_mere_view(const rg_node *n) { return (n->op->traits & RG_VIEW) && !n->op->run; }
 
 static rg_err fill_run(rg_ctx *cx, rg_planned *p, rg_node_id id, rg_run *run)
 {
@@ -191,41 +201,64 @@ static rg_err place_constants(rg_ctx *cx, rg_planned *p, const rg_node *node)
     return RG_OK;
 }
 
-static rg_err add_node(rg_ctx *cx, rg_planned *p, rg_node_id id, bool folded, size_t *inner)
-{
-    const rg_node *node = &p->g->nodes[id];
-    RG_TRY(check_node(cx, p->g, id));
-    RG_TRY(place_constants(cx, p, node));
-    if ((node->op->traits & RG_VIEW) && !node->op->run) return make_view(p, node);
-    if (folded) return compute_folded(cx, p, id);
-    for (uint32_t i = 0; i < node->out_count; i++)
-        if (node->out[i]) place_result(p, node->out[i], inner);
-    p->calls[p->call_count].op = node->op;
-    return fill_run(cx, p, id, &p->calls[p->call_count++].run);
-}
-
 /* Everything that the row reads or writes has its place, so that a fast kernel can look at it. */
-static rg_err place_row(rg_ctx *cx, rg_planned *p, const rg_row *row, size_t *inner)
+static rg_err place_row(rg_ctx *cx, rg_planned *p, const rg_row *row)
 {
+    size_t inner = 0;
     for (uint32_t k = 0; k < row->step_count; k++) {
         rg_node_id id = p->plan->facts->steps[row->steps[k]].node;
         const rg_node *node = &p->g->nodes[id];
         RG_TRY(check_node(cx, p->g, id));
         RG_TRY(place_constants(cx, p, node));
-        for (uint32_t i = 0; i < node->out_count && !(node->op->traits & RG_VIEW); i++)
-            if (node->out[i]) place_result(p, node->out[i], inner);
+        if (is_mere_view(node)) make_view(p, node);
+        else if (row->folded) RG_TRY(compute_folded(cx, p, id));
+        for (uint32_t i = 0; i < node->out_count; i++)
+            if (node->out[i]) place_result(p, node->out[i], &inner);
     }
     return RG_OK;
 }
 
+static rg_fast_row row_of(rg_ctx *cx, rg_planned *p)
+{
+    return (rg_fast_row){.cx = cx, .plan = p->plan, .g = p->g, .slots = p->slots, .blocked = p->blocked,
+                         .workers = rg_team_size(p->team), .arena = &p->arena, .weights = p->weights,
+                         .weight_next = &p->weight_next, .room = &p->room, .room_byte = &p->room_byte};
+}
+
+char *const *rg_fast_room(const rg_fast_row *r, size_t byte)
+{
+    if (byte > *r->room_byte) *r->room_byte = byte;
+    return r->room;
+}
+
+static rg_err choose_layouts(rg_ctx *cx, rg_planned *p)
+{
+    p->blocked = RG_NEW(&p->arena, bool, p->g->value_count);
+    if (!p->blocked) return rg_nomem(cx);
+    rg_fast_row r = row_of(cx, p);
+    return p->plain ? RG_OK : rg_layout_find(&r, p->blocked);
+}
+
+static rg_err add_node(rg_ctx *cx, rg_planned *p, uint32_t row, rg_node_id id)
+{
+    const rg_node *node = &p->g->nodes[id];
+    if (is_mere_view(node)) return RG_OK;
+    call *c = &p->calls[p->call_count++];
+    *c = (call){.op = node->op, .row = row};
+    return fill_run(cx, p, id, &c->run);
+}
+
 /* The first fast kernel that takes the row from its k-th step on; *covered steps are its. A chain is looked
  * for behind a product alone, what else is left of a row goes node by node. */
-static rg_err add_fast(rg_ctx *cx, rg_planned *p, const rg_row *row, uint32_t k, uint32_t *covered)
+static rg_err add_fast(rg_ctx *cx, rg_planned *p, uint32_t index, uint32_t k, uint32_t *covered)
 {
+    const rg_row *row = &p->plan->rows[index];
     rg_node_id id = p->plan->facts->steps[row->steps[k]].node;
     const rg_node *node = &p->g->nodes[id];
-    rg_fast_row r = {.cx = cx, .plan = p->plan, .row = row, .g = p->g, .slots = p->slots, .arena = &p->arena,
-                     .site = {cx, p->g, id, node}, .chain = {.covered = 1, .out = node->out[0]}};
+    rg_fast_row r = row_of(cx, p);
+    r.row = row;
+    r.site = (rg_site){cx, p->g, id, node};
+    r.chain = (rg_chain){.covered = 1, .out = node->out[0]};
     *covered = 0;
     if (p->plain || node->op->traits & RG_VIEW) return RG_OK;
     bool chained = rg_row_is_product(row) && row->family != RG_FAMILY_ATTENTION;
@@ -234,7 +267,7 @@ static rg_err add_fast(rg_ctx *cx, rg_planned *p, const rg_row *row, uint32_t k,
         void *state;
         RG_TRY(rg_fast_table[i]->make(&r, &state));
         if (!state) continue;
-        p->calls[p->call_count++] = (call){.fast = rg_fast_table[i], .state = state};
+        p->calls[p->call_count++] = (call){.fast = rg_fast_table[i], .state = state, .row = index};
         *covered = r.chain.covered;
         break;
     }
@@ -246,13 +279,10 @@ static rg_err add_rows(rg_ctx *cx, rg_planned *p)
     const rg_plan *plan = p->plan;
     for (uint32_t r = 0; r < plan->row_count; r++) {
         const rg_row *row = &plan->rows[r];
-        size_t inner = 0;
-        if (!row->folded) RG_TRY(place_row(cx, p, row, &inner));
-        for (uint32_t k = 0, covered; k < row->step_count; k += covered) {
-            covered = 0;
-            if (!row->folded) RG_TRY(add_fast(cx, p, row, k, &covered));
+        for (uint32_t k = 0, covered; !row->folded && k < row->step_count; k += covered) {
+            RG_TRY(add_fast(cx, p, r, k, &covered));
             if (covered) continue;
-            RG_TRY(add_node(cx, p, plan->facts->steps[row->steps[k]].node, row->folded, &inner));
+            RG_TRY(add_node(cx, p, r, plan->facts->steps[row->steps[k]].node));
             covered = 1;
         }
     }
@@ -277,6 +307,12 @@ static rg_err place_inputs(rg_ctx *cx, rg_planned *p)
 
 /* ---- the whole ---- */
 
+static rg_err make_block(rg_ctx *cx, size_t size, char **out)
+{
+    *out = aligned_alloc(ALIGN_BYTE, (size + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE);
+    return *out ? RG_OK : rg_fail(cx, RG_NOMEM, "no memory for %zu bytes of activations", size);
+}
+
 static rg_err make(rg_ctx *cx, rg_planned *p)
 {
     const rg_plan *plan = p->plan;
@@ -287,10 +323,12 @@ static rg_err make(rg_ctx *cx, rg_planned *p)
     p->calls = RG_NEW(&p->arena, call, plan->facts->step_count + 1);
     if (!p->slots || !p->constants || !p->calls) return rg_nomem(cx);
     size_t size = (size_t)plan->block_byte + inner_byte(plan, p->g) + ALIGN_BYTE;
-    p->block = aligned_alloc(ALIGN_BYTE, (size + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE);
-    if (!p->block) return rg_fail(cx, RG_NOMEM, "no memory for %zu bytes of activations", size);
+    RG_TRY(make_block(cx, size, &p->block));
     RG_TRY(place_inputs(cx, p));
+    for (uint32_t r = 0; r < plan->row_count; r++) RG_TRY(place_row(cx, p, &plan->rows[r]));
+    RG_TRY(choose_layouts(cx, p));
     RG_TRY(add_rows(cx, p));
+    RG_TRY(make_block(cx, p->room_byte + ALIGN_BYTE, &p->room));
     const rg_region *model = &p->g->regions[RG_MAIN];
     for (uint32_t i = 0; i < model->output_count; i++) /* a constant may be one */
         if (!p->slots[model->outputs[i]].refs) RG_TRY(place_constant(cx, p, model->outputs[i]));
@@ -311,7 +349,14 @@ rg_err rg_planned_new(rg_ctx *cx, const rg_plan *plan, const rg_planned_opt *opt
     rg_arena_init(&p->scratch, cx);
     p->plan = rg_plan_ref(plan);
     p->plain = opt && opt->plain;
-    rg_err err = make(cx, p);
+    p->seed = opt ? opt->seed : 0;
+    if (opt && opt->share) p->weights = rg_weights_ref(opt->share->weights);
+    rg_err err = opt && opt->share && opt->share->plan != plan
+                     ? rg_fail(cx, RG_INTERNAL, "runners share weights of different plans")
+                     : RG_OK;
+    if (!err && !p->weights) err = rg_weights_new(cx, &p->weights);
+    if (!err) err = rg_team_new(cx, opt && opt->threads ? opt->threads : 1, opt && opt->pin, &p->team);
+    if (!err) err = make(cx, p);
     if (err) rg_planned_free(p);
     else *out = p;
     return err;
@@ -327,27 +372,56 @@ const rg_array *rg_planned_output(const rg_planned *p, uint32_t i)
     return &p->slots[p->g->regions[RG_MAIN].outputs[i]].array;
 }
 
-rg_err rg_planned_run(rg_ctx *cx, rg_planned *p)
+void rg_planned_time(rg_planned *p, double *row_s) { p->row_s = row_s; }
+
+static double now_s(void)
 {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static rg_err run_plain(rg_planned *p, call *c)
+{
+    c->run.site.cx = p->cx;
+    RG_TRY(c->op->run(&c->run));
+    if (p->scratch.failed) return rg_nomem(p->cx);
+    rg_arena_reset(&p->scratch);
+    return RG_OK;
+}
+
+static void forward(void *user, rg_part part)
+{
+    rg_planned *p = user;
+    bool timed = p->row_s && part.worker == 0;
     for (size_t i = 0; i < p->call_count; i++) {
         call *c = &p->calls[i];
-        if (c->fast) {
-            c->fast->run(c->state);
-            continue;
-        }
-        c->run.site.cx = cx;
-        RG_TRY(c->op->run(&c->run));
-        if (p->scratch.failed) return rg_nomem(cx);
-        rg_arena_reset(&p->scratch);
+        double begun = timed ? now_s() : 0;
+        if (c->fast) c->fast->run(c->state, part);
+        else if (part.worker == 0) p->err = run_plain(p, c);
+        rg_team_barrier(part);
+        if (timed) p->row_s[c->row] += now_s() - begun;
+        if (p->err) return;
     }
-    return RG_OK;
+}
+
+rg_err rg_planned_run(rg_ctx *cx, rg_planned *p)
+{
+    p->cx = cx;
+    p->err = RG_OK;
+    p->random = p->seed;
+    rg_team_run(p->team, forward, p);
+    return p->err;
 }
 
 void rg_planned_free(rg_planned *p)
 {
     if (!p) return;
+    rg_team_free(p->team);
     for (uint32_t i = 0; p->constants && i < p->plan->graph->value_count; i++) rg_datum_free(p->constants[i]);
     free(p->block);
+    free(p->room);
+    rg_weights_free(p->weights);
     rg_graph_free(p->g);
     rg_plan_free(p->plan);
     rg_arena_done(&p->scratch);
