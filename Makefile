@@ -10,10 +10,10 @@ DEV_PACKAGES = clang libclang-rt-14-dev llvm gcovr
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build demo test check-all bench fuzz cover lint fmt install clean
+.PHONY: help setup setup-dev build demo test check-all check-graphs bench fuzz cover lint fmt install clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 # Where there is no apt-get, the packages are the user's to bring.
 define install_missing
@@ -53,10 +53,14 @@ check-all: setup-dev test ## tests under gcc and clang, all sanitizers, out of m
 	$(call configure,$(B)-asan,CC=clang,-Dbuildtype=debug -Db_sanitize=address$(comma)undefined -Db_lundef=false)
 	@ninja -C $(B)-asan -j$(J) --quiet && $(MESON) test -C $(B)-asan --print-errorlogs --num-processes $(J) --no-rebuild --timeout-multiplier 6 | tools/count.sh
 	$(call configure,$(B)-tsan,CC=clang,-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false)
-	@ninja -C $(B)-tsan -j$(J) --quiet test_threads test_workers test_study
-	@for t in threads workers study; do $(B)-tsan/test_$$t || exit 1; done
+	@ninja -C $(B)-tsan -j$(J) --quiet test_threads test_workers test_study test_team test_session test_planned test_meter
+	@for t in threads workers study team session planned meter; do $(B)-tsan/test_$$t || exit 1; done
 	@$(MAKE) --no-print-directory fuzz SECONDS_EACH=30
 comma := ,
+
+GRAPHS ?= 10000
+check-graphs: build ## GRAPHS random graphs: naive, planned, fast, and ONNX Runtime where RIDGE_ONNXRUNTIME says
+	@RIDGE_GRAPHS=$(GRAPHS) $(B)/test_random_graphs
 
 bench: setup ## DESIGN's numbers: import, forecast, whole process, side by side
 	$(call configure,$(B)-release,,-Dbuildtype=release -Dbench=true)

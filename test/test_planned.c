@@ -95,12 +95,12 @@ static void run_naive(fixture *f, const rg_graph *g, results *r)
     rg_naive_free(naive);
 }
 
-static rg_planned *plan(fixture *f, const rg_graph *g, bool plain)
+static rg_planned *plan(fixture *f, const rg_graph *g, const rg_planned_opt *opt)
 {
     const rg_plan *plan;
     rg_planned *planned;
     assert_int_equal(rg_plan_make(f->cx, g, f->device, f->runtime, NULL, &plan), RG_OK);
-    rg_err err = rg_planned_new(f->cx, plan, &(rg_planned_opt){.plain = plain}, &planned);
+    rg_err err = rg_planned_new(f->cx, plan, opt, &planned);
     if (err) fail_msg("planned: %s", rg_ctx_error(f->cx));
     rg_plan_free(plan);
     return planned;
@@ -119,33 +119,76 @@ static double distance(const rg_array *a, const rg_array *b)
     return sqrt(far / (all > 0 ? all : 1));
 }
 
-/* Three times: what a run leaves in the block must not matter to the next, which allocates nothing. */
-static void compare_runs(fixture *f, const rg_graph *g, bool plain, const results *naive, double tolerance)
+static void run_planned(fixture *f, rg_planned *planned, const results *naive)
 {
-    rg_planned *planned = plan(f, g, plain);
+    for (uint32_t i = 0; i < naive->in_count; i++) {
+        const rg_array *from = &naive->in[i]->array, *to = rg_planned_input(planned, i);
+        assert_int_equal(from->count, to->count);
+        rg_copy_run(to, 0, from, 0, from->count);
+    }
+    rg_err err = rg_planned_run(f->cx, planned);
+    if (err) fail_msg("planned: %s", rg_ctx_error(f->cx));
+}
+
+static void check_outputs(const rg_planned *planned, const results *naive, double tolerance)
+{
+    for (uint32_t i = 0; i < naive->out_count; i++) {
+        double apart = distance(rg_planned_output(planned, i), &naive->out[i]->array);
+        if (!(apart <= tolerance)) fail_msg("output %u is %g apart", i, apart);
+    }
+}
+
+/* Three times: what a run leaves in the block must not matter to the next, which allocates nothing. */
+static void compare_runs(fixture *f, const rg_graph *g, const rg_planned_opt *opt, const results *naive,
+                         double tolerance)
+{
+    rg_planned *planned = plan(f, g, opt);
     for (int round = 0; round < 3; round++) {
-        for (uint32_t i = 0; i < naive->in_count; i++) {
-            const rg_array *from = &naive->in[i]->array, *to = rg_planned_input(planned, i);
-            assert_int_equal(from->count, to->count);
-            rg_copy_run(to, 0, from, 0, from->count);
-        }
         size_t before = f->allocations;
-        rg_err err = rg_planned_run(f->cx, planned);
-        if (err) fail_msg("planned: %s", rg_ctx_error(f->cx));
+        run_planned(f, planned, naive);
         if (round == 2) assert_int_equal(f->allocations, before);
-        for (uint32_t i = 0; i < naive->out_count; i++) {
-            double apart = distance(rg_planned_output(planned, i), &naive->out[i]->array);
-            if (!(apart <= tolerance)) fail_msg("output %u is %g apart", i, apart);
-        }
+        check_outputs(planned, naive, tolerance);
     }
     rg_planned_free(planned);
 }
 
+static void check_same_bits(const rg_planned *a, const rg_planned *b, const results *naive)
+{
+    for (uint32_t i = 0; i < naive->out_count; i++) {
+        const rg_array *x = rg_planned_output(a, i), *y = rg_planned_output(b, i);
+        assert_memory_equal(x->data, y->data, (size_t)rg_dtype_bytes(x->dtype, (double)x->count));
+    }
+}
+
+/* A second runner finds all weights made; more threads change nothing; the first may be gone. */
+static void compare_sharing(fixture *f, const rg_graph *g, const results *naive)
+{
+    const rg_plan *p;
+    rg_planned *one, *two, *four;
+    assert_int_equal(rg_plan_make(f->cx, g, f->device, f->runtime, NULL, &p), RG_OK);
+    assert_int_equal(rg_planned_new(f->cx, p, NULL, &one), RG_OK);
+    assert_int_equal(rg_planned_new(f->cx, p, &(rg_planned_opt){.share = one, .threads = 2}, &two), RG_OK);
+    assert_int_equal(rg_planned_new(f->cx, p, &(rg_planned_opt){.threads = 4}, &four), RG_OK);
+    run_planned(f, one, naive);
+    run_planned(f, two, naive);
+    run_planned(f, four, naive);
+    check_same_bits(one, two, naive);
+    check_same_bits(one, four, naive);
+    rg_planned_free(one);
+    run_planned(f, two, naive);
+    check_same_bits(two, four, naive);
+    rg_planned_free(two);
+    rg_planned_free(four);
+    rg_plan_free(p);
+}
+
 static void compare(fixture *f, const rg_graph *raw, const rg_graph *g, double tolerance)
 {
+    static const rg_planned_opt ways[] = {{.plain = true}, {.threads = 1}, {.threads = 3}};
     results naive;
     run_naive(f, raw, &naive);
-    for (int plain = 0; plain < 2; plain++) compare_runs(f, g, plain, &naive, tolerance);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) compare_runs(f, g, &ways[i], &naive, tolerance);
+    compare_sharing(f, g, &naive);
     free_results(&naive);
 }
 

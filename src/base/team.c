@@ -2,8 +2,8 @@
  *
  * Two words are waited for: `job`, which counts calls of rg_team_run, and `phase`, which counts barriers. Who
  * changes one wakes sleepers only if there are any. A waiter announces itself as a sleeper before it looks at
- * the word for the last time, and the other side changes the word before it looks for sleepers: one of the two
- * sees the other.
+ * the word for the last time, and the other side changes the word before it looks for sleepers: one of the
+ * two sees the other.
  */
 #include "base/team.h"
 
@@ -25,7 +25,12 @@ enum {
 };
 
 typedef struct word { _Alignas(LINE_BYTE) uint32_t now, sleepers; } word;
-typedef struct seat { _Alignas(LINE_BYTE) rg_team *team; int worker; int64_t spin_ns; pthread_t thread; } seat;
+typedef struct seat {
+    _Alignas(LINE_BYTE) rg_team *team;
+    int worker;
+    int64_t spin_ns;
+    pthread_t thread;
+} seat;
 
 struct rg_team {
     word job, phase;
@@ -53,7 +58,10 @@ static inline void breathe(void)
 #endif
 }
 
-static bool changed(const word *w, uint32_t from) { return __atomic_load_n(&w->now, __ATOMIC_ACQUIRE) != from; }
+static bool changed(const word *w, uint32_t from)
+{
+    return __atomic_load_n(&w->now, __ATOMIC_ACQUIRE) != from;
+}
 
 static bool spin(const word *w, uint32_t from, int64_t most_ns)
 {

@@ -18,7 +18,8 @@ typedef struct rg_part { rg_team *team; int worker, workers; } rg_part;
 static const rg_part RG_ALONE = {NULL, 0, 1};
 
 /* `size` threads, the caller's included: 1 makes no thread. pin: each of the others onto a processor of its
- * own among those that the caller may use, where there are enough. A thread that cannot be had is an error. */
+ * own among those that the caller may use, where there are enough. A thread that cannot be had is an error.
+ */
 rg_err rg_team_new(rg_ctx *cx, int size, bool pin, rg_team **out) RG_CHECKED;
 void rg_team_free(rg_team *team);                          /* NULL is allowed */
 int rg_team_size(const rg_team *team);                     /* NULL: 1 */

@@ -2,10 +2,10 @@
  * result before it is written. To add one, write one file in this folder with an RG_FAST row; the first that
  * fits a row runs it, and what it leaves of the row is run node by node.
  *
- * Layouts. An f32 activation of four axes [N, C, H, W] whose channels come in eights may lie in blocks of them,
- * [N, C / 8, H, W, 8], where a pixel's channels are a vector (Georganas et al. 2018, "Anatomy of
- * high-performance deep learning convolutions"); it takes the same memory. Which ones do is found once for the
- * whole plan (layout.c): as many as the kernels that read and write them agree to.
+ * Layouts. An f32 activation of four axes [N, C, H, W] whose channels come in eights may lie in blocks of
+ * them, [N, C / 8, H, W, 8], where a pixel's channels are a vector (Georganas et al. 2018, "Anatomy of
+ * high-performance deep learning convolutions"); it takes the same memory. Which ones do is found once for
+ * the whole plan (layout.c): as many as the kernels that read and write them agree to.
  */
 #ifndef RG_FAST_H
 #define RG_FAST_H
@@ -51,8 +51,8 @@ typedef enum rg_layout_rule {
 
 typedef struct rg_fast {
     const char *name, *brief;
-    /* Before any value is placed but constants; a rule other than PLAIN promises that `make` will take the node.
-     * NULL: PLAIN for all. The first kernel that says something else decides. */
+    /* Before any value is placed but constants; a rule other than PLAIN promises that `make` will take the
+     * node. NULL: PLAIN for all. The first kernel that says something else decides. */
     rg_layout_rule (*layout)(const rg_fast_row *r);
     /* *state NULL: the row is not for it. */
     rg_err (*make)(const rg_fast_row *r, void **state);
@@ -82,8 +82,8 @@ void rg_weights_free(rg_weights *w);         /* NULL is allowed */
 void *rg_weights_room(const rg_fast_row *r, size_t byte, bool *made);
 #define RG_WEIGHTS(r, type, count, made) ((type *)rg_weights_room(r, sizeof(type) * (size_t)(count), made))
 
-/* Room to work in during one call, shared by all of them: *result points at `byte` bytes, 64-byte aligned, from
- * the first run on. They hold anything. */
+/* Room to work in during one call, shared by all of them: *result points at `byte` bytes, 64-byte aligned,
+ * from the first run on. They hold anything. */
 char *const *rg_fast_room(const rg_fast_row *r, size_t byte);
 
 /* ---- what kernels ask ---- */

@@ -1,7 +1,7 @@
 /* layout.c - which activations lie in blocks of channels.
  *
- * Every one that may starts blocked. A node all of whose values have to lie alike makes them plain when one of
- * them is, a node that nobody can run on blocks makes all its values plain; until nothing changes.
+ * Every one that may starts blocked. A node all of whose values have to lie alike makes them plain when one
+ * of them is, a node that nobody can run on blocks makes all its values plain; until nothing changes.
  */
 #include "exec/fast.h"
 

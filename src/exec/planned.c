@@ -40,7 +40,8 @@ struct rg_planned {
     rg_team *team;
     double *row_s;               /* by row: seconds are added; NULL: nobody wants to know */
     rg_ctx *cx;                  /* of the run that is going on */
-    rg_err err;                  /* of one worker; the others read it behind a barrier */
+    rg_err err;                  /* of the first worker, */
+    size_t failed_at;            /* the call that it is of: atomic, nobody goes on behind it */
 };
 
 /* ---- what can run ---- */
@@ -398,10 +399,11 @@ static void forward(void *user, rg_part part)
         call *c = &p->calls[i];
         double begun = timed ? now_s() : 0;
         if (c->fast) c->fast->run(c->state, part);
-        else if (part.worker == 0) p->err = run_plain(p, c);
+        else if (part.worker == 0 && (p->err = run_plain(p, c)))
+            __atomic_store_n(&p->failed_at, i, __ATOMIC_RELAXED);
         rg_team_barrier(part);
         if (timed) p->row_s[c->row] += now_s() - begun;
-        if (p->err) return;
+        if (__atomic_load_n(&p->failed_at, __ATOMIC_RELAXED) <= i) return;
     }
 }
 
@@ -409,6 +411,7 @@ rg_err rg_planned_run(rg_ctx *cx, rg_planned *p)
 {
     p->cx = cx;
     p->err = RG_OK;
+    p->failed_at = SIZE_MAX;
     p->random = p->seed;
     rg_team_run(p->team, forward, p);
     return p->err;

@@ -62,7 +62,8 @@ static rg_err make_ready(rg_ctx *cx, const rg_job *job, native *n)
 {
     RG_TRY(rg_graph_load(cx, job->path, NULL, &n->g));
     RG_TRY(plan(cx, n, job->threads));
-    RG_TRY(rg_planned_new(cx, n->plan, NULL, &n->runner));
+    rg_planned_opt opt = {.threads = job->threads, .pin = true};
+    RG_TRY(rg_planned_new(cx, n->plan, &opt, &n->runner));
     n->in = RG_NEW(&n->arena, const rg_datum *, input_count(n) + 1);
     if (!n->in) return rg_nomem(cx);
     for (uint32_t i = 0; i < input_count(n); i++) RG_TRY(find_input(cx, job, n, i));
@@ -97,6 +98,6 @@ static rg_err run_native(rg_ctx *cx, void *state)
 }
 
 RG_BACKEND(native) = {
-    .name = "native", .brief = "as planned for this machine", .thread_max = 1, .counts = true,
+    .name = "native", .brief = "as planned for this machine", .counts = true,
     .open = open_native, .run = run_native, .close = close_native,
 };
