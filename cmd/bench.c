@@ -7,6 +7,7 @@ typedef struct bench_opt {
     const char *backends, *threads, *onnxruntime;
     int seed, turns, samples;
     double turn_s, foreign;
+    bool no_energy;
 } bench_opt;
 
 #define FIELD(name) offsetof(bench_opt, name)
@@ -20,6 +21,8 @@ static const rg_opt opts[] = {
     {"turn", "SECONDS", RG_OPT_REAL, FIELD(turn_s), "0.1", NULL, "how long one runs before the next"},
     {"foreign", "SHARE", RG_OPT_REAL, FIELD(foreign), "0.1", NULL,
      "of the processors that others may use: a turn with more is repeated"},
+    {"no-energy", NULL, RG_OPT_FLAG, FIELD(no_energy), NULL, NULL,
+     "times only: no window for meters of energy"},
     {"seed", "N", RG_OPT_INT, FIELD(seed), "1", NULL, "of weights and inputs that are made up"},
     {"onnxruntime", "FILE", RG_OPT_TEXT, FIELD(onnxruntime), NULL, NULL,
      "libonnxruntime.so; else $RIDGE_ONNXRUNTIME, else where libraries are"},
@@ -37,6 +40,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
         .batch = o->model.batch, .backends = o->backends, .threads = o->threads,
         .onnxruntime = o->onnxruntime, .seed = (uint64_t)o->seed, .turn_s = o->turn_s, .turns = o->turns,
         .samples = o->samples, .foreign_max = o->foreign, .progress = cmd_progress_step, .user = &progress,
+        .no_energy = o->no_energy,
     }, out);
     cmd_progress_end(&progress);
     return err;
@@ -50,6 +54,9 @@ RG_CMD(bench) = {
               "none), and every backend runs that file on the same inputs: a turn each, pinned, until all\n"
               "have enough samples. Turns in which others used the processors are repeated; where that does\n"
               "not help, the result is marked as disturbed.\n"
+              "\n"
+              "Energy is measured in a window of its own, where this machine has a meter that may be read\n"
+              "(ridge doctor lists them), and is else estimated from a forecast's power; it says which.\n"
               "\n"
               "naive runs node by node and allocates every value; native runs what a forecast is made of.\n"
               "Between the two stands what a compiler does.",

@@ -66,7 +66,10 @@ static void put_exit_codes(FILE *out)
 static void put_environment(FILE *out)
 {
     fputs(".SH ENVIRONMENT\n.TP\nRIDGE_DATA\n"
-          "a directory laid over the built-in profiles, unless \\-\\-data names another\n", out);
+          "a directory laid over the built-in profiles, unless \\-\\-data names another\n"
+          ".TP\nRIDGE_HOST\n"
+          "the profile that ridge calibrate writes and host stands for; empty: none; unset:\n"
+          "ridge/hw/host.json in $XDG_DATA_HOME or ~/.local/share\n", out);
 }
 
 static void put_examples(FILE *out, const char *examples)

@@ -308,10 +308,23 @@ typedef struct rg_bench_opt {
     double foreign_max;         /* a turn is disturbed, and repeated, when others use more; 0: 0.1 */
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;
+    bool no_energy;             /* times only */
 } rg_bench_opt;
 
 RG_API RG_CHECKED rg_err rg_bench_doc(rg_ctx *cx, const char *const *models, size_t count,
                                       const rg_bench_opt *opt, rg_doc **out);
+
+/* This machine measured: what its cores and memories do, as a profile that "host" stands for from then on. */
+typedef struct rg_calibrate_opt {
+    size_t size;
+    const char *output;         /* where the profile goes; NULL: $RIDGE_HOST, else ridge/hw/host.json in
+                                 * $XDG_DATA_HOME or ~/.local/share */
+    bool quick;                 /* a few seconds and rougher figures */
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_calibrate_opt;
+
+RG_API RG_CHECKED rg_err rg_calibrate_doc(rg_ctx *cx, const rg_calibrate_opt *opt, rg_doc **out);
 
 /* ---- documents ---- */
 

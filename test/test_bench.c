@@ -356,7 +356,7 @@ static void wrong_use(void **state)
         {{.threads = "0"}, RG_USAGE, "threads '0'"},
         {{.threads = "two"}, RG_USAGE, "threads 'two'"},
         {{.turns = -1}, RG_USAGE, "not negative"},
-        {{.backends = "native", .threads = "2"}, RG_UNSUPPORTED, "it runs on 1"},
+        {{.backends = "naive", .threads = "2"}, RG_UNSUPPORTED, "it runs on 1"},
         {{.backends = "onnxruntime", .onnxruntime = "/nowhere.so"}, RG_UNSUPPORTED, "/nowhere.so"},
     };
     for (size_t i = 0; i < RG_COUNT(rows); i++) {

@@ -49,7 +49,8 @@ static void check(int workers, int rounds, int pause_ns)
 static void test_everybody_works_and_waits(void **state)
 {
     (void)state;
-    for (int workers = 1; workers <= WORKERS_MAX; workers++) check(workers, ROUNDS / (workers > 2 ? 20 : 1), 0);
+    for (int workers = 1; workers <= WORKERS_MAX; workers++)
+        check(workers, ROUNDS / (workers > 2 ? 20 : 1), 0);
 }
 
 /* Longer than anybody spins, so that all have to be woken. */

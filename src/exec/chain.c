@@ -73,7 +73,8 @@ static rg_err take_add(rg_fast_row *r, const rg_node *n, rg_value_id x, bool pro
         RG_TRY(need_scale(r));
         for (int64_t i = 0; i < a->count; i++) r->chain.shift[i] += (float)rg_get(a, i);
         *taken = true;
-    } else if (*stage < ADDED && r->slots[other].refs && same_shape(a, rg_fast_array(r, n->out[0]))) {
+    } else if (*stage < ADDED && r->slots[other].refs && same_shape(a, rg_fast_array(r, n->out[0])) &&
+               same_shape(a, rg_fast_array(r, x))) {
         r->chain.add = other;
         *stage = ADDED;
         *taken = true;

@@ -24,15 +24,15 @@ rg_err rg_naive_new(rg_ctx *cx, const rg_graph *graph, const rg_naive_opt *opt, 
 rg_err rg_naive_run(rg_ctx *cx, rg_naive *naive, const rg_datum *const *in, const rg_datum **out) RG_CHECKED;
 void rg_naive_free(rg_naive *naive);
 
-/* A plan made ready to run: everything has its place before the first inference. It keeps the plan. One run at
- * a time; for several at once there is a runner each, which share constants and packed weights. */
+/* A plan made ready to run: everything has its place before the first inference. It keeps the plan. One run
+ * at a time; for several at once there is a runner each, which share constants and packed weights. */
 typedef struct rg_planned rg_planned;
 typedef struct rg_planned_opt {
     bool plain;                      /* no fast kernels */
     int threads;                     /* 0: 1 */
     bool pin;                        /* each thread but the caller's on a processor of its own */
     uint64_t seed;                   /* of random operators */
-    const rg_planned *share;         /* of the same plan: its weights are used; may be freed before this one */
+    const rg_planned *share; /* of the same plan: its weights are used; may be freed before this one */
 } rg_planned_opt;
 /* RG_UNSUPPORTED: control flow, sequences, sizes that only the run decides; rg_naive runs these. */
 rg_err rg_planned_new(rg_ctx *cx, const rg_plan *plan, const rg_planned_opt *opt,

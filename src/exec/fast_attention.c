@@ -80,10 +80,24 @@ static void weigh_query(const attention *a, int64_t batch, int64_t head, int64_t
 static void run_tile(const attention *a, int64_t batch, int64_t head, int64_t first)
 {
     int64_t count = a->queries - first < a->tile ? a->queries - first : a->tile;
-    rg_gemm scores = {.m = count, .n = a->keys, .k = a->qk_size, .a = row_at(&a->q, batch, head, first),
-                      .a_step = a->q.row, .packed = a->k_panels, .c = a->score, .c_step = a->keys, .c_block = RG_BLOCK};
-    rg_gemm mix = {.m = count, .n = a->v_size, .k = a->keys, .a = a->score, .a_step = a->keys,
-                   .packed = a->v_panels, .c = row_at(&a->y, batch, head, first), .c_step = a->y.row, .c_block = RG_BLOCK};
+    rg_gemm scores = {.m = count,
+                      .n = a->keys,
+                      .k = a->qk_size,
+                      .a = row_at(&a->q, batch, head, first),
+                      .a_step = a->q.row,
+                      .packed = a->k_panels,
+                      .c = a->score,
+                      .c_step = a->keys,
+                      .c_block = RG_BLOCK};
+    rg_gemm mix = {.m = count,
+                   .n = a->v_size,
+                   .k = a->keys,
+                   .a = a->score,
+                   .a_step = a->keys,
+                   .packed = a->v_panels,
+                   .c = row_at(&a->y, batch, head, first),
+                   .c_step = a->y.row,
+                   .c_block = RG_BLOCK};
     rg_gemm_run(&scores, RG_ALONE);
     for (int64_t i = 0; i < count; i++) weigh_query(a, batch, head, first + i, a->score + i * a->keys);
     rg_gemm_run(&mix, RG_ALONE);

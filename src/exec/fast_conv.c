@@ -3,8 +3,8 @@
  *     C [pixels, out channels] = A [pixels, k] W [k, out channels]        k = in channels * kernel
  *
  * A row of A is an output pixel's window: it begins where the window does, and its runs are the taps. In the
- * blocked layout a run is the 8 channels of a block, in the plain one the taps of a kernel's line. A window that
- * reaches beyond the image makes a copy with a frame of zeros necessary. Scale and shift of a
+ * blocked layout a run is the 8 channels of a block, in the plain one the taps of a kernel's line. A window
+ * that reaches beyond the image makes a copy with a frame of zeros necessary. Scale and shift of a
  * BatchNormalization are folded into W and the bias when the model is loaded.
  */
 #include "exec/fast.h"
@@ -185,9 +185,13 @@ static rg_err make(const rg_fast_row *r, void **state)
     if (image > INT32_MAX || pixels > INT32_MAX) return RG_OK;
     c->x = rg_fast_array(r, r->site.node->in[0])->data;
     c->gemm = (rg_gemm){
-        .m = pixels, .n = c->out_channels / c->groups, .k = c->in_channels / c->groups * w.kernel_h * w.kernel_w,
-        .c = rg_fast_array(r, r->chain.out)->data, .epilogue = rg_chain_epilogue(r),
-        .c_step = c->out_blocked ? RG_BLOCK : 1, .c_block = pixels * RG_BLOCK,
+        .m = pixels,
+        .n = c->out_channels / c->groups,
+        .k = c->in_channels / c->groups * w.kernel_h * w.kernel_w,
+        .c = rg_fast_array(r, r->chain.out)->data,
+        .epilogue = rg_chain_epilogue(r),
+        .c_step = c->out_blocked ? RG_BLOCK : 1,
+        .c_block = pixels * RG_BLOCK,
         .c_column = c->out_blocked ? 0 : pixels,
     };
     c->a_group = c->in_channels / c->groups * c->frame_h * c->frame_w;

@@ -161,7 +161,10 @@ static rg_err make_unary(const rg_fast_row *r, void **state)
 }
 
 RG_FAST(unary) = {
-    .name = "unary", .brief = "activations and other functions of one tensor", .layout = layout_unary, .make = make_unary,
+    .name = "unary",
+    .brief = "activations and other functions of one tensor",
+    .layout = layout_unary,
+    .make = make_unary,
     .run = run_unary,
 };
 
@@ -314,6 +317,9 @@ static rg_err make_binary(const rg_fast_row *r, void **state)
 }
 
 RG_FAST(binary) = {
-    .name = "binary", .brief = "sums, products and quotients of two tensors", .layout = layout_binary, .make = make_binary,
+    .name = "binary",
+    .brief = "sums, products and quotients of two tensors",
+    .layout = layout_binary,
+    .make = make_binary,
     .run = run_binary,
 };

@@ -217,5 +217,9 @@ static rg_err make(const rg_fast_row *r, void **state)
 }
 
 RG_FAST(norm) = {
-    .name = "norm", .brief = "normalizations of runs, and softmax", .layout = layout, .make = make, .run = run,
+    .name = "norm",
+    .brief = "normalizations of runs, and softmax",
+    .layout = layout,
+    .make = make,
+    .run = run,
 };

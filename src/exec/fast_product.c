@@ -28,7 +28,7 @@ static bool reads_bias(const rg_fast_row *r, bool gemm, int64_t n, const rg_arra
     if (!gemm || node->in_count < 3 || !node->in[2]) return true;
     if (!rg_fast_is_constant(r, node->in[2]) || !rg_fast_is_f32(r, node->in[2])) return false;
     *out = rg_fast_array(r, node->in[2]);
-    return (*out)->count == n && (*out)->dim[(*out)->rank - 1] == n;
+    return (*out)->rank >= 1 && (*out)->count == n && (*out)->dim[(*out)->rank - 1] == n;
 }
 
 static rg_err pack(const rg_fast_row *r, product *p, const rg_array *b, bool swapped, const rg_array *bias)

@@ -130,7 +130,10 @@ static const variant *chosen(void)
 int rg_gemm_nr(void) { return 2 * chosen()->lanes; }
 int rg_gemm_mr(void) { return chosen()->rows; }
 const char *rg_gemm_isa(void) { return chosen()->name; }
-void rg_act_run(const rg_epilogue *e, const float *x, float *y, int64_t count) { chosen()->act(e, x, y, count); }
+void rg_act_run(const rg_epilogue *e, const float *x, float *y, int64_t count)
+{
+    chosen()->act(e, x, y, count);
+}
 
 size_t rg_gemm_packed_count(int64_t k, int64_t n)
 {
@@ -231,7 +234,8 @@ static void run_rows(const variant *v, const rg_gemm *g, range rows, range colum
             piece s = {.g = g, .k_from = k, .k_to = end, .first = k == 0, .last = end == g->k};
             for (int64_t column = columns.from; column < columns.to; column += nr) {
                 bool more = column + nr < columns.to;
-                const float *next = g->packed + (more ? (column + nr) * g->k + k * nr : columns.from * g->k + end * nr);
+                const float *next =
+                    g->packed + (more ? (column + nr) * g->k + k * nr : columns.from * g->k + end * nr);
                 run_panel(v, &s, mode, some, column, next);
             }
         }

@@ -5,8 +5,8 @@
  *     runs of k anywhere                  [n / nr][k][nr]                   rows at a fixed step
  *
  * A is never packed. Where its rows begin and where their runs of consecutive elements lie are two tables, so
- * that a convolution is a product whose A is the image itself: a row is an output pixel's window, a run is the
- * 8 channels of one tap (Dukhan 2019, "The indirect convolution algorithm"). C's blocks of 8 columns lie
+ * that a convolution is a product whose A is the image itself: a row is an output pixel's window, a run is
+ * the 8 channels of one tap (Dukhan 2019, "The indirect convolution algorithm"). C's blocks of 8 columns lie
  * `c_block` apart: 8 in a row-major matrix, a plane of pixels in the blocked layout (see fast.h). The
  * micro-kernel is chosen for the machine when the program starts: AVX-512, AVX2, or plain C vectors.
  */
@@ -55,8 +55,8 @@ typedef struct rg_gemm {
     float *c; int64_t c_step, c_block, c_column;
     rg_epilogue epilogue;
 } rg_gemm;
-/* This worker's share; no barrier at the end. Each element is the work of one worker and its sum in one order,
- * whatever their number: results do not depend on it. */
+/* This worker's share; no barrier at the end. Each element is the work of one worker and its sum in one
+ * order, whatever their number: results do not depend on it. */
 void rg_gemm_run(const rg_gemm *g, rg_part part);
 
 /* y[i] = act(x[i]), in place allowed. */

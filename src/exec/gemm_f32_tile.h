@@ -127,7 +127,8 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, int64_t column, in
         for (; p < s->k_to; p++) NAME_STEP(p);
     } else {
         const int64_t length = mode == MODE_BLOCKS ? RG_BLOCK : g->run_length;
-        for (const int32_t *run = g->a_run + s->k_from / length, *end = g->a_run + s->k_to / length; run < end; run++) {
+        for (const int32_t *run = g->a_run + s->k_from / length, *end = g->a_run + s->k_to / length;
+             run < end; run++) {
             const int64_t at = *run;
             NAME_AHEAD;
             if (mode == MODE_BLOCKS) {

@@ -271,7 +271,8 @@ rg_err rg_session_run(rg_ctx *cx, rg_session *s, const rg_datum *const *in, cons
     for (uint32_t i = 0; i < count; i++) out[i] = NULL;
     RG_TRY(shape_of(cx, s, in, &key));
     RG_TRY(borrow(cx, s, key, &e, &r));
-    rg_err err = r->planned ? run_planned(cx, s, e, r->planned, in, out) : rg_naive_run(cx, r->naive, in, out);
+    rg_err err =
+        r->planned ? run_planned(cx, s, e, r->planned, in, out) : rg_naive_run(cx, r->naive, in, out);
     give_back(s, e, r);
     for (uint32_t i = 0; err && i < count; i++) {
         rg_datum_free(out[i]);

@@ -225,7 +225,7 @@ static rg_err add_note(build *b)
     char gpu[96];
     rg_text note;
     rg_text_init(&note, &b->d->arena);
-    rg_text_printf(&note, "Detected, not measured: peaks and bandwidths are what such cores do.");
+    rg_text_printf(&note, RG_DETECTED_NOTE);
     if (b->cpu.features & RG_CPU_BIT(VIRTUAL))
         rg_text_printf(&note, " A virtual machine (%s): no power meter of its own, "
                        "neighbors share caches and memory.",

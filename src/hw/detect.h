@@ -8,6 +8,11 @@
 
 #include "hw/hw.h"
 
+#include <sched.h>
+
+/* How the note of a detected device begins; a measured one has another. */
+#define RG_DETECTED_NOTE "Detected, not measured: peaks and bandwidths are what such cores do."
+
 /* ---- sysfs.c: small text files ---- */
 
 /* The first line, without its newline. */
@@ -50,6 +55,7 @@ typedef struct rg_core_kind {
     double cores;
     int threads, first_cpu; /* of one core; of the first core */
     char type[32];
+    cpu_set_t cpus;         /* the first processor of each of its cores */
 } rg_core_kind;
 
 typedef struct rg_cache {

@@ -26,6 +26,19 @@ static hwloc_obj_type_t core_type(hwloc_topology_t topology)
     return hwloc_get_nbobjs_by_type(topology, HWLOC_OBJ_CORE) > 0 ? HWLOC_OBJ_CORE : HWLOC_OBJ_PU;
 }
 
+/* Where one thread for each core would run. */
+static void first_of_each(hwloc_topology_t topology, hwloc_const_cpuset_t cpus, cpu_set_t *out)
+{
+    hwloc_bitmap_t both = hwloc_bitmap_alloc();
+    CPU_ZERO(out);
+    for (hwloc_obj_t o = NULL; both && (o = hwloc_get_next_obj_by_type(topology, core_type(topology), o));) {
+        hwloc_bitmap_and(both, o->cpuset, cpus);
+        int first = hwloc_bitmap_first(both);
+        if (first >= 0 && first < CPU_SETSIZE) CPU_SET((size_t)first, out);
+    }
+    hwloc_bitmap_free(both);
+}
+
 static void add_kind(rg_topology *out, hwloc_topology_t topology, hwloc_const_cpuset_t cpus, const char *type)
 {
     double cores = count_bound(topology, core_type(topology), cpus);
@@ -34,6 +47,7 @@ static void add_kind(rg_topology *out, hwloc_topology_t topology, hwloc_const_cp
     kind->cores = cores;
     kind->threads = (int)(count_bound(topology, HWLOC_OBJ_PU, cpus) / cores);
     kind->first_cpu = hwloc_bitmap_first(cpus);
+    first_of_each(topology, cpus, &kind->cpus);
     snprintf(kind->type, sizeof kind->type, "%s", type ? type : "");
 }
 

@@ -156,6 +156,14 @@ static const rg_field energy_fields[] = {
 };
 static const rg_record energy_record = RG_RECORD(profile, energy_fields);
 
+static const rg_field made_on_fields[] = {
+    {"cpu", RG_FIELD_TEXT, true, AT(made_on.cpu), .help = "what the processor calls itself"},
+    {"cores", RG_FIELD_POSITIVE, true, AT(made_on.cores), .help = "that a process could use"},
+    {"kernel", RG_FIELD_TEXT, true, AT(made_on.kernel), .help = "name and release of the system"},
+    {"date", RG_FIELD_TEXT, true, AT(made_on.date), .help = "of the measurement"},
+};
+static const rg_record made_on_record = RG_RECORD(profile, made_on_fields);
+
 static const char *const marks[] = {"ridge.device/1", NULL};
 
 static const rg_field device_fields[] = {
@@ -189,6 +197,8 @@ static const rg_field device_fields[] = {
     {"launch_source", RG_FIELD_TEXT, true, AT(launch_source), .help = "where that figure comes from"},
     {"sources", RG_FIELD_KEYED, true, AT(sources), AT(source_count), &rg_source_record,
      .help = "what source texts begin with"},
+    {"made_on", RG_FIELD_GROUP, false, .record = &made_on_record,
+     .help = "the machine that the figures were measured on"},
 };
 #undef AT
 const rg_record rg_device_record = RG_RECORD(profile, device_fields);
@@ -315,6 +325,13 @@ rg_err rg_device_parse(rg_ctx *cx, rg_str json, const char *id, const rg_device 
     device->arena = arena;
     *out = device;
     return RG_OK;
+}
+
+rg_err rg_device_write(rg_ctx *cx, const rg_device *device, rg_str *json)
+{
+    profile p = {0};
+    memcpy(&p.device, device, offsetof(rg_device, refs));
+    return rg_write_record(cx, &rg_device_record, &p, json);
 }
 
 const rg_device *rg_device_ref(const rg_device *device)

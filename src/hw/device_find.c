@@ -123,12 +123,23 @@ static rg_err find_in_mode(rg_ctx *cx, const char *id, const char *at, const rg_
     return err;
 }
 
+static rg_err find_host(rg_ctx *cx, const rg_device **out)
+{
+    const rg_device *detected;
+    const char *path;
+    RG_TRY(rg_host_profile_path(cx, &path));
+    RG_TRY(rg_device_detect(cx, &detected));
+    rg_err err = rg_host_choose_profile(cx, path, detected, out);
+    rg_device_free(detected);
+    return err;
+}
+
 rg_err rg_device_find(rg_ctx *cx, const char *id, const rg_device **out)
 {
     bool known;
     *out = NULL;
     if (!id || !*id) return rg_fail(cx, RG_INPUT, "no device is named; `ridge devices` lists them");
-    if (strcmp(id, "host") == 0) return rg_device_detect(cx, out);
+    if (strcmp(id, "host") == 0) return find_host(cx, out);
     bool path = rg_profile_is_path(id);
     if (path && access(id, R_OK) == 0) return read_device(cx, id, out);
     RG_TRY(rg_profile_has(cx, "hw", id, &known));

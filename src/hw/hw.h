@@ -76,6 +76,8 @@ typedef struct rg_power_mode {
     const char **aliases; size_t alias_count; /* names of the device in this mode */
 } rg_power_mode;
 typedef struct rg_source { const char *key, *title, *url; } rg_source;
+/* The machine that figures were measured on, and when: they hold for no other. All NULL: not measured. */
+typedef struct rg_made_on { const char *cpu, *kernel, *date; double cores; } rg_made_on;
 
 struct rg_device {
     rg_arena arena;
@@ -85,6 +87,7 @@ struct rg_device {
     int year;                        /* of release; 0: not known */
     bool modelled;                   /* no silicon to compare with: forecasts say "not validated" */
     bool detected;                   /* made by rg_device_detect, not from a profile */
+    rg_made_on made_on;
     const char **aliases; size_t alias_count;
     rg_engine *engines; size_t engine_count;
     rg_peak *peaks;     size_t peak_count;
@@ -118,6 +121,20 @@ rg_err rg_device_in_mode(rg_ctx *cx, const rg_device *device, const char *mode,
                          const rg_device **out) RG_CHECKED;
 /* This machine: hwloc, cpuid, sysfs; unknown figures are estimated and their source says so. */
 rg_err rg_device_detect(rg_ctx *cx, const rg_device **out) RG_CHECKED;
+/* A profile that rg_device_parse reads back as the same device (hw/store.c); in cx's arena. */
+rg_err rg_device_write(rg_ctx *cx, const rg_device *device, rg_str *json) RG_CHECKED;
+
+/* ---- "host": as measured by ridge calibrate, else as detected (hw/host.c) ---- */
+
+/* $RIDGE_HOST, else ridge/hw/host.json in $XDG_DATA_HOME or ~/.local/share; NULL: RIDGE_HOST is empty, or
+ * there is no home. */
+rg_err rg_host_profile_path(rg_ctx *cx, const char **out) RG_CHECKED;
+/* What a measured profile of `detected` has to agree with; no date. The kernel's name is in cx's arena. */
+rg_err rg_host_made_on(rg_ctx *cx, const rg_device *detected, rg_made_on *out) RG_CHECKED;
+/* The profile at the path where it was measured on this machine, else `detected` with a note that says why
+ * not; path NULL, or no file there: `detected`. */
+rg_err rg_host_choose_profile(rg_ctx *cx, const char *path, const rg_device *detected,
+                              const rg_device **out) RG_CHECKED;
 const rg_device *rg_device_ref(const rg_device *device);
 /* A copy whose engines, peaks, levels, links and modes may be changed before it is given away; it keeps
  * `device`. */

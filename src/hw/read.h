@@ -60,6 +60,10 @@ typedef rg_err (*rg_read_base)(rg_ctx *cx, rg_arena *arena, const char *name, vo
 rg_err rg_read_record(rg_ctx *cx, rg_arena *arena, rg_str json, const rg_record *record, rg_read_base base,
                       void *out) RG_CHECKED;
 
+/* The inverse (store.c): text that rg_read_record reads as the same struct, in cx's arena. Fields that need
+ * not be there are left out when they are zero. */
+rg_err rg_write_record(rg_ctx *cx, const rg_record *record, const void *in, rg_str *json) RG_CHECKED;
+
 /* Each source text begins with a key of `sources`, up to a blank, ';', ',' or ':'. True when it resolves. */
 struct rg_source;
 bool rg_source_known(const struct rg_source *sources, size_t count, const char *text);

@@ -91,8 +91,9 @@ static void hold(packing *x, rg_value_id root)
     if (dies >= steps) stretch(l, x->plan->row_count - 1);
     else if (dies > l->last_step) stretch(l, x->last[dies]);
     bool given = value->region == RG_MAIN && value->role == RG_ROLE_INPUT;
-    if (!x->writer[root]) stretch(l, given ? 0 : x->first[born]);
-    l->leaves |= dies >= steps || !x->writer[root];
+    if (given || !x->writer[root])
+        stretch(l, given ? 0 : x->first[born]); /* a view of an input writes none */
+    l->leaves |= dies >= steps || given || !x->writer[root];
 }
 
 static void find_lives(packing *x)
@@ -137,7 +138,9 @@ static rg_value_id taken_over(const packing *x, uint32_t r, rg_value_id out)
     for (uint32_t i = 0; i < candidates && i < node->in_count; i++) {
         rg_value_id in = root_of(x, node->in[i]);
         const life *l = &x->lives[in];
-        bool dying = in && l->used && l->dies == r && l->born != r && x->g->values[in].role == RG_ROLE_NODE;
+        bool leaves = x->facts->dies[in] >= x->facts->step_count;
+        bool dying = in && !leaves && l->used && l->dies == r && l->born != r
+                     && x->g->values[in].role == RG_ROLE_NODE;
         if (dying && x->buffer_of[in] && x->bytes[in] == x->bytes[out]) return in;
     }
     return 0;

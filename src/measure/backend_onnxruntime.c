@@ -11,7 +11,7 @@
 
 /* Opaque to us. A status is NULL when all is well. */
 typedef struct ort_status ort_status;
-typedef struct ort_api { void (*slots[139])(void); } ort_api;
+typedef struct ort_api { void (*slots[141])(void); } ort_api;
 typedef struct ort_base { const ort_api *(*api)(uint32_t version); const char *(*version)(void); } ort_base;
 
 #define API_VERSION 12  /* the oldest table that has all slots below; later libraries hand it out too */
@@ -27,16 +27,25 @@ typedef struct ort_base { const ort_api *(*api)(uint32_t version); const char *(
     X(create_run_options, 39, (void **options))                                                           \
     X(create_tensor,    49, (const void *memory, void *data, size_t size, const int64_t *dim, size_t rank, \
                              int dtype, void **value))                                                    \
+    X(tensor_data,      51, (void *value, void **data))                                                   \
+    X(element_type,     60, (const void *shape, int *dtype))                                              \
+    X(rank,             61, (const void *shape, size_t *rank))                                            \
+    X(dims,             62, (const void *shape, int64_t *dim, size_t rank))                               \
+    X(shape,            65, (const void *value, void **shape))                                            \
     X(create_memory,    69, (int allocator, int kind, void **memory))                                     \
+    X(free_list,        76, (void *allocator, void *list))                                                \
+    X(allocator,        78, (void **allocator))                                                           \
     X(run_bound,       133, (void *session, const void *options, const void *binding))                    \
     X(create_binding,  134, (void *session, void **binding))                                              \
     X(bind_input,      136, (void *binding, const char *name, const void *value))                         \
-    X(bind_output,     138, (void *binding, const char *name, const void *memory))
+    X(bind_output,     138, (void *binding, const char *name, const void *memory))                        \
+    X(bound_values,    140, (const void *binding, void *allocator, void ***values, size_t *count))
 
 /*    what is released, slot */
 #define ORT_RELEASES(X) \
     X(binding, 135) X(session, 95) X(options, 100) X(run_options, 97) X(memory, 94) X(env, 92)
-enum { SLOT_ERROR_TEXT = 2, SLOT_RELEASE_STATUS = 93, SLOT_RELEASE_VALUE = 96 };
+enum { SLOT_ERROR_TEXT = 2, SLOT_RELEASE_STATUS = 93, SLOT_RELEASE_VALUE = 96,
+       SLOT_RELEASE_SHAPE = 99 };
 
 /* Values of its enumerations. */
 enum { LOG_ERROR = 3, OPTIMIZE_ALL = 99, ARENA_ALLOCATOR = 1, DEFAULT_MEMORY = 0 };
@@ -174,7 +183,54 @@ static rg_err run_ort(rg_ctx *cx, void *state)
     return RG_OK;
 }
 
+/* Type and sizes, then the elements. */
+static rg_err copy_shaped(ort *o, void *value, const void *shape, rg_datum **out)
+{
+    size_t rank;
+    int dtype;
+    int64_t dim[RG_RANK_MAX];
+    void *data;
+    ORT(o, element_type, shape, &dtype);
+    ORT(o, rank, shape, &rank);
+    if (rank > RG_RANK_MAX || !rg_dtype_bits((rg_dtype)dtype))
+        return rg_fail(o->cx, RG_UNSUPPORTED, "onnxruntime: an output of type %d with %zu axes", dtype, rank);
+    ORT(o, dims, shape, dim, rank);
+    ORT(o, tensor_data, value, &data);
+    RG_TRY(rg_datum_tensor(o->cx, (rg_dtype)dtype, (int)rank, dim, out));
+    size_t size = (size_t)rg_dtype_bytes((rg_dtype)dtype, (double)(*out)->array.count);
+    if (size) memcpy((*out)->array.data, data, size);
+    return RG_OK;
+}
+
+static rg_err copy_value(ort *o, void *value, rg_datum **out)
+{
+    typedef void release(void *);
+    void *shape;
+    ORT(o, shape, value, &shape);
+    rg_err err = copy_shaped(o, value, shape, out);
+    ((release *)o->api->slots[SLOT_RELEASE_SHAPE])(shape);
+    return err;
+}
+
+static rg_err output_ort(rg_ctx *cx, void *state, uint32_t i, rg_datum **out)
+{
+    typedef void release(void *);
+    ort *o = state;
+    void *allocator, **values = NULL;
+    size_t count = 0;
+    o->cx = cx;
+    *out = NULL;
+    ORT(o, allocator, &allocator);
+    ORT(o, bound_values, o->binding, allocator, &values, &count);
+    rg_err err = i < count ? copy_value(o, values[i], out)
+                           : rg_fail(cx, RG_INTERNAL, "onnxruntime: output %u of %zu", i, count);
+    for (size_t k = 0; k < count; k++) ((release *)o->api->slots[SLOT_RELEASE_VALUE])(values[k]);
+    if (count) ORT(o, free_list, allocator, values);
+    return err;
+}
+
 RG_BACKEND(onnxruntime) = {
     .name = "onnxruntime", .brief = "ONNX Runtime on the processor, all optimizations",
-    .open = open_ort, .run = run_ort, .close = close_ort,
+    .fuses = true, .runtime = "onnxruntime-cpu",
+    .open = open_ort, .run = run_ort, .close = close_ort, .output = output_ort,
 };

@@ -2,12 +2,13 @@
  *
  *     model -> one .onnx file with all sizes and weights, one set of inputs -> for each backend and number of
  *     threads: a trial in a process of its own (memory, allocations, faults) -> all of them in turns (times)
+ *     -> each once more for as long as a meter needs (energy)
  *
  * So every backend does the same work in the same weather.
  */
 #include "base/statistics.h"
 #include "measure/feed.h"
-#include "measure/sampler.h"
+#include "measure/lane_energy.h"
 #include "measure/trial.h"
 #include "report/doc.h"
 
@@ -25,6 +26,7 @@ typedef struct player {
     cpu_set_t cpus;
     rg_trial trial;
     void *state;
+    rg_lane_energy energy;
 } player;
 
 typedef struct bench {
@@ -37,6 +39,8 @@ typedef struct bench {
     cpu_set_t before;            /* where this process may run */
     cpu_set_t watched;           /* processors of the lane that has its turn */
     rg_host_load begun;
+    rg_meters *meters;           /* NULL: energy is not asked for */
+    rg_estimate power_w;         /* of the lane that is measured, by a forecast: what estimates are made of */
 } bench;
 
 /* One model. */
@@ -219,6 +223,31 @@ static rg_err play(match *m, rg_lane *lanes, seat *seats)
     return rg_sample(b->cx, &how, lanes, m->count);
 }
 
+/* ---- energy ---- */
+
+static rg_err open_meters(bench *b)
+{
+    rg_meter_opt opt = {.subjects = RG_SUBJECT(PROCESSOR) | RG_SUBJECT(BOARD) | RG_SUBJECT(MODEL),
+                        .power_w = &b->power_w};
+    return b->opt.no_energy ? RG_OK : rg_meters_open(b->cx, &opt, &b->meters);
+}
+
+/* A model that no forecast can be made of has no estimate; that is no reason to fail. The forecast is of the
+ * whole machine, which a pinned process would not see. */
+static rg_err measure_energy(match *m, player *p, const rg_lane *lane)
+{
+    bench *b = m->b;
+    p->energy = (rg_lane_energy){.window.reason = "not asked for", .reason = "not asked for"};
+    if (!b->meters) return RG_OK;
+    RG_TRY(rg_host_pin(b->cx, &b->before));
+    rg_err failed = rg_lane_power(b->cx, m->path, p->job.threads, &b->power_w);
+    const char *why = failed ? rg_arena_cstr(&b->cx->arena, rg_str_of(rg_ctx_error(b->cx))) : NULL;
+    RG_TRY(rg_lane_energy_take(b->cx, b->meters, lane, &p->energy));
+    if (!p->energy.window.reason || !why) return RG_OK;
+    p->energy.reason = rg_arena_printf(&b->cx->arena, "%s; no forecast: %s", p->energy.reason, why);
+    return p->energy.reason ? RG_OK : rg_nomem(b->cx);
+}
+
 /* ---- what came out ---- */
 
 static void add_list(rg_doc *doc, rg_item *parent, const char *key, const double *x, size_t count)
@@ -269,6 +298,7 @@ static rg_err add_result(const match *m, const player *p, const rg_lane *lane, d
     rg_doc_real(doc, item, "p99_to_median", median_s > 0 ? p99_s / median_s : 1);
     rg_doc_real(doc, item, "speed_up", median_s > 0 ? *base_s / median_s : 1);
     add_cost(doc, item, &p->trial);
+    rg_lane_energy_put(doc, item, &p->energy, median_s);
     if (lane->foreign >= 0) rg_doc_real(doc, item, "foreign_cpu", lane->foreign);
     else rg_doc_str(doc, item, "foreign_cpu", NULL);
     rg_doc_flag(doc, item, "disturbed", disturbed);
@@ -285,6 +315,7 @@ static rg_err contest(match *m)
     double base_s = 0;
     if (!lanes || !seats) return rg_nomem(m->b->cx);
     rg_err err = play(m, lanes, seats);
+    for (size_t i = 0; !err && i < m->count; i++) err = measure_energy(m, &m->players[i], &lanes[i]);
     for (size_t i = 0; !err && i < m->count; i++) err = add_result(m, &m->players[i], &lanes[i], &base_s);
     for (size_t i = 0; i < m->count; i++) m->players[i].backend->close(m->players[i].state);
     rg_err unpinned = rg_host_pin(m->b->cx, &m->b->before);
@@ -335,6 +366,23 @@ static void add_host(const bench *b, rg_item *root)
     rg_doc_fields(b->doc, item, columns, RG_COUNT(columns));
 }
 
+static void lay_out_energy(const bench *b)
+{
+    static const rg_column columns[] = {
+        {"model", "model", RG_UNIT_NONE, false}, {"backend", "backend", RG_UNIT_NONE, false},
+        {"threads", "threads", RG_UNIT_NONE, false}, {"energy.value_j", "energy", RG_UNIT_JOULE, true},
+        {"energy.plus_minus_j", "+-", RG_UNIT_JOULE, false}, {"energy.power_w", "power", RG_UNIT_WATT, false},
+        {"energy.provenance", "how known", RG_UNIT_NONE, false},
+        {"energy.source", "source", RG_UNIT_NONE, false}, {"energy.scope", "of", RG_UNIT_NONE, false},
+        {"energy_reason", "why not measured", RG_UNIT_NONE, false},
+    };
+    rg_doc_section(b->doc, 2, "Energy");
+    rg_doc_table(b->doc, "energy", b->results, columns, RG_COUNT(columns), 0);
+    rg_doc_say(b->doc, "Of one inference; what the machine draws when idle is in it. An estimate is the "
+               "power of the forecast for this machine times the median time. `ridge doctor` lists the "
+               "meters.");
+}
+
 static void lay_out(const bench *b)
 {
     static const rg_column columns[] = {
@@ -362,6 +410,7 @@ static void lay_out(const bench *b)
     rg_doc_say(b->doc, "Weights and inputs that no file gives are random. Speed-up is over the first line of "
                "the model; allocations are of one run, peak memory of loading and running. Disturbed: others "
                "used more than %.3g %% of the processors in most turns.", b->opt.foreign_max * 100);
+    if (b->meters) lay_out_energy(b);
     if (!b->unavailable || !b->unavailable->count) return;
     rg_doc_section(b->doc, 2, "What did not run");
     rg_doc_table(b->doc, "unavailable", b->unavailable, missing, RG_COUNT(missing), 0);
@@ -376,6 +425,8 @@ static rg_err fill(bench *b, const char *const *models, size_t count)
     add_host(b, root);
     b->results = rg_doc_array(b->doc, root, "results");
     b->unavailable = rg_doc_array(b->doc, root, "unavailable");
+    RG_TRY(open_meters(b));
+    if (b->meters) rg_meters_put(b->doc, rg_doc_array(b->doc, root, "meters"), b->meters);
     for (size_t i = 0; i < count; i++) RG_TRY(bench_model(b, models[i]));
     if (b->results && !b->results->count && b->unavailable && b->unavailable->first)
         return rg_fail(b->cx, RG_UNSUPPORTED, "%s: %s",
@@ -395,6 +446,7 @@ rg_err rg_bench_doc(rg_ctx *cx, const char *const *models, size_t count, const r
     RG_TRY(rg_host_allowed(cx, &b.before));
     rg_err err = rg_doc_new(cx, "ridge.bench/1", &b.doc);
     if (!err) err = fill(&b, models, count);
+    rg_meters_close(b.meters);
     if (!err) *out = b.doc;
     else rg_doc_free(b.doc);
     return err;

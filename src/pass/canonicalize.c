@@ -143,7 +143,8 @@ static bool remove_idle(const rg_match *m, rg_node *n, rg_value_id *renamed)
     for (uint32_t i = 0; i < maker->out_count; i++)
         if (maker->out[i] == in) maker->out[i] = out;
     m->g->values[out].producer = (rg_node_id)(maker - m->g->nodes);
-    m->g->values[in] = (rg_value){.region = n->region};
+    m->g->values[in] =
+        (rg_value){.type = {.rank = -1}, .region = n->region}; /* nobody may take it for a scalar */
     renamed[in] = out;
     return n->dead = true;
 }

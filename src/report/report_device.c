@@ -42,6 +42,7 @@ static const rg_column list_columns[] = {
     {"aliases", "also called", RG_UNIT_NONE, false},
     {"modelled", "modelled, no silicon", RG_UNIT_NONE, false},
     {"detected", "detected here", RG_UNIT_NONE, false},
+    {"measured.date", "measured here", RG_UNIT_NONE, false},
     {"power.idle_w", "idle power", RG_UNIT_WATT, false},
     {"power.active_w", "active power", RG_UNIT_WATT, false},
     {"power.cap_w", "power cap", RG_UNIT_WATT, false},
@@ -256,6 +257,17 @@ static void add_summary(rg_doc *doc, rg_item *device, const rg_device *d)
     rg_doc_real(doc, summary, "memory_byte_per_s", stated(memory->read_byte_per_s));
 }
 
+/* On which machine, and when. */
+static void add_measured(rg_doc *doc, rg_item *device, const rg_made_on *on)
+{
+    if (!on->cpu) return;
+    rg_item *measured = rg_doc_object(doc, device, "measured");
+    rg_doc_str(doc, measured, "cpu", on->cpu);
+    add_count(doc, measured, "cores", on->cores);
+    rg_doc_str(doc, measured, "kernel", on->kernel);
+    rg_doc_str(doc, measured, "date", on->date);
+}
+
 static rg_item *add_device(rg_doc *doc, rg_item *devices, const rg_device *d)
 {
     rg_item *device = rg_doc_object(doc, devices, NULL);
@@ -268,6 +280,7 @@ static rg_item *add_device(rg_doc *doc, rg_item *devices, const rg_device *d)
     add_names(doc, device, d->aliases, d->alias_count);
     rg_doc_flag(doc, device, "modelled", d->modelled);
     rg_doc_flag(doc, device, "detected", d->detected);
+    add_measured(doc, device, &d->made_on);
     rg_doc_str(doc, device, "note", d->note);
     add_summary(doc, device, d);
     add_engines(doc, device, d);

@@ -1,8 +1,9 @@
-/* report_doctor.c - what this machine can measure and what the library has on board: for `ridge doctor`.
+/* machine_doctor.c - what this machine can measure and what the library has on board: for `ridge doctor`.
  *
  * A meter that cannot be read is listed with its reason; it is never reported as zero.
  */
 #include "hw/hw.h"
+#include "measure/lane_energy.h"
 #include "report/write.h"
 
 static const rg_column head_columns[] = {
@@ -15,6 +16,11 @@ static const rg_column head_columns[] = {
     {"name", "what", RG_UNIT_NONE, false},
     {"present", "there", RG_UNIT_NONE, false},
     {"text", "how, or why not", RG_UNIT_NONE, false},
+}, meter_columns[] = {
+    {"name", "meter", RG_UNIT_NONE, false},
+    {"usable", "usable", RG_UNIT_NONE, false},
+    {"text", "of what, or why not", RG_UNIT_NONE, false},
+    {"window_s", "least window", RG_UNIT_SECOND, false},
 };
 
 /* A machine that cannot be detected is a finding, not an error. */
@@ -50,6 +56,17 @@ static void add_pictures(rg_doc *doc, rg_item *list)
     add_probe(doc, list, "pictures", !missing, missing ? text : "librsvg and cairo: charts as PNG and PDF");
 }
 
+static rg_err add_meters(rg_ctx *cx, rg_doc *doc, rg_item *list)
+{
+    rg_meters *meters;
+    RG_TRY(rg_meters_open(cx, NULL, &meters));
+    rg_meters_put(doc, list, meters);
+    rg_meters_close(meters);
+    rg_doc_section(doc, 2, "Meters of power and energy");
+    rg_doc_table(doc, "meters", list, meter_columns, RG_COUNT(meter_columns), 0);
+    return RG_OK;
+}
+
 static rg_err fill(rg_ctx *cx, rg_doc *doc)
 {
     const char *const *ids;
@@ -71,6 +88,7 @@ static rg_err fill(rg_ctx *cx, rg_doc *doc)
     rg_doc_fields(doc, root, head_columns, RG_COUNT(head_columns));
     rg_doc_section(doc, 2, "What can be measured");
     rg_doc_table(doc, "probes", list, probe_columns, RG_COUNT(probe_columns), 0);
+    RG_TRY(add_meters(cx, doc, rg_doc_array(doc, root, "meters")));
     return rg_doc_done(cx, doc);
 }
 
