@@ -4,13 +4,17 @@
 typedef struct conformance_opt {
     cmd_common common;
     double rtol, atol;
-    int jobs;
+    int jobs, threads;
+    const char *backend;
 } conformance_opt;
 
 #define FIELD(name) offsetof(conformance_opt, name)
 static const rg_opt opts[] = {
     {"rtol", "X", RG_OPT_REAL, FIELD(rtol), "1e-3", NULL, "relative difference that is allowed"},
     {"atol", "X", RG_OPT_REAL, FIELD(atol), "1e-7", NULL, "absolute difference that is allowed"},
+    {"backend", "NAME", RG_OPT_TEXT, FIELD(backend), "naive", NULL,
+     "naive: plain kernels, node by node; native: as planned for this machine, where there is a plan"},
+    {"threads", "N", RG_OPT_INT, FIELD(threads), "1", NULL, "of each planned run"},
     {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL, "cases at once; 0: one for each core"},
 };
 
@@ -25,6 +29,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     rg_err err = rg_conformance_doc(cx, &(rg_conformance_opt){
         .size = sizeof(rg_conformance_opt), .dirs = argv, .dir_count = (size_t)argc, .rtol = o->rtol,
         .atol = o->atol, .workers = (size_t)o->jobs, .progress = cmd_progress_step, .user = &progress,
+        .backend = o->backend, .threads = o->threads,
     }, &failed, out);
     cmd_progress_end(&progress);
     if (!err && failed) return rg_fail(cx, RG_GATE, "%zu case%s failed", failed, failed == 1 ? "" : "s");
@@ -41,6 +46,7 @@ RG_CMD(conformance) = {
               "\n"
               "Exit code 3: a case failed.",
     .examples = "ridge conformance onnx/backend/test/data/node\n"
+                "ridge conformance onnx/backend/test/data --backend native --threads 2\n"
                 "ridge conformance data/node/test_softmax_axis_0 --format json",
     .opt_size = sizeof(conformance_opt),
     .opts = opts,

@@ -260,6 +260,9 @@ typedef struct rg_conformance_opt {
     size_t workers;                            /* cases at once; 0: one a core */
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;
+    const char *backend;                       /* NULL or "naive": node by node; "native": as planned, where
+                                                * there is a plan, else node by node */
+    int threads;                               /* of each planned run; 0: 1 */
 } rg_conformance_opt;
 
 RG_API RG_CHECKED rg_err rg_conformance_doc(rg_ctx *cx, const rg_conformance_opt *opt, size_t *failed,

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+enum { POISON = 0x7b }; /* a large number in every type: 1.3e36 as f32, which no tolerance takes for zero */
+
 struct rg_naive {
     rg_arena arena;
     const rg_graph *graph;           /* as it was given */
@@ -159,7 +161,7 @@ static rg_err make_outputs(rg_ctx *cx, const rg_naive *n, const rg_node *node, r
         if (!known) continue;
         RG_TRY(rg_datum_tensor(cx, t->dtype, t->rank, t->dim, &out[i]));
         if (n->opt.poison && t->dtype != RG_STR)
-            memset(out[i]->array.data, 0xa5, (size_t)rg_dtype_bytes(t->dtype, (double)out[i]->array.count));
+            memset(out[i]->array.data, POISON, (size_t)rg_dtype_bytes(t->dtype, (double)out[i]->array.count));
     }
     return RG_OK;
 }

@@ -209,7 +209,6 @@ static rg_err place_row(rg_ctx *cx, rg_planned *p, const rg_row *row)
     for (uint32_t k = 0; k < row->step_count; k++) {
         rg_node_id id = p->plan->facts->steps[row->steps[k]].node;
         const rg_node *node = &p->g->nodes[id];
-        RG_TRY(check_node(cx, p->g, id));
         RG_TRY(place_constants(cx, p, node));
         if (is_mere_view(node)) make_view(p, node);
         else if (row->folded) RG_TRY(compute_folded(cx, p, id));
@@ -314,11 +313,20 @@ static rg_err make_block(rg_ctx *cx, size_t size, char **out)
     return *out ? RG_OK : rg_fail(cx, RG_NOMEM, "no memory for %zu bytes of activations", size);
 }
 
+/* Before anything is placed: sizes that are not known have no place. */
+static rg_err check_all(rg_ctx *cx, const rg_planned *p)
+{
+    const rg_region *model = &p->g->regions[RG_MAIN];
+    for (uint32_t i = 0; i < model->order_count; i++) RG_TRY(check_node(cx, p->g, model->order[i]));
+    return RG_OK;
+}
+
 static rg_err make(rg_ctx *cx, rg_planned *p)
 {
     const rg_plan *plan = p->plan;
     uint32_t values = plan->graph->value_count;
     RG_TRY(rg_graph_clone(cx, plan->graph, &p->g));
+    RG_TRY(check_all(cx, p));
     p->slots = RG_NEW(&p->arena, rg_datum, values);
     p->constants = RG_NEW(&p->arena, const rg_datum *, values);
     p->calls = RG_NEW(&p->arena, call, plan->facts->step_count + 1);

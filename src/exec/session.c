@@ -39,7 +39,7 @@ struct rg_session {
     pthread_mutex_t lock;    /* of the rest */
     entry *entries; int entry_count;
     uint64_t clock;
-    size_t plans, runners;
+    rg_session_counts counts;
 };
 
 /* ---- binding ---- */
@@ -69,9 +69,10 @@ static rg_err plan_for_host(rg_ctx *cx, const rg_session *s, const rg_graph *g, 
     const rg_device *device = NULL;
     const rg_runtime *runtime = NULL;
     rg_plan_opt opt = {.size = sizeof opt, .threads = s->opt.threads};
-    rg_err err = rg_device_find(cx, "host", &device);
-    if (!err) err = rg_runtime_find(cx, "native", device, &runtime);
-    if (!err) err = rg_plan_make(cx, g, device, runtime, &opt, out);
+    rg_err err = s->opt.device ? RG_OK : rg_device_find(cx, "host", &device);
+    const rg_device *on = s->opt.device ? s->opt.device : device;
+    if (!err) err = rg_runtime_find(cx, "native", on, &runtime);
+    if (!err) err = rg_plan_make(cx, g, on, runtime, &opt, out);
     rg_runtime_free(runtime);
     rg_device_free(device);
     return err;
@@ -102,7 +103,7 @@ static rg_err make_runner(rg_ctx *cx, rg_session *s, entry *e, runner **out)
         return err;
     }
     if (!e->first) e->first = r;
-    s->runners++;
+    s->counts.runners++;
     *out = r;
     return RG_OK;
 }
@@ -175,7 +176,8 @@ static rg_err add_entry(rg_ctx *cx, rg_session *s, const char *key, entry **out)
     e->next = s->entries;
     s->entries = *out = e;
     s->entry_count++;
-    s->plans++;
+    s->counts.bindings++;
+    s->counts.plans += e->plan != NULL;
     return RG_OK;
 }
 
@@ -285,12 +287,12 @@ rg_err rg_session_run(rg_ctx *cx, rg_session *s, const rg_datum *const *in, cons
 
 const rg_graph *rg_session_graph(const rg_session *s) { return s->file; }
 
-void rg_session_count(rg_session *s, size_t *plans, size_t *runners)
+rg_session_counts rg_session_count(rg_session *s)
 {
     pthread_mutex_lock(&s->lock);
-    *plans = s->plans;
-    *runners = s->runners;
+    rg_session_counts counts = s->counts;
     pthread_mutex_unlock(&s->lock);
+    return counts;
 }
 
 rg_err rg_session_new(rg_ctx *cx, const char *model, const rg_load_opt *load, const rg_session_opt *opt,

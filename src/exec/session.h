@@ -14,6 +14,7 @@ typedef struct rg_session_opt {
     bool pin;
     uint64_t seed;           /* of random operators */
     int plans_max;           /* kept at once, the least recently used goes; 0: 8 */
+    const rg_device *device; /* that plans are made for; NULL: this machine */
 } rg_session_opt;
 
 /* `load` says what the model's sizes do not depend on (values, trips; may be NULL); its shape and batch come
@@ -25,8 +26,9 @@ const rg_graph *rg_session_graph(const rg_session *s);
 /* `in` by the file's inputs (NULL: its default), `out` receives references by its outputs. Each thread with a
  * context of its own. What has no static plan runs node by node. */
 rg_err rg_session_run(rg_ctx *cx, rg_session *s, const rg_datum *const *in, const rg_datum **out) RG_CHECKED;
-/* Plans that were made so far; and runners. */
-void rg_session_count(rg_session *s, size_t *plans, size_t *runners);
+/* Made so far: bindings of the sizes, those of them that have a plan, and runners. */
+typedef struct rg_session_counts { size_t bindings, plans, runners; } rg_session_counts;
+rg_session_counts rg_session_count(rg_session *s);
 void rg_session_free(rg_session *s); /* NULL is allowed; nobody runs it any more */
 
 #endif

@@ -7,7 +7,7 @@
  * model that draws random numbers are nobody's to predict: only their types and shapes must be those of the
  * files.
  */
-#include "exec/exec.h"
+#include "exec/session.h"
 #include "format/format.h"
 #include "format/onnx_value.h"
 #include "report/doc.h"
@@ -18,13 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct verdict { const char *path, *name, *text, *op; bool pass; } verdict;
+typedef struct verdict { const char *path, *name, *text, *op; bool pass, planned; } verdict;
 
 typedef struct testing {
     rg_ctx *cx;
     rg_conformance_opt opt;
     verdict *cases; size_t count; uint32_t capacity;
     rg_arena *texts;                 /* by case */
+    const rg_device *device;         /* that plans are made for; NULL: node by node */
 } testing;
 
 /* ---- finding the cases ---- */
@@ -73,7 +74,8 @@ typedef struct trial {
     const char *dir;                 /* test_data_set_0 */
     const rg_graph *g;
     bool is_random;
-    rg_naive *naive;
+    rg_naive *naive;                 /* one of the two */
+    rg_session *session;
     const rg_datum **in, **out;
 } trial;
 
@@ -127,7 +129,8 @@ static rg_err run_set(trial *t)
     t->in = RG_NEW(&t->cx->arena, const rg_datum *, model->input_count + 1);
     t->out = RG_NEW(&t->cx->arena, const rg_datum *, model->output_count + 1);
     rg_err err = t->in && t->out ? read_inputs(t) : rg_nomem(t->cx);
-    if (!err) err = rg_naive_run(t->cx, t->naive, t->in, t->out);
+    if (!err && t->session) err = rg_session_run(t->cx, t->session, t->in, t->out);
+    else if (!err) err = rg_naive_run(t->cx, t->naive, t->in, t->out);
     if (!err) err = check_outputs(t);
     done(t);
     return err;
@@ -171,17 +174,21 @@ static rg_err run_case(rg_ctx *cx, void *user, size_t index)
     trial one = {.cx = cx, .t = t};
     rg_graph *g = NULL;
     rg_naive_opt naive_opt = {.seed = 1, .poison = true};
+    rg_session_opt session_opt = {.threads = t->opt.threads, .seed = 1, .device = t->device};
     const char *model = rg_arena_printf(&cx->arena, "%s/model.onnx", v->path);
     rg_err err = model ? rg_format_read(cx, model, &g) : rg_nomem(cx);
     one.g = g;
     if (!err && !(v->op = operator_of(&t->texts[index], g))) err = rg_nomem(cx);
     if (!err) one.is_random = draws(g);
-    if (!err) err = rg_naive_new(cx, g, &naive_opt, &one.naive);
+    if (!err && t->device) err = rg_session_new(cx, model, NULL, &session_opt, &one.session);
+    else if (!err) err = rg_naive_new(cx, g, &naive_opt, &one.naive);
     if (!err) err = run_sets(&one, v->path);
     v->pass = !err;
+    v->planned = one.session && rg_session_count(one.session).plans;
     const char *text = err ? rg_ctx_error(cx) : one.is_random ? "random: types and shapes alone" : "";
     v->text = rg_arena_cstr(&t->texts[index], rg_str_of(text));
     rg_naive_free(one.naive);
+    rg_session_free(one.session);
     rg_graph_free(g);
     return v->text ? RG_OK : rg_nomem(cx);
 }
@@ -252,12 +259,19 @@ static void add_cases(const testing *t, rg_doc *doc, rg_item *root)
 static rg_err fill(const testing *t, rg_doc *doc, size_t failed)
 {
     rg_item *root = rg_doc_root(doc);
+    int64_t planned = 0;
+    for (size_t i = 0; i < t->count; i++) planned += t->cases[i].planned;
     rg_doc_int(doc, root, "passed", (int64_t)(t->count - failed));
     rg_doc_int(doc, root, "failed", (int64_t)failed);
+    rg_doc_str(doc, root, "backend", t->device ? "native" : "naive");
+    if (t->device) rg_doc_int(doc, root, "planned", planned);
     rg_doc_real(doc, root, "rtol", t->opt.rtol);
     rg_doc_real(doc, root, "atol", t->opt.atol);
     RG_TRY(add_operators(t, doc, root));
     add_cases(t, doc, root);
+    if (t->device)
+        rg_doc_say(doc, "%lld of %zu have a static plan; the others ran node by node.", (long long)planned,
+                   t->count);
     rg_doc_say(doc, "%zu passed, %zu failed", t->count - failed, failed);
     return rg_doc_done(t->cx, doc);
 }
@@ -280,16 +294,28 @@ static rg_err test(testing *t, size_t *failed)
     return RG_OK;
 }
 
+/* This machine is looked at once. */
+static rg_err choose_backend(testing *t)
+{
+    const char *name = t->opt.backend ? t->opt.backend : "naive";
+    if (t->opt.threads < 0) return rg_fail(t->cx, RG_USAGE, "%d threads are too few", t->opt.threads);
+    if (strcmp(name, "naive") == 0) return RG_OK;
+    if (strcmp(name, "native") == 0) return rg_device_find(t->cx, "host", &t->device);
+    return rg_fail(t->cx, RG_USAGE, "backend '%s' is none of naive, native", name);
+}
+
 rg_err rg_conformance_doc(rg_ctx *cx, const rg_conformance_opt *opt, size_t *failed, rg_doc **out)
 {
     testing t = {.cx = cx};
     *out = NULL;
     *failed = 0;
     memcpy(&t.opt, opt, opt->size < sizeof t.opt ? opt->size : sizeof t.opt);
-    rg_err err = test(&t, failed);
+    rg_err err = choose_backend(&t);
+    if (!err) err = test(&t, failed);
     if (!err) err = rg_doc_new(cx, "ridge.conformance/1", out);
     if (!err) err = fill(&t, *out, *failed);
     for (size_t i = 0; t.texts && i < t.count; i++) rg_arena_done(&t.texts[i]);
+    rg_device_free(t.device);
     if (!err) return RG_OK;
     rg_doc_free(*out);
     *out = NULL;

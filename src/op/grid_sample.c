@@ -189,6 +189,7 @@ static rg_err sample_run(const rg_run *r)
     RG_TRY(open_sampler(r, &s));
     if (s.side > 1) RG_TRY(rg_need_numbers(r)); /* the nearest pixel of anything is copied */
     if (y->count == 0) return RG_OK;
+    if (s.side == 1) rg_clear(y); /* where a point sees no pixel */
     pixel *pixels = RG_NEW(r->scratch, pixel, pow(s.side, s.axes));
     if (!pixels) return rg_nomem(r->site.cx);
     int64_t plane = rg_array_size(s.x, 2, s.x->rank), points = rg_array_size(y, 2, y->rank);

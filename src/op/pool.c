@@ -310,6 +310,7 @@ static rg_err unpool_run(const rg_run *r)
                            (long long)x->count);
     RG_TRY(rg_window_read(&r->site, x->rank - 2, NULL, &w));
     for (int i = 2; i < x->rank; i++) whole[i] = unpooled(rg_site_dims(&r->site), &w, i - 2, x->dim[i]);
+    rg_clear(y);
     for (int64_t i = 0; i < x->count; i++) {
         int64_t at = rg_get_int(indices, i), place = place_in(y, whole, at);
         if (place < 0)

@@ -420,9 +420,9 @@ static rg_err read_factors(const rg_run *r, const resizing *z, double *scale, do
     const rg_array *x = rg_arg(r, X), *regions = rg_arg(r, ROI);
     const rg_array *sizes = is_given(s, SIZES) ? rg_arg(r, SIZES) : NULL;
     int axes[RG_RANK_MAX];
-    uint32_t count, known;
+    uint32_t count;
     RG_TRY(read_axes(s, x->rank, axes, &count));
-    const rg_dim *stated = sizes ? rg_in_known(s, SIZES, &known) : NULL;
+    const rg_dim *stated = sizes && sizes->count == count ? rg_ints(r, sizes) : NULL; /* known by now */
     double ratio = stated ? kept_ratio(s, stated, axes, count, rg_in_type(s, X)) : 0;
     if (z->crops && (!regions || regions->count != 2 * (int64_t)count))
         return rg_run_fail(r, RG_SHAPE, "roi has %lld numbers, needs %u",

@@ -110,6 +110,14 @@ static const rg_case dft_cases[] = {
     {"f32[1,10,2] _ i64[]", NULL, "f32[u0,u1,2]"},
 };
 
+static rg_err check_dft_axis(const rg_site *s, int64_t stated, int rank, int *axis)
+{
+    RG_TRY(rg_need_axis(s, stated, rank, axis));
+    if (*axis == rank - 1)
+        return rg_site_fail(s, RG_SHAPE, "axis %d holds the real and imaginary parts", *axis);
+    return RG_OK;
+}
+
 /* The axis; -1 when only the run knows it. */
 static rg_err dft_axis(const rg_site *s, int rank, int *axis)
 {
@@ -118,10 +126,7 @@ static rg_err dft_axis(const rg_site *s, int rank, int *axis)
     bool stated = known && count == 1 && rg_dim_is_number(known[0]);
     *axis = -1;
     if (rg_has_in(s, DFT_AXIS) && !stated) return RG_OK;
-    RG_TRY(rg_need_axis(s, stated ? known[0] : -2, rank, axis));
-    if (*axis == rank - 1)
-        return rg_site_fail(s, RG_SHAPE, "axis %d holds the real and imaginary parts", *axis);
-    return RG_OK;
+    return check_dft_axis(s, stated ? known[0] : -2, rank, axis);
 }
 
 static rg_err dft_infer(const rg_site *s)
@@ -164,13 +169,14 @@ static void dft_work(const rg_site *s, rg_work *w)
 static rg_err run_dft(const rg_run *r)
 {
     const rg_array *x = rg_arg(r, DFT_X), *length = rg_arg(r, DFT_LENGTH), *y = rg_result(r, 0);
+    const rg_array *which = rg_arg(r, DFT_AXIS);
     bool inverse = rg_op_int(&r->site, "inverse") != 0, onesided = rg_op_int(&r->site, "onesided") != 0;
     int axis, parts;
     transform t;
     RG_TRY(rg_need_numbers(r));
-    RG_TRY(dft_axis(&r->site, x->rank, &axis));
+    if (which && which->count != 1) return rg_run_fail(r, RG_SHAPE, "axis is not one number");
+    RG_TRY(check_dft_axis(&r->site, which ? rg_get_int(which, 0) : -2, x->rank, &axis));
     RG_TRY(read_parts(r, x, &parts));
-    if (axis < 0) return rg_run_fail(r, RG_SHAPE, "axis is not one number");
     int64_t in = x->dim[axis], out = y->dim[axis], n = onesided && inverse ? out : in;
     if (length) n = length->count == 1 ? rg_get_int(length, 0) : 0;
     if (length && n < 1) return rg_run_fail(r, RG_INPUT, "a length of %lld points", (long long)n);
