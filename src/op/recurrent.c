@@ -394,7 +394,7 @@ static void run_sequence(const rg_run *r, const layer *l, const walk *k, const c
 static rg_err read_lengths(const rg_run *r, const walk *k, const rg_array **out)
 {
     const rg_array *lengths = *out = rg_arg(r, LENGTHS);
-    for (uint32_t i = 0; lengths && i < 3; i++)
+    for (uint32_t i = 0; (lengths || !k->length) && i < 3; i++)
         if (rg_result(r, i)) rg_clear(rg_result(r, i)); /* what is behind a length is written by no step */
     if (lengths && lengths->count != k->batch)
         return rg_run_fail(r, RG_SHAPE, "%lld lengths for %lld sequences", (long long)lengths->count,
