@@ -7,7 +7,7 @@ typedef struct run_opt {
     const char *inputs, *backend, *save, *labels;
     const char *resize, *mean, *std, *layout, *color, *channel;
     double scale, at_s;
-    int seed, top, rate_hz, samples;
+    int seed, top, rate_hz, samples, threads;
     bool random;
 } run_opt;
 
@@ -22,6 +22,7 @@ static const rg_opt opts[] = {
     {"labels", "FILE", RG_OPT_TEXT, FIELD(labels), NULL, NULL, "names of the classes, one a line"},
     {"backend", "NAME", RG_OPT_TEXT, FIELD(backend), "native", "native|naive",
      "native: as a plan for this machine, where that can run the model; naive: node by node, plainly"},
+    {"threads", "N", RG_OPT_INT, FIELD(threads), "1", NULL, "of the native backend"},
     {"resize", "WxH", RG_OPT_TEXT, FIELD(resize), NULL, NULL, "pictures: to that size, bilinear"},
     {"scale", "X", RG_OPT_REAL, FIELD(scale), "0", NULL,
      "pictures: bytes times X; 0: 1/255 for inputs of floats, else 1"},
@@ -45,6 +46,7 @@ static rg_err check(rg_ctx *cx, const run_opt *o)
 {
     const struct { const char *name; int value; } numbers[] = {
         {"top", o->top}, {"rate", o->rate_hz}, {"samples", o->samples}, {"batch", o->model.batch},
+        {"threads", o->threads},
     };
     for (size_t i = 0; i < CMD_COUNT(numbers); i++)
         if (numbers[i].value < 0)
@@ -72,6 +74,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
                              .random = o->random,
                              .seed = (uint64_t)o->seed,
                              .backend = o->backend,
+                             .threads = o->threads,
                              .out_dir = o->save,
                              .top = o->top,
                              .labels = o->labels,

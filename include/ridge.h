@@ -293,6 +293,7 @@ typedef struct rg_run_opt {
     int rate_hz;                /* that the file must have: nothing is resampled; 0: any */
     double at_s;                /* where to begin */
     int samples;                /* how many; 0: as many as the input has room for */
+    int threads;                /* of the planned runner; 0: 1 */
 } rg_run_opt;
 
 RG_API RG_CHECKED rg_err rg_run_doc(rg_ctx *cx, const char *model, const rg_run_opt *opt, rg_doc **out);

@@ -309,6 +309,7 @@ rg_err rg_session_new(rg_ctx *cx, const char *model, const rg_load_opt *load, co
         return rg_nomem(cx);
     }
     s->opt = opt ? *opt : (rg_session_opt){0};
+    if (!s->opt.threads) s->opt.threads = 1;
     s->cx = rg_ctx_new(&own);
     s->model = s->cx ? rg_arena_cstr(&s->cx->arena, rg_str_of(model)) : NULL;
     bool copied = s->model != NULL;

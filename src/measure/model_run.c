@@ -110,13 +110,14 @@ static rg_err run_naive(running *r)
 
 /* ---- as planned ---- */
 
-static rg_err plan(rg_ctx *cx, const rg_graph *g, const rg_plan **out)
+static rg_err plan(rg_ctx *cx, const rg_graph *g, int threads, const rg_plan **out)
 {
+    rg_plan_opt opt = {.size = sizeof opt, .threads = threads ? threads : 1};
     const rg_device *device = NULL;
     const rg_runtime *runtime = NULL;
     rg_err err = rg_device_find(cx, "host", &device);
     if (!err) err = rg_runtime_find(cx, "native", device, &runtime);
-    if (!err) err = rg_plan_make(cx, g, device, runtime, NULL, out);
+    if (!err) err = rg_plan_make(cx, g, device, runtime, &opt, out);
     rg_runtime_free(runtime);
     rg_device_free(device);
     return err;
@@ -170,9 +171,10 @@ static rg_err run_planned(running *r, bool *ready)
     const rg_graph *g = NULL;
     const rg_plan *p = NULL;
     rg_planned *planned = NULL;
+    rg_planned_opt opt = {.threads = r->opt.threads, .seed = r->opt.seed};
     rg_err err = load_bound(r, false, &g);
-    if (!err) err = plan(r->cx, g, &p);
-    if (!err) err = rg_planned_new(r->cx, p, NULL, &planned);
+    if (!err) err = plan(r->cx, g, r->opt.threads, &p);
+    if (!err) err = rg_planned_new(r->cx, p, &opt, &planned);
     *ready = !err;
     if (!err) err = run_ready(r, g, planned);
     rg_planned_free(planned);
