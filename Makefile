@@ -62,7 +62,7 @@ GRAPHS ?= 10000
 check-graphs: build ## GRAPHS random graphs: naive, planned, fast, and ONNX Runtime where RIDGE_ONNXRUNTIME says
 	@RIDGE_GRAPHS=$(GRAPHS) $(B)/test_random_graphs
 
-bench: setup ## DESIGN's numbers: import, forecast, whole process, side by side
+bench: setup ## import, forecast, whole process; the zoo beside ONNX Runtime on 1 and 2 threads
 	$(call configure,$(B)-release,,-Dbuildtype=release -Dbench=true)
 	@ninja -C $(B)-release -j$(J) --quiet && tools/bench.sh $(B)-release
 

@@ -313,10 +313,24 @@ typedef struct rg_bench_opt {
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;
     bool no_energy;             /* times only */
+    bool against_forecast;      /* rows of backends that run a plan, beside the forecast for it */
+    const char *reference;      /* backend that the others are compared with; NULL: onnxruntime where it is
+                                 * one of them, else the first */
+    const char *readings;       /* a .csv or .json file that everything measured is added to; NULL: none */
 } rg_bench_opt;
 
 RG_API RG_CHECKED rg_err rg_bench_doc(rg_ctx *cx, const char *const *models, size_t count,
                                       const rg_bench_opt *opt, rg_doc **out);
+
+/* Files of readings ("ridge.readings/1", CSV or JSON) as one document. */
+typedef struct rg_readings_opt {
+    size_t size;
+    const char *save;           /* a .csv or .json file that gets all of them; NULL: none */
+    bool all;                   /* every reading; else those of one thing are joined by their medians */
+} rg_readings_opt;
+
+RG_API RG_CHECKED rg_err rg_readings_doc(rg_ctx *cx, const char *const *files, size_t count,
+                                         const rg_readings_opt *opt, rg_doc **out);
 
 /* This machine measured: what its cores and memories do, as a profile that "host" stands for from then on. */
 typedef struct rg_calibrate_opt {

@@ -3,11 +3,10 @@
  * backends on a small model.
  */
 #include "base/statistics.h"
-#include "measure/backend.h"
-#include "measure/host_load.h"
-#include "measure/sampler.h"
-#include "measure/trial.h"
+#include "json_schema.h"
+#include "measure/bench.h"
 
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -307,7 +306,159 @@ static void trials(void **state)
     assert_true(t.allocations < 0);
 }
 
-/* ---- the whole ---- */
+/* ---- forms ---- */
+
+/* A backend that is as fast as the path of its file says. */
+static rg_err open_path(rg_ctx *cx, const rg_job *job, void **state, const char **version)
+{
+    *version = "1";
+    *state = (void *)(uintptr_t)job->path;
+    return strcmp(job->path, "bad") ? RG_OK : rg_fail(cx, RG_UNSUPPORTED, "no such operator");
+}
+
+static rg_err run_path(rg_ctx *cx, void *state)
+{
+    (void)cx;
+    usleep(strcmp(state, "quick") ? 5000 : 100);
+    return RG_OK;
+}
+
+/* The quickest form that runs is played; the text says what the others took, or why they did not. */
+static void the_best_form(void **state)
+{
+    rg_ctx *cx = *state;
+    const rg_backend peer = {.name = "peer", .fuses = true, .open = open_path, .run = run_path,
+                             .close = close_nothing};
+    const rg_backend *backends[] = {&peer};
+    static const struct { const char *paths[RG_FORM_COUNT], *missing; int form; const char *text; } rows[] = {
+        {{"slow", "quick", NULL}, "no pattern", RG_FORM_FUSED, "attention: no pattern"},
+        {{"quick", "slow", "slow"}, NULL, RG_FORM_BUILT, " fused, "},
+        {{"bad", "slow", "quick"}, NULL, RG_FORM_ATTENTION, "built: no such operator"},
+        {{"slow", "bad", "bad"}, NULL, RG_FORM_BUILT, "attention: no such operator"},
+        {{"quick", NULL, NULL}, NULL, RG_FORM_BUILT, " built"},
+        {{"bad", "bad", NULL}, NULL, -1, "no such operator"},
+    };
+    for (size_t i = 0; i < RG_COUNT(rows); i++) {
+        rg_bench b = {.cx = cx, .backends = backends, .backend_count = 1, .threads = {1}, .thread_count = 1};
+        rg_contest m = {.b = &b, .model = "m"};
+        for (int k = 0; k < RG_FORM_COUNT; k++) m.forms[k].path = rows[i].paths[k];
+        m.forms[RG_FORM_ATTENTION].missing = rows[i].missing;
+        assert_int_equal(rg_host_allowed(cx, &b.before), RG_OK);
+        assert_int_equal(rg_doc_new(cx, "ridge.bench/1", &b.doc), RG_OK);
+        b.unavailable = rg_doc_array(b.doc, rg_doc_root(b.doc), "unavailable");
+        assert_int_equal(rg_contest_choose(&m), RG_OK);
+        assert_int_equal(m.count, rows[i].form >= 0);
+        const rg_player *p = &m.players[0];
+        if (m.count) assert_int_equal(p->form, rows[i].form);
+        if (m.count) assert_string_equal(p->job.path, rows[i].paths[rows[i].form]);
+        const char *text = m.count ? p->form_text : p->trial.text;
+        if (!strstr(text, rows[i].text)) fail_msg("%zu: %s", i, text);
+        rg_doc_free(b.doc);
+    }
+}
+
+/* ---- ratios ---- */
+
+/* The geometric mean of 1/2, 2 and 8 is 2; threads are kept apart. */
+static void ratios_are_summed_up(void **state)
+{
+    rg_ctx *cx = *state;
+    const rg_backend ours = {.name = "ours"}, theirs = {.name = "theirs"};
+    const rg_backend *backends[] = {&ours, &theirs};
+    rg_ratio ratios[] = {{&ours, 1, "a", 0.5}, {&ours, 1, "b", 2}, {&ours, 2, "a", 0.25}, {&ours, 1, "c", 8}};
+    rg_bench b = {.cx = cx, .backends = backends, .backend_count = 2, .reference = &theirs, .threads = {1, 2},
+                  .thread_count = 2, .ratios = ratios, .ratio_count = RG_COUNT(ratios)};
+    const char *text;
+    double x;
+    assert_int_equal(rg_doc_new(cx, "ridge.bench/1", &b.doc), RG_OK);
+    b.summary = rg_doc_array(b.doc, rg_doc_root(b.doc), "summary");
+    rg_bench_summarize(&b);
+    assert_int_equal(b.summary->count, 2);
+    assert_true(rg_doc_number(b.doc, "summary[0].ratio", &x) && near(x, 2, 1e-12));
+    assert_true(rg_doc_number(b.doc, "summary[0].worst_ratio", &x) && x == 8);
+    assert_true(rg_doc_string(b.doc, "summary[0].best_model", &text));
+    assert_string_equal(text, "a");
+    assert_true(rg_doc_number(b.doc, "summary[1].ratio", &x) && near(x, 0.25, 1e-12));
+    rg_doc_free(b.doc);
+}
+
+/* ---- counters ---- */
+
+static int ends[2];
+static int open_pipe(rg_counter counter)
+{
+    errno = ENOENT;
+    return counter == RG_COUNTER_INSTRUCTIONS ? ends[0] : -1;
+}
+
+static int open_denied(rg_counter counter)
+{
+    (void)counter;
+    errno = EACCES;
+    return -1;
+}
+
+/* Of 300 ns wanted 100 were kept: what was counted is carried on to three times as much. */
+static void counters_are_carried_on(void **state)
+{
+    (void)state;
+    rg_counters c;
+    double count[RG_COUNTER_COUNT];
+    const rg_count looks[] = {{1000, 100, 50}, {1800, 400, 150}};
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], looks, sizeof looks), sizeof looks);
+    rg_counters_open(&c, open_pipe);
+    assert_string_equal(c.reason, "");
+    rg_counters_begin(&c);
+    rg_counters_end(&c, count);
+    assert_true(count[RG_COUNTER_INSTRUCTIONS] == 2400);
+    assert_true(isnan(count[RG_COUNTER_CYCLES]) && isnan(count[RG_COUNTER_LLC_MISSES]));
+    rg_counters_close(&c);
+    close(ends[1]);
+    rg_counters_open(&c, open_denied);
+    assert_non_null(strstr(c.reason, "cycles: not permitted"));
+    rg_counters_close(&c);
+}
+
+/* ---- rows ---- */
+
+/* Runs the plan of a model in name only: run k takes k ms in each row. */
+typedef struct dummy { const rg_plan *plan; double *row_s; int runs; } dummy;
+
+static rg_err run_dummy(rg_ctx *cx, void *state)
+{
+    (void)cx;
+    dummy *d = state;
+    for (uint32_t r = 0; d->row_s && r < d->plan->row_count; r++) d->row_s[r] += 1e-3 * d->runs;
+    d->runs++;
+    return RG_OK;
+}
+
+static const rg_plan *plan_of_dummy(const void *state) { return ((const dummy *)state)->plan; }
+static void time_dummy(void *state, double *row_s) { ((dummy *)state)->row_s = row_s; }
+
+/* date: as if its figures had been measured on that day. */
+static const rg_plan *plan_on(rg_ctx *cx, const char *id, int threads, const char *date)
+{
+    const rg_graph *g;
+    const rg_device *device;
+    rg_device *measured;
+    const rg_runtime *runtime;
+    const rg_plan *plan;
+    rg_plan_opt opt = {.size = sizeof opt, .threads = threads};
+    assert_int_equal(rg_graph_load(cx, "zoo:mlp", NULL, &g), RG_OK);
+    assert_int_equal(rg_device_find(cx, id, &device), RG_OK);
+    assert_int_equal(rg_device_clone(cx, device, &measured), RG_OK);
+    rg_device_free(device);
+    if (date) measured->made_on = (rg_made_on){.cpu = "some", .kernel = "some", .date = date, .cores = 1};
+    device = measured;
+    assert_int_equal(rg_runtime_find(cx, "native", device, &runtime), RG_OK);
+    assert_int_equal(rg_plan_make(cx, g, device, runtime, &opt, &plan), RG_OK);
+    rg_graph_free(g);
+    rg_device_free(device);
+    rg_runtime_free(runtime);
+    return plan;
+}
 
 static double number(const rg_doc *doc, const char *path)
 {
@@ -316,17 +467,115 @@ static double number(const rg_doc *doc, const char *path)
     return x;
 }
 
+static double row_number(const rg_doc *doc, size_t row, const char *key)
+{
+    char path[64];
+    snprintf(path, sizeof path, "r.rows[%zu].%s", row, key);
+    return number(doc, path);
+}
+
+/* The first of 102 runs is not kept: medians of 1 .. 101 ms. Roofs are those of the device's own figures; the
+ * MLP reads each weight once, so that memory bounds all of its rows. */
+static void rows_against_the_forecast(void **state)
+{
+    rg_ctx *cx = *state;
+    const rg_backend backend = {.name = "dummy", .run = run_dummy, .plan = plan_of_dummy,
+                                .time_rows = time_dummy};
+    dummy d = {.plan = plan_on(cx, "xeon-8480", 0, "2024-02-29")};
+    rg_row_times times;
+    rg_doc *doc;
+    assert_int_equal(rg_row_times_take(cx, &backend, &d, &times), RG_OK);
+    assert_null(d.row_s);
+    assert_int_equal(times.runs, 101);
+    assert_true(near(times.median_s[0], 51e-3, 1e-9) && near(times.p90_s[0], 91e-3, 1e-9));
+    assert_true(times.clock_s > 0);
+    assert_int_equal(rg_doc_new(cx, "ridge.bench/1", &doc), RG_OK);
+    rg_item *result = rg_doc_object(doc, rg_doc_root(doc), "r");
+    assert_int_equal(rg_row_times_put(cx, doc, result, &times, 0.2), RG_OK);
+    const rg_item *measured = rg_item_find(result, "roof.measured");
+    assert_true(measured->kind == RG_ITEM_BOOL && measured->flag);
+    assert_string_equal(rg_item_find(result, "roof.date")->string, "2024-02-29");
+    const rg_level *memory = rg_device_memory(d.plan->device);
+    double byte_per_s = memory->read_byte_per_s * memory->sustained_fraction, sum_s = 0, apart[3];
+    assert_int_equal(rg_item_find(result, "rows")->count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        double flops = row_number(doc, i, "flops"), byte = row_number(doc, i, "byte");
+        double forecast_s = row_number(doc, i, "forecast_s");
+        assert_true(byte > 4 * 256 * 10);
+        assert_true(near(row_number(doc, i, "roof_flop_per_s"), byte_per_s * flops / byte, 1e-9));
+        assert_true(near(row_number(doc, i, "of_roof"), byte / 51e-3 / byte_per_s, 1e-9));
+        assert_true(near(row_number(doc, i, "error"), forecast_s / 51e-3 - 1, 1e-9));
+        apart[i] = fabs(row_number(doc, i, "error"));
+        sum_s += forecast_s;
+    }
+    rg_sort_ascending(apart, 3);
+    assert_true(near(number(doc, "r.forecast_median_ape"), apart[1], 1e-12));
+    assert_true(near(number(doc, "r.rows_s"), 3 * 51e-3, 1e-9));
+    assert_true(number(doc, "r.forecast_s.value") >=
+                sum_s * (1 - 1e-9)); /* and what an inference costs alone */
+    assert_true(near(number(doc, "r.forecast_error"), number(doc, "r.forecast_s.value") / 0.2 - 1, 1e-9));
+    rg_doc_free(doc);
+    rg_plan_free(d.plan);
+}
+
+/* ---- the whole ---- */
+
+static void obeys_its_schema(rg_ctx *cx, const rg_doc *doc)
+{
+    char where[256], *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(rg_doc_write(cx, doc, "json", out), RG_OK);
+    fclose(out);
+    json_t *json = json_loadb(text, size, 0, NULL), *schema = schema_load("bench", where, sizeof where);
+    if (!schema || !schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s", where);
+    json_decref(json);
+    json_decref(schema);
+    free(text);
+}
+
+/* What is kept is found again: a reading has the hashes of the plan that a forecast of the model by its name
+ * is made of, and its rows' ids. */
+static void check_readings(rg_ctx *cx, const char *path)
+{
+    rg_readings kept = {0}, joined = {0};
+    const rg_plan *plan = plan_on(cx, "host", 1, NULL);
+    size_t whole = 0, rows = 0;
+    assert_int_equal(rg_readings_read(cx, path, &kept), RG_OK);
+    for (size_t i = 0; i < kept.count; i++) {
+        const rg_reading *r = &kept.items[i];
+        bool found = !r->id;
+        if (strcmp(r->backend, "native")) continue;
+        for (uint32_t k = 0; k < plan->row_count; k++) found |= plan->rows[k].id == r->id;
+        assert_true(found && r->plan_hash == plan->hash && r->graph_hash == rg_graph_hash(plan->graph));
+        assert_true(r->median_s > 0 && r->p90_s >= r->median_s && r->samples > 0 && r->data_hash);
+        assert_string_equal(r->device, "host");
+        assert_true(r->batch == 1 && r->threads == 1 && strlen(r->date) == 10 && *r->host);
+        *(r->id ? &rows : &whole) += 1;
+    }
+    assert_int_equal(whole, 2);
+    assert_int_equal(rows, 6);
+    assert_int_equal(rg_readings_join(cx, &kept, &joined), RG_OK);
+    assert_int_equal(joined.count, 5); /* naive, native, three rows: the model was measured twice */
+    rg_plan_free(plan);
+}
+
 static void a_small_model(void **state)
 {
     rg_ctx *cx = *state;
     rg_doc *doc;
     const char *models[] = {"zoo:mlp", "zoo:mlp"}, *text;
+    char file[] = "/tmp/ridge-bench-XXXXXX.csv";
     cpu_set_t before, after;
     rg_bench_opt opt = {.size = sizeof opt, .backends = "naive,native,onnxruntime",
                         .onnxruntime = "/nowhere.so", .threads = "1", .turn_s = 1e-3, .turns = 2,
-                        .samples = 3, .seed = 1};
+                        .samples = 3, .seed = 1, .reference = "naive", .against_forecast = true,
+                        .readings = file};
+    int fd = mkstemps(file, 4);
+    close(fd);
+    unlink(file);
     assert_int_equal(rg_host_allowed(cx, &before), RG_OK);
-    assert_int_equal(rg_bench_doc(cx, models, 2, &opt, &doc), RG_OK);
+    if (rg_bench_doc(cx, models, 2, &opt, &doc)) fail_msg("%s", rg_ctx_error(cx));
     assert_int_equal(rg_host_allowed(cx, &after), RG_OK);
     assert_true(CPU_EQUAL(&before, &after));
     assert_true(rg_doc_string(doc, "schema", &text));
@@ -335,14 +584,22 @@ static void a_small_model(void **state)
     assert_string_equal(text, "native");
     assert_true(number(doc, "results[0].median_s") > 0);
     assert_true(number(doc, "results[0].p99_s") >= number(doc, "results[0].median_s"));
-    assert_true(number(doc, "results[0].speed_up") == 1);
+    assert_true(number(doc, "results[0].speed_up") == 1 && number(doc, "results[0].ratio") == 1);
     assert_true(number(doc, "results[0].allocations") > 0);
     assert_true(number(doc, "results[1].allocations") == 0); /* as exec.h promises */
     assert_true(number(doc, "results[1].samples_s[2]") > 0);
+    assert_true(number(doc, "results[1].error_l2") < 1e-5); /* as fast kernels promise */
     assert_true(number(doc, "results[3].median_s") > 0 && number(doc, "results[2].speed_up") == 1);
+    double a = number(doc, "results[1].ratio"), c = number(doc, "results[3].ratio");
+    assert_true(near(a, number(doc, "results[1].median_s") / number(doc, "results[0].median_s"), 1e-12));
+    assert_true(near(number(doc, "summary[0].ratio"), sqrt(a * c), 1e-12));
+    assert_true(number(doc, "results[1].rows[0].measured_s") >= number(doc, "results[1].rows[2].measured_s"));
     assert_true(rg_doc_string(doc, "unavailable[0].text", &text));
     assert_non_null(strstr(text, "/nowhere.so"));
     assert_non_null(strstr(text, "RIDGE_ONNXRUNTIME"));
+    obeys_its_schema(cx, doc);
+    check_readings(cx, file);
+    unlink(file);
     rg_doc_free(doc);
 }
 
@@ -356,6 +613,10 @@ static void wrong_use(void **state)
         {{.threads = "0"}, RG_USAGE, "threads '0'"},
         {{.threads = "two"}, RG_USAGE, "threads 'two'"},
         {{.turns = -1}, RG_USAGE, "not negative"},
+        {{.backends = ","}, RG_USAGE, "there is no backend ''"},
+        {{.backends = "native", .reference = "naive"}, RG_USAGE, "'naive' is none of the backends"},
+        {{.backends = "naive", .against_forecast = true}, RG_USAGE, "no backend that is named runs a plan"},
+        {{.readings = "mine.txt"}, RG_USAGE, "mine.txt: readings go to"},
         {{.backends = "naive", .threads = "2"}, RG_UNSUPPORTED, "it runs on 1"},
         {{.backends = "onnxruntime", .onnxruntime = "/nowhere.so"}, RG_UNSUPPORTED, "/nowhere.so"},
     };
@@ -387,7 +648,9 @@ int main(void)
         cmocka_unit_test(warm_up_until_stable), cmocka_unit_test(disturbed_turns_are_repeated),
         cmocka_unit_test(a_loud_machine_ends), cmocka_unit_test(fast_ones_are_thinned),
         cmocka_unit_test(failing_and_stopping), cmocka_unit_test(load_of_others),
-        cmocka_unit_test(trials), cmocka_unit_test(a_small_model), cmocka_unit_test(wrong_use),
+        cmocka_unit_test(trials), cmocka_unit_test(the_best_form), cmocka_unit_test(ratios_are_summed_up),
+        cmocka_unit_test(counters_are_carried_on), cmocka_unit_test(rows_against_the_forecast),
+        cmocka_unit_test(a_small_model), cmocka_unit_test(wrong_use),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

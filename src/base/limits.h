@@ -22,6 +22,8 @@ enum {
     RG_RANGE_MAX      = 4096,     /* sizes or clocks of one range */
     RG_STUDY_MAX      = 4000000,  /* forecasts of one study */
     RG_PICTURE_PIXEL_MAX = 1 << 26, /* pixels of an encoded picture: 8192 x 8192 */
+    RG_READING_MAX    = 4000000,  /* records of measurements in one file, or in several that are merged */
+    RG_READINGS_BYTE_MAX = 1 << 30, /* of a file of them */
     RG_NPY_HEADER_MAX = 65535,    /* bytes of the header of an .npy file: what its version 1 can state */
     RG_LEVEL_LIMIT    = 8,        /* memory levels of a device that the mapping follows */
 };

@@ -10,7 +10,7 @@
 bool rg_fast_is_constant(const rg_fast_row *r, rg_value_id v)
 {
     return v && r->plan->offset_of[v] == RG_NOWHERE && r->slots[v].refs && r->slots[v].array.data &&
-           (r->g->values[v].role == RG_ROLE_CONST);
+           (r->g->values[v].role == RG_ROLE_CONST || r->constants[v]);
 }
 
 bool rg_fast_is_f32(const rg_fast_row *r, rg_value_id v)

@@ -33,6 +33,7 @@ typedef struct rg_fast_row {
     const rg_row *row;
     const rg_graph *g;           /* every size a number */
     rg_datum *slots;             /* by value: constants are placed, results too */
+    const rg_datum *const *constants; /* by value: decoded, or computed when the model was loaded; or NULL */
     const bool *blocked;         /* by value */
     int workers;                 /* that will run it */
     rg_arena *arena;             /* for what one runner has for itself: state, room to work in */
@@ -106,5 +107,7 @@ typedef struct rg_window2 {
     int64_t kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, top, left;
 } rg_window2;
 bool rg_window2_read(const rg_fast_row *r, rg_window2 *out); /* false: it is none */
+/* Of any types, from the operator's image and weights. */
+bool rg_window2_of(const rg_fast_row *r, const rg_array *x, const rg_array *w, rg_window2 *out);
 
 #endif

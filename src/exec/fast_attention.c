@@ -1,30 +1,44 @@
-/* fast_attention.c - softmax(Q K^T * scale + mask) V in f32, a few queries at a time.
+/* fast_attention.c - softmax(Q K^T * scale + mask) V in f32, a tile of queries of one head at a time.
  *
- *     room:   K^T in panels | V in panels | scores [queries, keys]        one head of keys and values
+ *     a worker's room:   K^T in panels | V in panels | scores [queries, keys]        of one head of keys and
+ * values
  *
- * Both products run on packed panels; the scores of a tile of queries stay in a near cache between them, and
- * those of all queries are nowhere. What of Attention is not here (a past, softcap, key lengths, scores as a
- * result) is the plain kernel's.
+ * Both products run on packed panels; the scores of a tile stay in a near cache between them, and those of
+ * all queries are nowhere. Tiles are split over workers, head after head, and each packs the heads that it
+ * meets. For a few queries packing would cost more than the products: those read keys and values as they lie.
+ * Past keys and values are put in front of the new ones where the present ones, which are results, lie. What
+ * of Attention is not here (key lengths, scores as a result) is the plain kernel's.
  */
 #include "exec/fast.h"
 #include "exec/mathf.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { Q, K, V, MASK, INPUTS };
-enum { SCORE_FLOATS = 32 * 1024 }; /* 128 KB: with one head's panels, what a second cache of today holds */
+enum { Q, K, V, MASK, PAST_K, PAST_V, INPUTS };
+enum { Y, PRESENT_K, PRESENT_V, OUTPUTS };
+enum {
+    SCORE_FLOATS = 32 * 1024, /* 128 KB: with one head's panels, what a second cache of today holds */
+    LINE_FLOATS = 16,         /* parts of the room begin at a cache's line */
+    FEW_QUERIES = 4,          /* a head's: they are answered without panels */
+    VECTORS = 4,              /* of a sum of values, at once */
+};
 
 /* One operand as [batch, head, row, size]; the last step is 1. */
 typedef struct rows { float *data; int64_t batch, head, row; } rows;
 
 typedef struct attention {
-    rows q, k, v, y;
-    int64_t batch, q_heads, kv_heads, queries, keys, qk_size, v_size, tile; /* tile: queries at a time */
-    float scale;
+    rows q, k, v, y;               /* k, v: the present ones where they are joined */
+    bool joins;
+    rows new_k, new_v, past_k, past_v;
+    int64_t batch, q_heads, kv_heads, queries, keys, past, qk_size, v_size; /* keys: past + new */
+    int64_t tile, tiles;           /* queries at a time; tiles of a head */
+    float scale, softcap;
     bool causal, yes_or_no;        /* the mask holds bools */
     const void *mask;              /* or NULL */
     int64_t mask_step[3];          /* of batch, head, query */
-    float *k_panels, *v_panels, *score;
+    char *const *room;
+    int64_t k_count, v_count, room_count; /* floats of a worker's panels, and of its room */
 } attention;
 
 static float *row_at(const rows *m, int64_t batch, int64_t head, int64_t i)
@@ -32,94 +46,206 @@ static float *row_at(const rows *m, int64_t batch, int64_t head, int64_t i)
     return m->data + batch * m->batch + head * m->head + i * m->row;
 }
 
-/* What a query's scores get before the softmax. */
+/* Queries of one head that are worked on together. */
+typedef struct tile {
+    const attention *a;
+    int64_t batch, head, kv_head, first, count;
+    int64_t seen;         /* keys that the last of them sees: no more are looked at */
+    float *score;         /* [count, seen] */
+} tile;
+
+/* ---- the softmax ---- */
+
+/* What makes weights of a query's scores. */
 typedef struct query {
     const attention *a;
     float *score;
     const float *add;     /* a mask of either kind, or none */
     const uint8_t *allow;
-    int64_t seen;         /* keys up to the query's own position */
+    int64_t seen, count;  /* keys up to the query's own position; those behind them weigh nothing */
 } query;
 
 /* A query that may see nothing stays zero. */
 RG_INLINE void weigh(const query *s, int64_t from, int64_t to)
 {
-    const attention *a = s->a;
+    const float *add = s->add;
+    const uint8_t *allow = s->allow;
+    float *x = s->score, scale = s->a->scale, cap = s->a->softcap;
+    int64_t seen = s->seen;
     (void)from, (void)to;
-    float *x = s->score, scale = a->scale;
     RG_INDEPENDENT
-    for (int64_t j = 0; j < a->keys; j++) x[j] *= scale;
-    if (s->add) {
+    for (int64_t j = 0; j < seen; j++) x[j] *= scale;
+    if (cap > 0) {
         RG_INDEPENDENT
-        for (int64_t j = 0; j < a->keys; j++) x[j] += s->add[j];
+        for (int64_t j = 0; j < seen; j++) x[j] = cap * rg_tanhf(x[j] / cap);
     }
-    if (s->allow) {
+    if (add) {
         RG_INDEPENDENT
-        for (int64_t j = 0; j < a->keys; j++) x[j] = s->allow[j] ? x[j] : -INFINITY;
+        for (int64_t j = 0; j < seen; j++) x[j] += add[j];
     }
-    for (int64_t j = s->seen; j < a->keys; j++) x[j] = 0;
-    float max = rg_maxf(x, s->seen);
+    if (allow) {
+        RG_INDEPENDENT
+        for (int64_t j = 0; j < seen; j++) x[j] = rg_pickf(allow[j] != 0, x[j], -INFINITY);
+    }
+    for (int64_t j = seen; j < s->count; j++) x[j] = 0;
+    float max = rg_maxf(x, seen);
     if (max == -INFINITY) max = 0;
     RG_INDEPENDENT
-    for (int64_t j = 0; j < s->seen; j++) x[j] = rg_expf(x[j] - max);
-    float sum = rg_sumf(x, s->seen), factor = sum == 0 ? 0 : 1 / sum;
+    for (int64_t j = 0; j < seen; j++) x[j] = rg_expf(x[j] - max);
+    float sum = rg_sumf(x, seen), factor = sum == 0 ? 0 : 1 / sum;
     RG_INDEPENDENT
-    for (int64_t j = 0; j < s->seen; j++) x[j] *= factor;
+    for (int64_t j = 0; j < seen; j++) x[j] *= factor;
 }
 RG_FOR_MACHINE(weigh, query)
 
-static void weigh_query(const attention *a, int64_t batch, int64_t head, int64_t i, float *score)
+static int64_t seen_by(const attention *a, int64_t i)
 {
-    int64_t at = batch * a->mask_step[0] + head * a->mask_step[1] + i * a->mask_step[2];
-    query s = {.a = a, .score = score, .seen = a->causal && i + 1 < a->keys ? i + 1 : a->keys};
-    if (a->mask && a->yes_or_no) s.allow = (const uint8_t *)a->mask + at;
-    else if (a->mask) s.add = (const float *)a->mask + at;
-    weigh_best(&s, 0, 1);
+    int64_t most = a->past + i + 1;
+    return a->causal && most < a->keys ? most : a->keys;
 }
 
-static void run_tile(const attention *a, int64_t batch, int64_t head, int64_t first)
+static query query_of(const tile *t, int64_t i)
 {
-    int64_t count = a->queries - first < a->tile ? a->queries - first : a->tile;
-    rg_gemm scores = {.m = count,
-                      .n = a->keys,
-                      .k = a->qk_size,
-                      .a = row_at(&a->q, batch, head, first),
-                      .a_step = a->q.row,
-                      .packed = a->k_panels,
-                      .c = a->score,
-                      .c_step = a->keys,
-                      .c_block = RG_BLOCK};
-    rg_gemm mix = {.m = count,
-                   .n = a->v_size,
-                   .k = a->keys,
-                   .a = a->score,
-                   .a_step = a->keys,
-                   .packed = a->v_panels,
-                   .c = row_at(&a->y, batch, head, first),
-                   .c_step = a->y.row,
-                   .c_block = RG_BLOCK};
+    const attention *a = t->a;
+    int64_t at = t->batch * a->mask_step[0] + t->head * a->mask_step[1] + (t->first + i) * a->mask_step[2];
+    query s = {.a = a, .score = t->score + i * t->seen, .seen = seen_by(a, t->first + i), .count = t->seen};
+    if (a->mask && a->yes_or_no) s.allow = (const uint8_t *)a->mask + at;
+    else if (a->mask) s.add = (const float *)a->mask + at;
+    return s;
+}
+
+/* ---- a tile, by panels ---- */
+
+static void multiply(const tile *t, const float *k_panels, const float *v_panels)
+{
+    const attention *a = t->a;
+    rg_gemm scores = {.m = t->count, .n = t->seen, .k = a->qk_size, .packed = k_panels,
+                      .a = row_at(&a->q, t->batch, t->head, t->first), .a_step = a->q.row,
+                      .c = t->score, .c_step = t->seen, .c_block = RG_BLOCK};
+    rg_gemm mix = {.m = t->count, .n = a->v_size, .k = t->seen, .packed = v_panels, .packed_k = a->keys,
+                   .a = t->score, .a_step = t->seen,
+                   .c = row_at(&a->y, t->batch, t->head, t->first), .c_step = a->y.row, .c_block = RG_BLOCK};
     rg_gemm_run(&scores, RG_ALONE);
-    for (int64_t i = 0; i < count; i++) weigh_query(a, batch, head, first + i, a->score + i * a->keys);
+    for (int64_t i = 0; i < t->count; i++) {
+        query s = query_of(t, i);
+        weigh_best(&s, 0, 1);
+    }
     rg_gemm_run(&mix, RG_ALONE);
 }
 
-/* Heads of keys and values are independent of each other. */
-static void run_head(const attention *a, int64_t index)
+/* ---- a few queries, from keys and values as they lie ---- */
+
+RG_INLINE float dot(const float *x, const float *y, int64_t count)
 {
-    int64_t batch = index / a->kv_heads, head = index % a->kv_heads, sharing = a->q_heads / a->kv_heads;
-    rg_gemm_pack(row_at(&a->k, batch, head, 0), 1, a->k.row, a->qk_size, a->keys, a->k_panels,
-                 RG_ALONE);
-    rg_gemm_pack(row_at(&a->v, batch, head, 0), a->v.row, 1, a->keys, a->v_size, a->v_panels,
-                 RG_ALONE);
-    for (int64_t h = head * sharing; h < (head + 1) * sharing; h++)
-        for (int64_t first = 0; first < a->queries; first += a->tile) run_tile(a, batch, h, first);
+    rg_f32x8 a = {0}, b = {0};
+    float sum = 0;
+    int64_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        a += rg_load8(x + i) * rg_load8(y + i);
+        b += rg_load8(x + i + 8) * rg_load8(y + i + 8);
+    }
+    a += b;
+    for (; i < count; i++) sum += x[i] * y[i];
+    for (int k = 0; k < 8; k++) sum += a[k];
+    return sum;
+}
+
+/* y[d] = sum_j weight[j] v[j][d], some vectors of d at a time. */
+RG_INLINE void mix_values(const float *weight, int64_t keys, const float *v, int64_t v_row, int64_t size,
+                          float *y)
+{
+    int64_t d = 0;
+    for (; d + 8 * VECTORS <= size; d += 8 * VECTORS) {
+        rg_f32x8 sum[VECTORS] = {{0}};
+        for (int64_t j = 0; j < keys; j++) {
+            RG_UNROLLED
+            for (int i = 0; i < VECTORS; i++) sum[i] += weight[j] * rg_load8(v + j * v_row + d + 8 * i);
+        }
+        RG_UNROLLED
+        for (int i = 0; i < VECTORS; i++) rg_store8(y + d + 8 * i, sum[i]);
+    }
+    for (; d < size; d++) {
+        float sum = 0;
+        for (int64_t j = 0; j < keys; j++) sum += weight[j] * v[j * v_row + d];
+        y[d] = sum;
+    }
+}
+
+RG_INLINE void answer(const tile *t, int64_t from, int64_t to)
+{
+    const attention *a = t->a;
+    const float *k = row_at(&a->k, t->batch, t->kv_head, 0), *v = row_at(&a->v, t->batch, t->kv_head, 0);
+    for (int64_t i = from; i < to; i++) {
+        const float *q = row_at(&a->q, t->batch, t->head, t->first + i);
+        query s = query_of(t, i);
+        for (int64_t j = 0; j < s.seen; j++) s.score[j] = dot(q, k + j * a->k.row, a->qk_size);
+        weigh(&s, 0, 1);
+        mix_values(s.score, s.seen, v, a->v.row, a->v_size, row_at(&a->y, t->batch, t->head, t->first + i));
+    }
+}
+RG_FOR_MACHINE(answer, tile)
+
+/* ---- all of them ---- */
+
+/* The past lines, then the new ones, where the present ones lie. */
+static void join(const attention *a, const rows *past, const rows *fresh, const rows *to, int64_t size,
+                 int64_t line)
+{
+    int64_t batch = line / a->kv_heads, head = line % a->kv_heads, old = a->past;
+    float *at = row_at(to, batch, head, 0);
+    if (old) memcpy(at, row_at(past, batch, head, 0), (size_t)(old * size) * sizeof *at);
+    for (int64_t i = old; i < a->keys; i++)
+        memcpy(at + i * size, row_at(fresh, batch, head, i - old), (size_t)size * sizeof *at);
+}
+
+static void join_past(const attention *a, rg_part part)
+{
+    int64_t from, to;
+    rg_part_of(part, a->batch * a->kv_heads, 1, &from, &to);
+    for (int64_t line = from; line < to; line++) {
+        join(a, &a->past_k, &a->new_k, &a->k, a->qk_size, line);
+        join(a, &a->past_v, &a->new_v, &a->v, a->v_size, line);
+    }
+    rg_team_barrier(part);
+}
+
+static tile tile_of(const attention *a, int64_t index, float *score)
+{
+    int64_t head = index / a->tiles % a->q_heads, first = index % a->tiles * a->tile;
+    int64_t count = a->queries - first < a->tile ? a->queries - first : a->tile;
+    return (tile){.a = a,
+                  .batch = index / a->tiles / a->q_heads,
+                  .head = head,
+                  .first = first,
+                  .count = count,
+                  .kv_head = head / (a->q_heads / a->kv_heads),
+                  .score = score,
+                  .seen = seen_by(a, first + count - 1)};
 }
 
 static void run(void *state, rg_part part)
 {
     const attention *a = state;
-    if (part.worker) return;
-    for (int64_t i = 0; i < a->batch * a->kv_heads; i++) run_head(a, i);
+    float *k_panels = (float *)(void *)*a->room + part.worker * a->room_count,
+          *v_panels = k_panels + a->k_count;
+    int64_t from, to, packed = -1;
+    if (a->joins) join_past(a, part);
+    rg_part_of(part, a->batch * a->q_heads * a->tiles, 1, &from, &to);
+    for (int64_t i = from; i < to; i++) {
+        tile t = tile_of(a, i, v_panels + a->v_count);
+        int64_t line = t.batch * a->kv_heads + t.kv_head;
+        if (a->queries <= FEW_QUERIES) {
+            answer_best(&t, 0, t.count);
+            continue;
+        }
+        if (line != packed) {
+            const float *k = row_at(&a->k, t.batch, t.kv_head, 0), *v = row_at(&a->v, t.batch, t.kv_head, 0);
+            rg_gemm_pack(k, 1, a->k.row, a->qk_size, a->keys, k_panels, RG_ALONE);
+            rg_gemm_pack(v, a->v.row, 1, a->keys, a->v_size, v_panels, RG_ALONE);
+        }
+        packed = line;
+        multiply(&t, k_panels, v_panels);
+    }
 }
 
 /* ---- making ---- */
@@ -131,6 +257,8 @@ static rows rows_of(const rg_array *x, int64_t heads, int64_t size)
     return (rows){.data = x->data, .batch = heads * length * size, .head = packed ? size : length * size,
                   .row = packed ? heads * size : size};
 }
+
+static bool has(const rg_value_id *ids, uint32_t count, uint32_t i) { return i < count && ids[i]; }
 
 /* Sizes, which must agree with each other: the plain kernel says so where they do not. */
 static bool reads_sizes(const rg_fast_row *r, attention *a)
@@ -144,13 +272,15 @@ static bool reads_sizes(const rg_fast_row *r, attention *a)
     a->q_heads = packed ? rg_op_int(&r->site, "q_num_heads") : q->dim[1];
     a->kv_heads = packed ? rg_op_int(&r->site, "kv_num_heads") : k->dim[1];
     a->queries = q->dim[q->rank - 2];
-    a->keys = k->dim[q->rank - 2];
+    int64_t fresh = k->dim[k->rank - 2];
     if (a->q_heads < 1 || a->kv_heads < 1 || a->q_heads % a->kv_heads) return false;
+    a->past = has(n->in, n->in_count, PAST_K) ? rg_fast_array(r, n->in[PAST_K])->dim[2] : 0;
+    a->keys = a->past + fresh;
     a->qk_size = q->dim[q->rank - 1] / (packed ? a->q_heads : 1);
     a->v_size = v->dim[v->rank - 1] / (packed ? a->kv_heads : 1);
     return a->keys > 0 && a->qk_size > 0 && a->v_size > 0 && k->dim[0] == a->batch && v->dim[0] == a->batch &&
-           k->count == a->batch * a->kv_heads * a->keys * a->qk_size &&
-           v->count == a->batch * a->kv_heads * a->keys * a->v_size;
+           k->count == a->batch * a->kv_heads * fresh * a->qk_size &&
+           v->count == a->batch * a->kv_heads * fresh * a->v_size;
 }
 
 static bool reads_mask(const rg_fast_row *r, attention *a)
@@ -172,23 +302,60 @@ static bool reads_mask(const rg_fast_row *r, attention *a)
     return true;
 }
 
+/* [batch, kv_heads, rows, size]. */
+static bool is_lines(const rg_fast_row *r, const attention *a, rg_value_id v, int64_t count, int64_t size)
+{
+    const rg_array *x = rg_fast_array(r, v);
+    return rg_fast_is_f32(r, v) && x->rank == 4 && x->dim[0] == a->batch && x->dim[1] == a->kv_heads &&
+           x->dim[2] == count && x->dim[3] == size;
+}
+
+/* Present keys and values are what past, if any, and new ones are joined in. */
+static bool reads_past(const rg_fast_row *r, attention *a)
+{
+    const rg_node *n = r->site.node;
+    bool past_k = has(n->in, n->in_count, PAST_K), past_v = has(n->in, n->in_count, PAST_V);
+    bool k = has(n->out, n->out_count, PRESENT_K), v = has(n->out, n->out_count, PRESENT_V);
+    if (!past_k && !past_v && !k && !v) return true;
+    if (past_k != past_v || !k || !v || !is_lines(r, a, n->out[PRESENT_K], a->keys, a->qk_size) ||
+        !is_lines(r, a, n->out[PRESENT_V], a->keys, a->v_size))
+        return false;
+    if (past_k) {
+        if (!is_lines(r, a, n->in[PAST_K], a->past, a->qk_size) ||
+            !is_lines(r, a, n->in[PAST_V], a->past, a->v_size))
+            return false;
+        a->past_k = rows_of(rg_fast_array(r, n->in[PAST_K]), a->kv_heads, a->qk_size);
+        a->past_v = rows_of(rg_fast_array(r, n->in[PAST_V]), a->kv_heads, a->v_size);
+    }
+    a->joins = true;
+    a->new_k = a->k;
+    a->new_v = a->v;
+    a->k = rows_of(rg_fast_array(r, n->out[PRESENT_K]), a->kv_heads, a->qk_size);
+    a->v = rows_of(rg_fast_array(r, n->out[PRESENT_V]), a->kv_heads, a->v_size);
+    return true;
+}
+
 static bool fits(const rg_fast_row *r, attention *a)
 {
     const rg_node *n = r->site.node;
-    if (!rg_node_is(n, "Attention") || n->in_count <= V || !n->out[0]) return false;
+    if (!rg_node_is(n, "Attention") || n->in_count <= V || !n->out[Y]) return false;
     for (uint32_t i = 0; i < n->in_count; i++)
         if (n->in[i] && ((i < MASK && !rg_fast_is_f32(r, n->in[i])) || i >= INPUTS)) return false;
-    for (uint32_t i = 1; i < n->out_count; i++)
-        if (n->out[i]) return false;
-    if (rg_op_real(&r->site, "softcap") != 0 || !reads_sizes(r, a) || !reads_mask(r, a)) return false;
+    if (has(n->out, n->out_count, OUTPUTS) || !reads_sizes(r, a) || !reads_mask(r, a)) return false;
     a->causal = rg_op_int(&r->site, "is_causal") != 0;
+    a->softcap = (float)rg_op_real(&r->site, "softcap");
     a->scale = (float)(rg_op_has(&r->site, "scale") ? rg_op_real(&r->site, "scale")
                                                     : 1 / sqrt((double)a->qk_size));
     a->q = rows_of(rg_fast_array(r, n->in[Q]), a->q_heads, a->qk_size);
     a->k = rows_of(rg_fast_array(r, n->in[K]), a->kv_heads, a->qk_size);
     a->v = rows_of(rg_fast_array(r, n->in[V]), a->kv_heads, a->v_size);
-    a->y = rows_of(rg_fast_array(r, n->out[0]), a->q_heads, a->v_size);
-    return true;
+    a->y = rows_of(rg_fast_array(r, n->out[Y]), a->q_heads, a->v_size);
+    return reads_past(r, a);
+}
+
+static int64_t whole_lines(size_t count)
+{
+    return (int64_t)(count + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
 }
 
 static rg_err make(const rg_fast_row *r, void **state)
@@ -199,11 +366,14 @@ static rg_err make(const rg_fast_row *r, void **state)
     int64_t least = rg_gemm_mr(), most = SCORE_FLOATS / a.keys / least * least;
     a.tile = most < least ? least : most;
     if (a.tile > a.queries) a.tile = a.queries;
-    a.k_panels = RG_NEW(r->arena, float, rg_gemm_packed_count(a.qk_size, a.keys));
-    a.v_panels = RG_NEW(r->arena, float, rg_gemm_packed_count(a.keys, a.v_size));
-    a.score = RG_NEW(r->arena, float, a.tile * a.keys);
+    a.tiles = a.tile ? (a.queries + a.tile - 1) / a.tile : 0;
+    bool panels = a.queries > FEW_QUERIES;
+    a.k_count = panels ? whole_lines(rg_gemm_packed_count(a.qk_size, a.keys)) : 0;
+    a.v_count = panels ? whole_lines(rg_gemm_packed_count(a.keys, a.v_size)) : 0;
+    a.room_count = a.k_count + a.v_count + whole_lines((size_t)(a.tile * a.keys));
+    a.room = rg_fast_room(r, (size_t)(r->workers * a.room_count) * sizeof(float));
     attention *made = RG_NEW(r->arena, attention, 1);
-    if (!a.k_panels || !a.v_panels || !a.score || !made) return rg_nomem(r->cx);
+    if (!made) return rg_nomem(r->cx);
     *made = a;
     *state = made;
     return RG_OK;

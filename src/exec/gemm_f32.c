@@ -12,24 +12,38 @@
 #include <string.h>
 
 enum {
-    PANEL_FLOATS = 4096,       /* 16 KB of a panel at a time: half of a first cache */
-    ROWS_FLOATS = 32 * 1024,   /* 128 KB of A: a quarter of a second cache of 512 KB, the least of today */
+    PANEL_FLOATS =
+        6 * 1024, /* 24 KB of a panel at a time: of a first cache of 32 KB, A passes through the rest */
+    ROWS_FLOATS = 32 * 1024, /* 128 KB of A: a quarter of a second cache of 512 KB, the least of today */
     LINE_BYTE = 64,
-    STRIP = 4,                 /* panels at a time where A is one row */
+    STRIP = 4,              /* panels at a time where A is one row */
+    SHARE_MACS = 16 * 1024, /* a worker's least share: a microsecond at half speed, a few barriers */
+    HEIGHT_LEAST = 4,       /* rows of a tile below which it waits for its own sums */
+    SHARED_BYTE_PER_CYCLE =
+        16, /* that a core gets of a cache that it shares: Zen 3 and Ice Lake give 10 to 20 */
 };
 
 /* How the runs of k lie. */
 enum { MODE_WHOLE, MODE_BLOCKS, MODE_RUNS };
 
-/* A product, and what of k is to be added now. */
+/* What of a product is to be added now: a piece of k, for one panel of columns. */
 typedef struct piece {
     const rg_gemm *g;
     int64_t k_from, k_to;
-    bool first, last;
-    const char *ahead; int64_t ahead_step; /* of what is read next, and bytes of it for every 8 steps */
+    bool last;
+    const float *b, *bias;       /* the panel's part, and what sums begin with: NR of them */
+    float *c;                    /* at row 0 and the panel's first column */
+    const float *add; /* as c, of what is added at the end: C itself but for the first piece; or NULL */
+    const char *ahead, *ahead_end; /* what is read next */
+    int64_t ahead_step, ahead_tile; /* bytes of it for every 8 steps, for every tile */
 } piece;
 
-typedef void (*tile_fn)(const piece *s, int64_t row, int64_t column, int vecs);
+static inline const float *panel_at(const rg_gemm *g, int64_t column)
+{
+    return g->packed + column * (g->packed_k ? g->packed_k : g->k);
+}
+
+typedef void (*column_fn)(piece *s, int64_t row, int64_t count, int vecs);
 
 /* Accumulators are registers only when every index is a constant. */
 #if defined(__clang__)
@@ -107,15 +121,15 @@ enum { ROWS_MAX = 12, NR_MAX = 32 };
 typedef struct variant {
     const char *name;
     int lanes, rows;
-    const tile_fn *tiles;    /* [mode][rows] */
+    const column_fn *columns; /* [mode][rows] */
     void (*strip)(const piece *s, int64_t column);
     void (*act)(const rg_epilogue *e, const float *x, float *y, int64_t count);
 } variant;
 
-static const variant plain = {"plain", 4, 4, plain_tiles[0], plain_strip, plain_act};
+static const variant plain = {"plain", 4, 4, plain_columns[0], plain_strip, plain_act};
 #if defined(__x86_64__)
-static const variant avx512 = {"avx512", 16, 12, avx512_tiles[0], avx512_strip, avx512_act},
-                     avx2 = {"avx2", 8, 6, avx2_tiles[0], avx2_strip, avx2_act};
+static const variant avx512 = {"avx512", 16, 12, avx512_columns[0], avx512_strip, avx512_act},
+                     avx2 = {"avx2", 8, 6, avx2_columns[0], avx2_strip, avx2_act};
 #endif
 
 static const variant *chosen(void)
@@ -166,26 +180,24 @@ static float *element(const rg_gemm *g, float *c, int64_t i, int64_t j)
     return c + i * g->c_step + j / RG_BLOCK * g->c_block + j % RG_BLOCK;
 }
 
-/* Computed in a tile of its own, to and from which C, bias and addition are copied. */
-static void edge_tile(const variant *v, const piece *s, int mode, int64_t row, int64_t rows, int64_t column)
+/* Computed in a tile of its own, to and from which C and the addition are copied. */
+static void edge_tile(const variant *v, const piece *whole, int mode, int64_t row, int rows, int64_t column)
 {
-    float c[ROWS_MAX * NR_MAX] = {0}, bias[NR_MAX] = {0};
-    const rg_gemm *g = s->g;
+    float c[ROWS_MAX * NR_MAX] = {0};
+    const rg_gemm *g = whole->g;
     int64_t nr = 2 * v->lanes, columns = g->n - column < nr ? g->n - column : nr;
     rg_gemm own = *g;
-    piece one = *s;
-    float *other = s->first ? (float *)(uintptr_t)g->epilogue.add : g->c;
+    piece s = *whole;
+    const float *other = !s.add ? NULL : s.k_from ? g->c : g->epilogue.add;
     for (int64_t i = 0; other && i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) c[i * nr + j] = *element(g, other, row + i, column + j);
-    if (s->first && g->epilogue.bias)
-        memcpy(bias, g->epilogue.bias + column, (size_t)columns * sizeof *bias);
-    /* the tile's own places, as seen from row 0 and column 0 */
-    own.c_column = 0, own.c_step = nr, own.c_block = RG_BLOCK;
-    own.c = (float *)((uintptr_t)c - (uintptr_t)(row * nr + column) * sizeof *c);
-    own.epilogue.add = s->first && g->epilogue.add ? own.c : NULL;
-    own.epilogue.bias = (const float *)((uintptr_t)bias - (uintptr_t)column * sizeof *bias);
-    one.g = &own;
-    v->tiles[mode * v->rows + rows - 1](&one, row, column, columns <= v->lanes ? 1 : 2);
+        for (int64_t j = 0; j < columns; j++)
+            c[i * nr + j] = *element(g, (float *)(uintptr_t)other, row + i, column + j);
+    own.c_step = nr, own.c_block = RG_BLOCK;
+    s.g = &own;
+    s.c =
+        (float *)((uintptr_t)c - (uintptr_t)(row * nr) * sizeof *c); /* its own places, as seen from row 0 */
+    s.add = other ? s.c : NULL;
+    v->columns[mode * v->rows + rows - 1](&s, row, 1, columns <= v->lanes ? 1 : 2);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < columns; j++) *element(g, g->c, row + i, column + j) = c[i * nr + j];
 }
@@ -194,23 +206,39 @@ static void edge_tile(const variant *v, const piece *s, int mode, int64_t row, i
 
 typedef struct range { int64_t from, to; } range;
 
-static void run_panel(const variant *v, const piece *whole, int mode, range rows, int64_t column,
+/* Tiles of about the same height: a last one of a row or two would take as long as one of four. */
+static void run_panel(const variant *v, const piece *part, int mode, range rows, int64_t column,
                       const float *next)
 {
-    piece s = *whole;
+    piece s = *part;
     const rg_gemm *g = s.g;
-    int64_t nr = 2 * v->lanes, tiles = (rows.to - rows.from + v->rows - 1) / v->rows;
+    float bias[NR_MAX] = {0};
+    int64_t nr = 2 * v->lanes, count = rows.to - rows.from, tiles = (count + v->rows - 1) / v->rows;
     int64_t byte = (s.k_to - s.k_from) * nr * (int64_t)sizeof *next, eights = (s.k_to - s.k_from + 7) / 8;
-    bool edge = g->c_column || (g->n - column < nr && g->n - column != v->lanes);
-    int vecs = g->n - column <= v->lanes ? 1 : 2;
+    int64_t columns = g->n - column < nr ? g->n - column : nr, at = column / RG_BLOCK * g->c_block;
+    const rg_epilogue *e = &g->epilogue;
+    bool edge = g->c_column || (columns < nr && columns != v->lanes);
+    if (e->bias && s.k_from == 0) memcpy(bias, e->bias + column, (size_t)columns * sizeof *bias);
+    s.b = panel_at(g, column) + s.k_from * nr;
+    s.bias = bias;
+    s.c = g->c + at;
+    s.add = s.k_from ? s.c : e->add ? e->add + at : NULL;
     s.ahead = (const char *)next;
+    s.ahead_end = s.ahead + byte;
     s.ahead_step = byte / (tiles * eights) > LINE_BYTE ? 2 * LINE_BYTE : LINE_BYTE;
-    for (int64_t row = rows.from; row < rows.to; row += v->rows) {
-        int64_t count = rows.to - row < v->rows ? rows.to - row : v->rows;
-        if (edge) edge_tile(v, &s, mode, row, count, column);
-        else v->tiles[mode * v->rows + count - 1](&s, row, column, vecs);
-        s.ahead += s.ahead_step * eights;
-        if (s.ahead >= (const char *)next + byte) s.ahead_step = 0;
+    s.ahead_tile = s.ahead_step * eights;
+    int64_t height = count / tiles, higher = count % tiles;
+    if (!edge) {
+        int vecs = columns <= v->lanes ? 1 : 2;
+        const column_fn *fn = &v->columns[mode * v->rows + height - 1];
+        if (higher) fn[1](&s, rows.from, higher, vecs);
+        fn[0](&s, rows.from + higher * (height + 1), tiles - higher, vecs);
+        return;
+    }
+    for (int64_t row = rows.from, i = 0; i < tiles; i++) {
+        int64_t some = height + (i < higher);
+        edge_tile(v, &s, mode, row, (int)some, column);
+        row += some;
     }
 }
 
@@ -231,11 +259,11 @@ static void run_rows(const variant *v, const rg_gemm *g, range rows, range colum
         range some = {row, row + row_step < rows.to ? row + row_step : rows.to};
         for (int64_t k = 0; k < g->k; k += k_step) {
             int64_t end = k + k_step < g->k ? k + k_step : g->k;
-            piece s = {.g = g, .k_from = k, .k_to = end, .first = k == 0, .last = end == g->k};
+            piece s = {.g = g, .k_from = k, .k_to = end, .last = end == g->k};
             for (int64_t column = columns.from; column < columns.to; column += nr) {
                 bool more = column + nr < columns.to;
                 const float *next =
-                    g->packed + (more ? (column + nr) * g->k + k * nr : columns.from * g->k + end * nr);
+                    more ? panel_at(g, column + nr) + k * nr : panel_at(g, columns.from) + end * nr;
                 run_panel(v, &s, mode, some, column, next);
             }
         }
@@ -245,29 +273,39 @@ static void run_rows(const variant *v, const rg_gemm *g, range rows, range colum
 static void run_row(const variant *v, const rg_gemm *g, range columns)
 {
     int64_t nr = 2 * v->lanes, column = columns.from;
-    piece s = {.g = g, .k_to = g->k, .first = true, .last = true};
+    piece s = {.g = g, .k_to = g->k, .last = true};
     for (; column + STRIP * nr <= columns.to && column + STRIP * nr <= g->n; column += STRIP * nr)
         v->strip(&s, column);
     for (; column < columns.to; column += nr) run_panel(v, &s, MODE_WHOLE, (range){0, 1}, column, g->packed);
 }
 
-/* Workers split rows or columns: the side of which more would otherwise be read by all of them. Where there
- * are too few tiles of it for all to have about the same, the other one. */
-static bool splits_rows(const variant *v, const rg_gemm *g, int workers)
+/* Workers make a grid over C. Its form costs the cycles of a share, two products of vectors each, or what the
+ * share's rows of A and panels of B take to come, both in units of k: the sum of both is least where shares
+ * are even first, and square then. Where the whole is small, fewer workers than there are have something to
+ * do. */
+static void split(const variant *v, const rg_gemm *g, rg_part part, range *rows, range *columns)
 {
-    int64_t tiles = (g->m + v->rows - 1) / v->rows, panels = (g->n + 2 * v->lanes - 1) / (2 * v->lanes);
-    int64_t enough = 4 * (int64_t)workers;
-    if (tiles >= enough && panels >= enough) return g->m > g->n;
-    return tiles >= panels;
+    int64_t nr = 2 * v->lanes, panels = (g->n + nr - 1) / nr, most = g->m * g->n * g->k / SHARE_MACS + 1;
+    int64_t workers = part.workers < most ? part.workers : most, down = 1, least = INT64_MAX;
+    for (int64_t i = 1; i <= workers; i++) {
+        int64_t across = workers / i, height = (g->m + i - 1) / i, width = (panels + across - 1) / across;
+        int64_t cost = (height > HEIGHT_LEAST ? height : HEIGHT_LEAST) * width +
+                       (height + width * nr) * (int64_t)sizeof(float) / SHARED_BYTE_PER_CYCLE;
+        if (cost < least) least = cost, down = i;
+    }
+    int64_t across = workers / down;
+    if (part.worker >= down * across) return;
+    rg_part_of((rg_part){.worker = (int)(part.worker / across), .workers = (int)down}, g->m, 1, &rows->from,
+               &rows->to);
+    rg_part_of((rg_part){.worker = (int)(part.worker % across), .workers = (int)across}, g->n, nr,
+               &columns->from, &columns->to);
 }
 
 void rg_gemm_run(const rg_gemm *g, rg_part part)
 {
     const variant *v = chosen();
-    range rows = {0, g->m}, columns = {0, g->n};
-    if (part.workers > 1 && splits_rows(v, g, part.workers))
-        rg_part_of(part, g->m, v->rows, &rows.from, &rows.to);
-    else rg_part_of(part, g->n, 2 * v->lanes, &columns.from, &columns.to);
+    range rows = {0, part.workers > 1 ? 0 : g->m}, columns = {0, g->n};
+    if (part.workers > 1) split(v, g, part, &rows, &columns);
     if (rows.from >= rows.to || columns.from >= columns.to) return;
     if (g->m == 1 && !g->a_run && !g->c_column) run_row(v, g, columns);
     else if (g->k > 0) run_rows(v, g, rows, columns);

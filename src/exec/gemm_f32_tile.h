@@ -19,32 +19,30 @@ TARGET static inline NAME(vec) NAME(pick)(NAME(mask) mask, NAME(vec) x, NAME(vec
     return (NAME(vec))(((NAME(mask))x & mask) | ((NAME(mask))y & ~mask));
 }
 
-/* LANES columns of a row of C from `column` on: whole blocks, or half of one. */
-TARGET static inline const float *NAME(at)(const rg_gemm *g, const float *row, int64_t column)
+/* Where the panel's v-th vector lies, behind its first column: whole blocks, or half of one. */
+TARGET RG_INLINE int64_t NAME(place)(int64_t c_block, int v)
 {
-    return row + column / RG_BLOCK * g->c_block + column % RG_BLOCK;
+    return v * LANES / RG_BLOCK * c_block + v * LANES % RG_BLOCK;
 }
 
-TARGET static inline NAME(vec) NAME(load)(const rg_gemm *g, const float *row, int64_t column)
+TARGET RG_INLINE NAME(vec) NAME(load)(const float *at, int64_t c_block)
 {
-    const float *at = NAME(at)(g, row, column);
-    if (LANES <= RG_BLOCK || g->c_block == RG_BLOCK) return *(const NAME(vec) *)(const void *)at;
+    if (LANES <= RG_BLOCK || c_block == RG_BLOCK) return *(const NAME(vec) *)(const void *)at;
     union { NAME(vec) whole; NAME(half) part[LANES / RG_BLOCK + 1]; } x;
     for (int b = 0; b < LANES / RG_BLOCK; b++)
-        x.part[b] = *(const NAME(half) *)(const void *)(at + b * g->c_block);
+        x.part[b] = *(const NAME(half) *)(const void *)(at + b * c_block);
     return x.whole;
 }
 
-TARGET static inline void NAME(store)(const rg_gemm *g, float *row, int64_t column, NAME(vec) v)
+TARGET RG_INLINE void NAME(store)(float *at, int64_t c_block, NAME(vec) v)
 {
-    float *at = (float *)(uintptr_t)NAME(at)(g, row, column);
-    if (LANES <= RG_BLOCK || g->c_block == RG_BLOCK) {
+    if (LANES <= RG_BLOCK || c_block == RG_BLOCK) {
         *(NAME(vec) *)(void *)at = v;
         return;
     }
     union { NAME(vec) whole; NAME(half) part[LANES / RG_BLOCK + 1]; } x = {.whole = v};
     for (int b = 0; b < LANES / RG_BLOCK; b++)
-        *(NAME(half) *)(void *)(at + b * g->c_block) = x.part[b];
+        *(NAME(half) *)(void *)(at + b * c_block) = x.part[b];
 }
 
 TARGET static void NAME(act)(const rg_epilogue *e, const float *x, float *y, int64_t count)
@@ -57,7 +55,8 @@ TARGET RG_INLINE void NAME(activate)(const rg_epilogue *e, NAME(vec) (*acc)[2], 
 {
     NAME(vec) zero = {0};
     if (e->act > RG_ACT_CLIP) {
-        for (int i = 0; i < rows; i++) NAME(act)(e, (float *)acc[i], (float *)acc[i], (int64_t)vecs * LANES);
+        if (vecs > 1) NAME(act)(e, (float *)acc, (float *)acc, (int64_t)rows * NAME(NR));
+        else for (int i = 0; i < rows; i++) NAME(act)(e, (float *)acc[i], (float *)acc[i], LANES);
         return;
     }
     float low = e->act == RG_ACT_RELU ? 0 : e->low;
@@ -88,35 +87,30 @@ TARGET RG_INLINE void NAME(activate)(const rg_epilogue *e, NAME(vec) (*acc)[2], 
     } while (0)
 
 /* Of what comes after this panel: a line or two for every few steps, so that it has come by then. */
-#define NAME_AHEAD                                                                          \
+#define NAME_AHEAD                                                                         \
     do {                                                                                   \
         __builtin_prefetch(ahead, 0, 2);                                                   \
-        __builtin_prefetch(ahead + s->ahead_step / 2, 0, 2);                               \
-        ahead += s->ahead_step;                                                            \
+        __builtin_prefetch(ahead + step / 2, 0, 2);                                        \
+        ahead += step;                                                                     \
     } while (0)
 
-/* `rows`, `vecs` and `mode` are constants where this is called. */
-TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, int64_t column, int rows, int vecs, int mode)
+/* Sums of one tile. C's lines are asked for first, so that they have come when they are written. */
+TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, const char *ahead, int rows, int vecs, int mode)
 {
     const rg_gemm *g = s->g;
+    const int64_t c_step = g->c_step, c_block = g->c_block, step = s->ahead_step;
     NAME(vec) acc[ROWS][2];
-    const float *a[ROWS], *b = g->packed + column * g->k + s->k_from * NAME(NR);
+    const float *a[ROWS], *b = s->b;
+    float *c = s->c + row * c_step;
     RG_UNROLL
     for (int i = 0; i < rows; i++) {
-        const float *c = g->c + (row + i) * g->c_step;
-        const float *bias = g->epilogue.bias, *add = g->epilogue.add;
         a[i] = g->a + (g->a_row ? g->a_row[row + i] : (row + i) * g->a_step);
         RG_UNROLL
         for (int v = 0; v < vecs; v++) {
-            int64_t at = column + v * LANES;
-            NAME(vec) x = {0};
-            if (!s->first) x = NAME(load)(g, c, at);
-            else if (bias) x = *(const NAME(vec) *)(const void *)(bias + at);
-            if (s->first && add) x += NAME(load)(g, add + (row + i) * g->c_step, at);
-            acc[i][v] = x;
+            __builtin_prefetch(c + i * c_step + NAME(place)(c_block, v), 1, 3);
+            acc[i][v] = *(const NAME(vec) *)(const void *)(s->bias + v * LANES);
         }
     }
-    const char *ahead = s->ahead;
     if (mode == MODE_WHOLE) {
         int64_t p = s->k_from;
         for (; p + RG_BLOCK <= s->k_to; p += RG_BLOCK) {
@@ -139,37 +133,48 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, int64_t column, in
             }
         }
     }
+    if (s->add) {
+        const float *add = s->add + row * c_step;
+        RG_UNROLL
+        for (int i = 0; i < rows; i++)
+            RG_UNROLL
+            for (int v = 0; v < vecs; v++)
+                acc[i][v] += NAME(load)(add + i * c_step + NAME(place)(c_block, v), c_block);
+    }
     if (s->last && g->epilogue.act) NAME(activate)(&g->epilogue, acc, rows, vecs);
     RG_UNROLL
     for (int i = 0; i < rows; i++) {
         RG_UNROLL
         for (int v = 0; v < vecs; v++)
-            NAME(store)(g, g->c + (row + i) * g->c_step, column + v * LANES, acc[i][v]);
+            NAME(store)(c + i * c_step + NAME(place)(c_block, v), c_block, acc[i][v]);
     }
 }
 #undef NAME_AHEAD
 #undef NAME_STEP
 
-#define X(n)                                                                                         \
-    TARGET static void NAME(whole_##n)(const piece *s, int64_t row, int64_t column, int vecs)        \
-    {                                                                                                \
-        if (vecs > 1) NAME(tile)(s, row, column, n, 2, MODE_WHOLE);                                  \
-        else NAME(tile)(s, row, column, n, 1, MODE_WHOLE);                                           \
-    }                                                                                                \
-    TARGET static void NAME(blocks_##n)(const piece *s, int64_t row, int64_t column, int vecs)       \
-    {                                                                                                \
-        if (vecs > 1) NAME(tile)(s, row, column, n, 2, MODE_BLOCKS);                                 \
-        else NAME(tile)(s, row, column, n, 1, MODE_BLOCKS);                                          \
-    }                                                                                                \
-    TARGET static void NAME(runs_##n)(const piece *s, int64_t row, int64_t column, int vecs)         \
-    {                                                                                                \
-        if (vecs > 1) NAME(tile)(s, row, column, n, 2, MODE_RUNS);                                   \
-        else NAME(tile)(s, row, column, n, 1, MODE_RUNS);                                            \
+/* Tiles below each other. `rows`, `vecs` and `mode` are constants where this is called. */
+TARGET RG_INLINE void NAME(column)(piece *s, int64_t row, int64_t count, int rows, int vecs, int mode)
+{
+    for (; count > 0; count--, row += rows) {
+        NAME(tile)(s, row, s->ahead, rows, vecs, mode);
+        if (s->ahead < s->ahead_end) s->ahead += s->ahead_tile;
+        else s->ahead_step = 0;
     }
+}
+
+#define NAME_COLUMN(mode, MODE, n)                                                        \
+    TARGET static void NAME(mode##_##n)(piece *s, int64_t row, int64_t count, int vecs)  \
+    {                                                                                    \
+        if (vecs > 1) NAME(column)(s, row, count, n, 2, MODE);                           \
+        else NAME(column)(s, row, count, n, 1, MODE);                                    \
+    }
+#define X(n)                                                                                                 \
+    NAME_COLUMN(whole, MODE_WHOLE, n) NAME_COLUMN(blocks, MODE_BLOCKS, n) NAME_COLUMN(runs, MODE_RUNS, n)
 EACH_ROW(X)
 #undef X
+#undef NAME_COLUMN
 
-static const tile_fn NAME(tiles)[][ROWS] = {
+static const column_fn NAME(columns)[][ROWS] = {
 #define X(n) NAME(whole_##n),
     {EACH_ROW(X)},
 #undef X
@@ -186,19 +191,17 @@ static const tile_fn NAME(tiles)[][ROWS] = {
 TARGET static void NAME(strip)(const piece *s, int64_t column)
 {
     const rg_gemm *g = s->g;
-    const float *a = g->a + (g->a_row ? g->a_row[0] : 0);
+    const float *a = g->a + (g->a_row ? g->a_row[0] : 0), *bias = g->epilogue.bias, *add = g->epilogue.add;
     NAME(vec) acc[STRIP][2];
     const float *b[STRIP];
     RG_UNROLL
     for (int j = 0; j < STRIP; j++) {
-        b[j] = g->packed + (column + j * NAME(NR)) * g->k;
+        b[j] = panel_at(g, column + j * NAME(NR));
         RG_UNROLL
         for (int v = 0; v < 2; v++) {
-            int64_t at = column + j * NAME(NR) + v * LANES;
             NAME(vec) x = {0};
-            if (g->epilogue.bias) x = *(const NAME(vec) *)(const void *)(g->epilogue.bias + at);
-            if (g->epilogue.add) x += NAME(load)(g, g->epilogue.add, at);
-            acc[j][v] = x;
+            acc[j][v] =
+                bias ? *(const NAME(vec) *)(const void *)(bias + column + j * NAME(NR) + v * LANES) : x;
         }
     }
     for (int64_t p = 0; p < g->k; p++) {
@@ -209,10 +212,21 @@ TARGET static void NAME(strip)(const piece *s, int64_t column)
             acc[j][1] += x * *(const NAME(vec) *)(const void *)(b[j] + p * NAME(NR) + LANES);
         }
     }
+    RG_UNROLL
+    for (int j = 0; add && j < STRIP; j++) {
+        RG_UNROLL
+        for (int v = 0; v < 2; v++) {
+            int64_t at = (column + j * NAME(NR)) / RG_BLOCK * g->c_block + NAME(place)(g->c_block, v);
+            acc[j][v] += NAME(load)(add + at, g->c_block);
+        }
+    }
     if (g->epilogue.act) NAME(activate)(&g->epilogue, acc, STRIP, 2);
     RG_UNROLL
     for (int j = 0; j < STRIP; j++) {
-        NAME(store)(g, g->c, column + j * NAME(NR), acc[j][0]);
-        NAME(store)(g, g->c, column + j * NAME(NR) + LANES, acc[j][1]);
+        RG_UNROLL
+        for (int v = 0; v < 2; v++) {
+            int64_t at = (column + j * NAME(NR)) / RG_BLOCK * g->c_block + NAME(place)(g->c_block, v);
+            NAME(store)(g->c + at, g->c_block, acc[j][v]);
+        }
     }
 }

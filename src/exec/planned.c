@@ -220,7 +220,8 @@ static rg_err place_row(rg_ctx *cx, rg_planned *p, const rg_row *row)
 
 static rg_fast_row row_of(rg_ctx *cx, rg_planned *p)
 {
-    return (rg_fast_row){.cx = cx, .plan = p->plan, .g = p->g, .slots = p->slots, .blocked = p->blocked,
+    return (rg_fast_row){.cx = cx, .plan = p->plan, .g = p->g, .slots = p->slots, .constants = p->constants,
+                         .blocked = p->blocked,
                          .workers = rg_team_size(p->team), .arena = &p->arena, .weights = p->weights,
                          .weight_next = &p->weight_next, .room = &p->room, .room_byte = &p->room_byte};
 }

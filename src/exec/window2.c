@@ -16,12 +16,16 @@ static int64_t same(bool upper, int64_t in, int64_t out, int64_t kernel, int64_t
 bool rg_window2_read(const rg_fast_row *r, rg_window2 *out)
 {
     const rg_node *n = r->site.node;
-    uint32_t strides, dilations, pads;
     for (uint32_t i = 0; i < n->in_count; i++)
         if (n->in[i] && (!rg_fast_is_f32(r, n->in[i]) || (i && !rg_fast_is_constant(r, n->in[i]))))
             return false;
-    const rg_array *x = rg_fast_array(r, n->in[0]), *w = rg_fast_array(r, n->in[1]);
-    const rg_array *y = rg_fast_array(r, n->out[0]);
+    return rg_window2_of(r, rg_fast_array(r, n->in[0]), rg_fast_array(r, n->in[1]), out);
+}
+
+bool rg_window2_of(const rg_fast_row *r, const rg_array *x, const rg_array *w, rg_window2 *out)
+{
+    uint32_t strides, dilations, pads;
+    const rg_array *y = rg_fast_array(r, r->site.node->out[0]);
     if (x->rank != 4 || w->rank != 4) return false;
     const int64_t *stride = rg_op_ints(&r->site, "strides", &strides);
     const int64_t *dilation = rg_op_ints(&r->site, "dilations", &dilations);

@@ -21,7 +21,7 @@ typedef struct rg_backend {
     const char *name, *brief;
     int thread_max;              /* 0: any number */
     bool counts;                 /* its allocations all go through the context */
-    bool fuses; /* it has patterns of its own: which form of a model suits it has to be tried */
+    bool fuses;                  /* by patterns of its own: which form of a model suits it has to be tried */
     const char *runtime;         /* the profile of data/runtime/ that stands for it; NULL: there is none */
     /* Everything up to the first run, which state keeps; the job outlives it. *version as long as the state.
      * RG_UNSUPPORTED: not there, and why not. */

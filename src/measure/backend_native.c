@@ -29,12 +29,12 @@ static void close_native(void *state)
     rg_arena_done(&arena);
 }
 
-static rg_err plan(rg_ctx *cx, native *n, int threads)
+static rg_err plan(rg_ctx *cx, const rg_job *job, native *n)
 {
-    const rg_device *device = NULL;
+    const rg_device *device = job->host ? rg_device_ref(job->host) : NULL;
     const rg_runtime *runtime = NULL;
-    rg_plan_opt opt = {.size = sizeof opt, .threads = threads};
-    rg_err err = rg_device_find(cx, "host", &device);
+    rg_plan_opt opt = {.size = sizeof opt, .threads = job->threads};
+    rg_err err = device ? RG_OK : rg_device_find(cx, "host", &device);
     if (!err) err = rg_runtime_find(cx, "native", device, &runtime);
     if (!err) err = rg_plan_make(cx, n->g, device, runtime, &opt, &n->plan);
     rg_runtime_free(runtime);
@@ -61,7 +61,7 @@ static rg_err find_input(rg_ctx *cx, const rg_job *job, native *n, uint32_t i)
 static rg_err make_ready(rg_ctx *cx, const rg_job *job, native *n)
 {
     RG_TRY(rg_graph_load(cx, job->path, NULL, &n->g));
-    RG_TRY(plan(cx, n, job->threads));
+    RG_TRY(plan(cx, job, n));
     rg_planned_opt opt = {.threads = job->threads, .pin = true};
     RG_TRY(rg_planned_new(cx, n->plan, &opt, &n->runner));
     n->in = RG_NEW(&n->arena, const rg_datum *, input_count(n) + 1);
@@ -97,7 +97,20 @@ static rg_err run_native(rg_ctx *cx, void *state)
     return rg_planned_run(cx, n->runner);
 }
 
+static rg_err output_native(rg_ctx *cx, void *state, uint32_t i, rg_datum **out)
+{
+    const native *n = state;
+    const rg_array *from = rg_planned_output(n->runner, i);
+    RG_TRY(rg_datum_like(cx, from, out));
+    rg_copy_run(&(*out)->array, 0, from, 0, from->count);
+    return RG_OK;
+}
+
+static const rg_plan *plan_of(const void *state) { return ((const native *)state)->plan; }
+static void time_rows(void *state, double *row_s) { rg_planned_time(((native *)state)->runner, row_s); }
+
 RG_BACKEND(native) = {
-    .name = "native", .brief = "as planned for this machine", .counts = true,
-    .open = open_native, .run = run_native, .close = close_native,
+    .name = "native", .brief = "as planned for this machine", .counts = true, .runtime = "native",
+    .open = open_native, .run = run_native, .close = close_native, .output = output_native,
+    .plan = plan_of, .time_rows = time_rows,
 };

@@ -47,8 +47,8 @@ typedef struct ort_base { const ort_api *(*api)(uint32_t version); const char *(
 enum { SLOT_ERROR_TEXT = 2, SLOT_RELEASE_STATUS = 93, SLOT_RELEASE_VALUE = 96,
        SLOT_RELEASE_SHAPE = 99 };
 
-/* Values of its enumerations. */
-enum { LOG_ERROR = 3, OPTIMIZE_ALL = 99, ARENA_ALLOCATOR = 1, DEFAULT_MEMORY = 0 };
+/* Values of its enumerations. Errors come back as a status: its own log would only repeat them. */
+enum { LOG_FATAL = 4, OPTIMIZE_ALL = 99, ARENA_ALLOCATOR = 1, DEFAULT_MEMORY = 0 };
 
 #define X(name, slot, parameters) typedef ort_status *ort_##name parameters;
 ORT_CALLS(X)
@@ -121,7 +121,7 @@ static rg_err find_library(ort *o, const char **version)
 
 static rg_err make_session(ort *o)
 {
-    ORT(o, create_env, LOG_ERROR, "ridge", &o->env);
+    ORT(o, create_env, LOG_FATAL, "ridge", &o->env);
     ORT(o, create_options, &o->options);
     ORT(o, set_optimization, o->options, OPTIMIZE_ALL);
     ORT(o, set_intra, o->options, o->job->threads);

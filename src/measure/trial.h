@@ -9,9 +9,10 @@
 typedef struct rg_trial {
     rg_err err;                  /* why it cannot run the model, with text */
     char text[1024], version[64];
+    double run_s;                /* the least of a few runs, of a backend that fuses; else 0 */
     double peak_byte;            /* resident, beyond what the process had before; below 0: not known */
     int64_t allocations;         /* of the second run; below 0: not counted */
-    int64_t minor_faults, major_faults; /* of everything: loading and two runs */
+    int64_t minor_faults, major_faults; /* of everything: loading and its runs */
 } rg_trial;
 
 /* Fails only when there can be no trial; what the backend did, dying included, stands in *out. */
