@@ -16,8 +16,49 @@ rg_frame rg_frame_of(int64_t planes, int64_t in_h, int64_t in_w, int64_t wide, c
     return f;
 }
 
+/* `count` channels of each of `blocks` blocks, of which `first` is the first one. */
+static void add_gather(rg_frame *f, int64_t first, int64_t blocks, int64_t count)
+{
+    int64_t plane = f->in_h * f->in_w, block = f->h * f->w * RG_BLOCK;
+    rg_axes box = {.rank = 4, .dim = {blocks, f->in_h, f->in_w, count},
+                   .step = {plane * RG_BLOCK, f->in_w, 1, plane}};
+    int64_t to[] = {block, f->w * RG_BLOCK, RG_BLOCK, 1};
+    rg_gather *g = &f->gather[f->gather_count++];
+    rg_mover_make(f, NULL, sizeof(float), &box, to, &g->mover); /* each image brings its own places */
+    g->from = first * plane * RG_BLOCK;
+    g->to = first * block + (f->top * f->w + f->left) * RG_BLOCK;
+}
+
+void rg_frame_gather(rg_frame *f, int64_t channels)
+{
+    int64_t whole = channels / RG_BLOCK, rest = channels % RG_BLOCK;
+    f->planes = whole + (rest > 0);
+    f->wide = RG_BLOCK;
+    f->needed = true;
+    if (whole) add_gather(f, 0, whole, RG_BLOCK);
+    if (rest) add_gather(f, whole, 1, rest);
+}
+
+static void gather(const rg_frame *f, const float *image, float *to, rg_part part)
+{
+    int64_t from, end;
+    rg_part_of(part, rg_frame_count(f), RG_BLOCK, &from, &end);
+    memset(to + from, 0, (size_t)(end - from) * sizeof *to);
+    rg_team_barrier(part);
+    for (int i = 0; i < f->gather_count; i++) {
+        rg_mover m = f->gather[i].mover;
+        m.x = (const char *)(image + f->gather[i].from);
+        m.y = (char *)(to + f->gather[i].to);
+        rg_mover_run(&m, part);
+    }
+}
+
 void rg_frame_fill(const rg_frame *f, const float *image, float *to, rg_part part)
 {
+    if (f->gather_count) {
+        gather(f, image, to, part);
+        return;
+    }
     int64_t left = f->left * f->wide, middle = f->in_w * f->wide, right = f->w * f->wide - left - middle;
     int64_t from, end;
     rg_part_of(part, f->planes * f->h, 1, &from, &end);

@@ -5,14 +5,20 @@
  * A row of A is an output pixel's window: it begins where the window does, and its runs are the taps. In the
  * blocked layout a run is the 8 channels of a block, in the plain one the taps of a kernel's line. A window
  * that reaches beyond the image makes a copy with a frame of zeros necessary. Scale and shift of a
- * BatchNormalization are folded into W and the bias when the model is loaded. Groups of fewer channels than a
- * block are joined to blocks, with zeros in W where a result does not see a channel: the vector has the room.
+ * BatchNormalization are folded into W and the bias when the model is loaded. A plain image of enough
+ * channels is copied into blocks first. Groups of fewer channels than a block are joined to blocks, with
+ * zeros in W where a result does not see a channel: the vector has the room.
  */
 #include "exec/conv_share.h"
+#include "exec/mathf.h"
 #include "exec/winograd.h"
 #include "op/window.h"
 
-enum { SCATTER_ROWS = 48 };  /* of a product at a time, where results are put in their places one by one */
+enum {
+    SCATTER_ROWS = 48, /* of a product at a time, where results are put in their places one by one */
+    GATHER_WORTH = 96, /* multiply-adds with an element, from which on moving it, about 1 ns, pays: runs of 8
+                        * are multiplied at 90 GFLOP/s on a core of today, single elements at 50 */
+};
 
 typedef struct conv {
     int64_t batch, groups, in_channels, in_h, in_w, out_channels, out_h, out_w;
@@ -31,24 +37,51 @@ typedef struct conv {
 
 static int64_t panels_of(int64_t n) { return (n + rg_gemm_nr() - 1) / rg_gemm_nr() * rg_gemm_nr(); }
 
-/* Results in the plain layout: a row-major piece at a time, then column by column. */
+/* A row-major piece that goes into the columns of C, `rows` of it. */
+typedef struct scatter { const rg_gemm *g; const float *piece; float *to; int64_t wide, rows; } scatter;
+
+/* Columns from..to-1: squares of eight, then what is left. */
+RG_INLINE void place(const scatter *s, int64_t from, int64_t to)
+{
+    int64_t step = s->g->c_column;
+    for (int64_t j = from; j < to; j += RG_BLOCK) {
+        int64_t i = 0, count = to - j < RG_BLOCK ? to - j : RG_BLOCK;
+        for (; count == RG_BLOCK && i + RG_BLOCK <= s->rows; i += RG_BLOCK) {
+            rg_f32x8 v[RG_BLOCK];
+            RG_UNROLLED
+            for (int k = 0; k < RG_BLOCK; k++) v[k] = rg_load8(s->piece + (i + k) * s->wide + j);
+            rg_turn8(v);
+            RG_UNROLLED
+            for (int k = 0; k < RG_BLOCK; k++) rg_store8(s->to + (j + k) * step + i, v[k]);
+        }
+        for (int64_t k = 0; k < count; k++)
+            for (int64_t rest = i; rest < s->rows; rest++)
+                s->to[(j + k) * step + rest] = s->piece[rest * s->wide + j + k];
+    }
+}
+RG_FOR_MACHINE(place, scatter)
+
+/* Results in the plain layout: a row-major piece at a time, then its columns. */
 static void run_scattered(const rg_gemm *whole, float *piece, rg_part part)
 {
     const rg_epilogue *e = &whole->epilogue;
     int64_t from, to, wide = panels_of(whole->n);
+    bool early = !e->add; /* the activation belongs behind the addition */
     rg_part_of(part, whole->m, rg_gemm_mr(), &from, &to);
     for (int64_t row = from; row < to; row += SCATTER_ROWS) {
         rg_gemm g = *whole;
         g.m = to - row < SCATTER_ROWS ? to - row : SCATTER_ROWS;
         g.n = wide, g.a_row += row;
         g.c = piece, g.c_step = wide, g.c_block = RG_BLOCK, g.c_column = 0;
-        g.epilogue = (rg_epilogue){.bias = e->bias};
+        g.epilogue.add = NULL;
+        if (!early) g.epilogue.act = RG_ACT_NONE;
         rg_gemm_run(&g, RG_ALONE);
-        for (int64_t j = 0; j < whole->n; j++) {
-            float *line = whole->c + j * whole->c_column + row;
-            for (int64_t i = 0; i < g.m; i++) line[i] = piece[i * wide + j];
-            const float *add = e->add ? e->add + j * whole->c_column + row : NULL;
-            for (int64_t i = 0; add && i < g.m; i++) line[i] += add[i];
+        scatter s = {whole, piece, whole->c + row, wide, g.m};
+        place_best(&s, 0, whole->n);
+        for (int64_t j = 0; !early && j < whole->n; j++) {
+            float *line = s.to + j * whole->c_column;
+            const float *add = e->add + j * whole->c_column + row;
+            for (int64_t i = 0; i < g.m; i++) line[i] += add[i];
             if (e->act) rg_act_run(e, line, line, g.m);
         }
     }
@@ -129,6 +162,10 @@ static void read_sizes(const rg_fast_row *r, conv *c)
     int64_t after[] = {(c->out_h - 1) * w->stride_h + (w->kernel_h - 1) * w->dilation_h + 1 - w->top,
                        (c->out_w - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1 - w->left};
     c->frame = rg_frame_of(c->in_channels / wide, c->in_h, c->in_w, wide, before, after);
+    int64_t blocks = (c->in_channels + RG_BLOCK - 1) / RG_BLOCK;
+    bool full = blocks * RG_BLOCK * 4 <= c->in_channels * 5; /* zeros are a fifth of the work at most */
+    bool worth = c->out_channels * w->kernel_h * w->kernel_w >= GATHER_WORTH;
+    if (wide == 1 && c->groups == 1 && full && worth) rg_frame_gather(&c->frame, c->in_channels);
 }
 
 /* Where windows begin and their runs lie. */
@@ -136,7 +173,7 @@ static rg_err make_tables(const rg_fast_row *r, conv *c)
 {
     const rg_window2 *w = &c->window;
     const rg_frame *f = &c->frame;
-    bool lines = !c->in_blocked && w->dilation_w == 1; /* a line of the kernel is a run */
+    bool lines = f->wide == 1 && w->dilation_w == 1; /* a line of the kernel is a run */
     int64_t columns = lines ? 1 : w->kernel_w, planes = f->planes / c->groups;
     int32_t *row = RG_NEW(r->arena, int32_t, c->out_h * c->out_w + 1);
     int32_t *run_at = RG_NEW(r->arena, int32_t, planes * w->kernel_h * columns + 1);
@@ -194,7 +231,7 @@ static rg_err make_product(const rg_fast_row *r, conv *c)
     int64_t pixels = c->out_h * c->out_w;
     rg_gemm *g = &c->gemm;
     g->m = pixels, g->n = c->out_channels / c->groups;
-    g->k = c->in_channels / c->groups * c->window.kernel_h * c->window.kernel_w;
+    g->k = c->frame.planes * c->frame.wide / c->groups * c->window.kernel_h * c->window.kernel_w;
     g->c_step = c->out_blocked ? RG_BLOCK : 1;
     g->c_block = pixels * RG_BLOCK;
     g->c_column = c->out_blocked ? 0 : pixels;

@@ -7,15 +7,16 @@
  * loaded once for a line of the kernel. What the first and the last of a line see beyond the image is a pixel
  * of zeros; no frame is ever made.
  *
- * Plain: a line of the result is summed in a buffer that stays in the nearest cache. Where all taps of a line
- * of the kernel fall inside the image they are summed at once: each sum is loaded and stored once for them
- * all.
+ * Plain: a plane is copied into a frame of zeros in the nearest cache, and its lines are summed as one: lines
+ * are often shorter than a vector is long.
  */
-#include "exec/fast.h"
+#include "exec/conv_share.h"
 #include "exec/mathf.h"
 
+#include <string.h>
+
 /* Images are 7 * 2^i wide more often than not, and 16 registers hold 7 sums, a line of 7 taps, a pixel. */
-enum { PIXELS = 7, LINE_FLOATS = 16 };
+enum { PIXELS = 7, STRIP = 32 };
 
 typedef struct depthwise depthwise;
 struct depthwise {
@@ -25,9 +26,9 @@ struct depthwise {
     rg_window2 window;
     const float *x;
     float *y, *weights, *bias;       /* weights [channels][taps], or [blocks][taps][8] */
-    char *const *room; int64_t room_step; /* a line for each worker */
-    int64_t *first, *last;           /* by kx: output columns whose tap falls inside the line */
-    int64_t inner_first, inner_last; /* those where every tap does */
+    char *const *room; int64_t room_step; /* plain: a frame and sums for each worker, half of it each */
+    rg_frame frame; int64_t taps, *tap;   /* plain: where a window's taps lie in the frame */
+    int64_t inner_first, inner_last; /* output columns all of whose taps fall inside the line */
     rg_epilogue epilogue;
 };
 
@@ -138,103 +139,77 @@ static const size_row sizes[] = {
 
 /* ---- plain ---- */
 
-/* Taps and stride are constants where this is called, so that loops over them go away. */
-RG_INLINE void sum_line(float *restrict to, const float *restrict from, const float *restrict w,
-                        int64_t count, int taps, int64_t stride)
+/* to[j] = bias + sum of w[t] * from[tap[t] + j]: STRIP of them in registers. Some more than `count` are. */
+RG_INLINE void sum_strips(float *to, const float *from, const depthwise *d, const float *w, float bias,
+                          int64_t count)
 {
-    for (int64_t j = 0; j < count; j++) {
-        float sum = to[j];
-        for (int k = 0; k < taps; k++) sum += w[k] * from[j * stride + k];
-        to[j] = sum;
-    }
-}
-
-/* The kernel sizes and strides that networks use; false: none of them. */
-RG_INLINE bool sum_inner(const depthwise *d, float *sum, const float *line, const float *w)
-{
-    const rg_window2 *n = &d->window;
-    int64_t count = d->inner_last - d->inner_first;
-    float *to = sum + d->inner_first;
-    const float *from = line + d->inner_first * n->stride_w - n->left;
-    if (n->dilation_w != 1 || n->stride_w > 2) return false;
-    switch (n->kernel_w * 10 + n->stride_w) {
-    case 31: sum_line(to, from, w, count, 3, 1); return true;
-    case 32: sum_line(to, from, w, count, 3, 2); return true;
-    case 51: sum_line(to, from, w, count, 5, 1); return true;
-    case 52: sum_line(to, from, w, count, 5, 2); return true;
-    case 71: sum_line(to, from, w, count, 7, 1); return true;
-    default: return false;
-    }
-}
-
-RG_INLINE void sum_tap(const depthwise *d, float *restrict to, const float *line, float weight, int64_t kx,
-                       int64_t first, int64_t last)
-{
-    const float *restrict from = line + kx * d->window.dilation_w - d->window.left;
-    for (int64_t j = first; j < last; j++) to[j] += weight * from[j * d->window.stride_w];
-}
-
-/* One line of the kernel on one line of the image. */
-RG_INLINE void add_line(const depthwise *d, float *sum, const float *line, const float *w)
-{
-    bool at_once = d->inner_last > d->inner_first && sum_inner(d, sum, line, w);
-    for (int64_t kx = 0; kx < d->window.kernel_w; kx++) {
-        int64_t first = d->first[kx], last = d->last[kx];
-        if (!at_once) {
-            sum_tap(d, sum, line, w[kx], kx, first, last);
-            continue;
+    const rg_f32x8 all = bias - (rg_f32x8){0};
+    for (int64_t j = 0; j < count; j += STRIP) {
+        rg_f32x8 sum[STRIP / RG_BLOCK] = {all, all, all, all};
+        for (int64_t t = 0; t < d->taps; t++) {
+            const float *x = from + d->tap[t] + j;
+            RG_UNROLLED
+            for (int v = 0; v < STRIP / RG_BLOCK; v++) sum[v] += w[t] * rg_load8(x + v * RG_BLOCK);
         }
-        sum_tap(d, sum, line, w[kx], kx, first, last < d->inner_first ? last : d->inner_first);
-        sum_tap(d, sum, line, w[kx], kx, first > d->inner_last ? first : d->inner_last, last);
+        RG_UNROLLED
+        for (int v = 0; v < STRIP / RG_BLOCK; v++) rg_store8(to + j + v * RG_BLOCK, sum[v]);
     }
 }
 
+/* Every stride_w-th sum is a result. */
 RG_INLINE void write_line(const depthwise *d, const float *sum, int64_t at)
 {
     const rg_epilogue *e = &d->epilogue;
+    int64_t step = d->window.stride_w;
     float *y = d->y + at;
-    for (int64_t j = 0; j < d->out_w; j++) {
-        float x = sum[j] + (e->add ? e->add[at + j] : 0);
-        if (e->act == RG_ACT_RELU) x = rg_pickf(x < 0, 0, x);
-        if (e->act == RG_ACT_CLIP) x = rg_betweenf(x, e->low, e->high);
-        y[j] = x;
+    if (step == 1) memcpy(y, sum, (size_t)d->out_w * sizeof *y);
+    else
+        for (int64_t j = 0; j < d->out_w; j++) y[j] = sum[j * step];
+    if (e->add) {
+        RG_INDEPENDENT
+        for (int64_t j = 0; j < d->out_w; j++) y[j] += e->add[at + j];
     }
-    if (e->act > RG_ACT_CLIP) rg_act_run(e, y, y, d->out_w);
 }
 
-typedef struct share { const depthwise *d; float *sum; } share;
+typedef struct share { const depthwise *d; float *image, *sum; } share;
 
-/* Lines of the result. */
-RG_INLINE void rows_plain(const share *s, int64_t from, int64_t to)
+/* One after the other in a frame, its lines are one: sums that lie across their ends are not used. */
+RG_INLINE void planes_plain(const share *s, int64_t from, int64_t to)
 {
     const depthwise *d = s->d;
     const rg_window2 *n = &d->window;
     int64_t each = d->channels / d->in_channels; /* results of an input channel */
-    for (int64_t row = from; row < to; row++) {
-        int64_t plane = row / d->out_h, oy = row % d->out_h, channel = plane % d->channels;
+    int64_t line = (d->out_w - 1) * n->stride_w + 1, step = n->stride_h * d->frame.w;
+    bool whole = n->stride_h == 1 && n->stride_w == 1;
+    for (int64_t plane = from; plane < to; plane++) {
         const float *image = d->x + plane / each * d->in_h * d->in_w;
-        const float *w = d->weights + channel * n->kernel_h * n->kernel_w;
-        for (int64_t j = 0; j < d->out_w; j++) s->sum[j] = d->bias[channel];
-        for (int64_t ky = 0; ky < n->kernel_h; ky++) {
-            int64_t iy = oy * n->stride_h - n->top + ky * n->dilation_h;
-            if (iy >= 0 && iy < d->in_h) add_line(d, s->sum, image + iy * d->in_w, w + ky * n->kernel_w);
+        const float *w = d->weights + plane % d->channels * d->taps;
+        float bias = d->bias[plane % d->channels];
+        rg_frame_fill(&d->frame, image, s->image, RG_ALONE);
+        if (whole) sum_strips(s->sum, s->image, d, w, bias, (d->out_h - 1) * step + line);
+        for (int64_t oy = 0; oy < d->out_h; oy++) {
+            if (!whole) sum_strips(s->sum, s->image + oy * step, d, w, bias, line);
+            write_line(d, whole ? s->sum + oy * step : s->sum, (plane * d->out_h + oy) * d->out_w);
         }
-        write_line(d, s->sum, row * d->out_w);
     }
+    float *y = d->y + from * d->out_h * d->out_w;
+    if (d->epilogue.act) rg_act_run(&d->epilogue, y, y, (to - from) * d->out_h * d->out_w);
 }
-RG_FOR_MACHINE(rows_plain, share)
+RG_FOR_MACHINE(planes_plain, share)
 
 static void run(void *state, rg_part part)
 {
     const depthwise *d = state;
     int64_t from, to;
-    rg_part_of(part, d->planes * d->out_h, 1, &from, &to);
     if (d->rows) {
+        rg_part_of(part, d->planes * d->out_h, 1, &from, &to);
         d->rows(d, from, to);
         return;
     }
-    share s = {d, (float *)(void *)*d->room + part.worker * d->room_step};
-    rows_plain_best(&s, from, to);
+    rg_part_of(part, d->planes, 1, &from, &to);
+    float *room = (float *)(void *)*d->room + part.worker * d->room_step;
+    share s = {d, room, room + d->room_step / 2};
+    planes_plain_best(&s, from, to);
 }
 
 /* ---- making ---- */
@@ -277,23 +252,35 @@ static rg_err fold(const rg_fast_row *r, depthwise *d)
 }
 
 /* Output column ox sees input column ox * stride + shift through tap kx. */
-static rg_err find_columns(const rg_fast_row *r, depthwise *d)
+static void find_columns(depthwise *d)
 {
     const rg_window2 *n = &d->window;
-    d->first = RG_NEW(r->arena, int64_t, n->kernel_w);
-    d->last = RG_NEW(r->arena, int64_t, n->kernel_w);
-    if (!d->first || !d->last) return rg_nomem(r->cx);
     d->inner_last = d->out_w;
     for (int64_t kx = 0; kx < n->kernel_w; kx++) {
         int64_t shift = kx * n->dilation_w - n->left;
         int64_t first = shift >= 0 ? 0 : (-shift + n->stride_w - 1) / n->stride_w;
         int64_t last = d->in_w - shift <= 0 ? 0 : (d->in_w - shift - 1) / n->stride_w + 1;
-        if (last > d->out_w) last = d->out_w;
-        d->first[kx] = first;
-        d->last[kx] = last;
         if (first > d->inner_first) d->inner_first = first;
         if (last < d->inner_last) d->inner_last = last;
     }
+}
+
+/* The frame of one plane, its taps, and room: strips read and write a little more than there is. */
+static rg_err make_plain(const rg_fast_row *r, depthwise *d)
+{
+    const rg_window2 *n = &d->window;
+    int64_t before[] = {n->top, n->left};
+    int64_t after[] = {(d->out_h - 1) * n->stride_h + (n->kernel_h - 1) * n->dilation_h + 1 - n->top,
+                       (d->out_w - 1) * n->stride_w + (n->kernel_w - 1) * n->dilation_w + 1 - n->left};
+    d->frame = rg_frame_of(1, d->in_h, d->in_w, 1, before, after);
+    d->taps = n->kernel_h * n->kernel_w;
+    d->tap = RG_NEW(r->arena, int64_t, d->taps);
+    if (!d->tap) return rg_nomem(r->cx);
+    for (int64_t t = 0; t < d->taps; t++)
+        d->tap[t] = t / n->kernel_w * n->dilation_h * d->frame.w + t % n->kernel_w * n->dilation_w;
+    int64_t half = (rg_frame_count(&d->frame) + 2 * STRIP - 1) / STRIP * STRIP;
+    d->room_step = 2 * half;
+    d->room = rg_fast_room(r, (size_t)(d->room_step * r->workers) * sizeof(float));
     return RG_OK;
 }
 
@@ -323,10 +310,9 @@ static rg_err make(const rg_fast_row *r, void **state)
         d->planes /= RG_BLOCK;
         choose_rows(d);
     } else {
-        d->room_step = (d->out_w + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
-        d->room = rg_fast_room(r, (size_t)(d->room_step * r->workers) * sizeof(float));
+        RG_TRY(make_plain(r, d));
     }
-    RG_TRY(find_columns(r, d));
+    find_columns(d);
     RG_TRY(fold(r, d));
     *state = d;
     return RG_OK;

@@ -86,6 +86,24 @@ RG_INLINE float rg_expf(float x)
     return p * rg_power_of_2f(half) * rg_power_of_2f(whole - half);
 }
 
+/* e^x for x <= 0, such as a softmax takes: 0 below -87, from where on it is no normal number.
+ * 127 more than what rounds makes the lowest bits the exponent's. */
+RG_INLINE float rg_exp_belowf(float x)
+{
+    const float round = 12582912.0f + 127.0f, ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
+    rg_f32_bits shifted = {.f = x * 1.44269504f + round};
+    float n = shifted.f - round, r = x - n * ln2_high - n * ln2_low;
+    float p = 1.989099083e-04f;
+    p = p * r + 1.393365000e-03f;
+    p = p * r + 8.333310925e-03f;
+    p = p * r + 4.166646493e-02f;
+    p = p * r + 1.666666668e-01f;
+    p = p * r + 0.5f;
+    p = p * r * r + r + 1.0f;
+    rg_f32_bits y = {.f = p * ((rg_f32_bits){.u = shifted.u << 23}).f};
+    return ((rg_f32_bits){.u = y.u & ((uint32_t)(x < -87.0f) - 1u)}).f;
+}
+
 RG_INLINE float rg_absf(float x) { return ((rg_f32_bits){.u = ((rg_f32_bits){.f = x}).u & 0x7fffffffu}).f; }
 RG_INLINE float rg_with_sign(float size, float sign)
 {
@@ -217,16 +235,42 @@ RG_INLINE float rg_squaresf(const float *x, int64_t count, float mean)
 RG_INLINE float rg_maxf(const float *x, int64_t count)
 {
     float max = -__builtin_inff();
-    rg_f32x8 a = {max, max, max, max, max, max, max, max};
+    rg_f32x8 a = {max, max, max, max, max, max, max, max}, b = a;
     int64_t i = 0;
-    for (; i + 8 <= count; i += 8) {
-        rg_f32x8 v = *(const rg_f32x8 *)(const void *)(x + i);
-        rg_i32x8 greater = v > a;
-        a = (rg_f32x8)(((rg_i32x8)v & greater) | ((rg_i32x8)a & ~greater));
+    for (; i + 16 <= count; i += 16) {
+        rg_f32x8 left = rg_load8(x + i), right = rg_load8(x + i + 8);
+        a = rg_pick8(left > a, left, a);
+        b = rg_pick8(right > b, right, b);
     }
+    a = rg_pick8(b > a, b, a);
     for (; i < count; i++) max = x[i] > max ? x[i] : max;
     for (int k = 0; k < 8; k++) max = a[k] > max ? a[k] : max;
     return max;
+}
+
+/* ---- a square of eight vectors ---- */
+
+/* rows[i][j] becomes rows[j][i]: neighbors change places in ever larger groups. */
+RG_INLINE void rg_turn8(rg_f32x8 *v)
+{
+    rg_f32x8 a[8], b[8];
+    RG_UNROLLED
+    for (int i = 0; i < 8; i += 2) {
+        a[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        a[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    RG_UNROLLED
+    for (int i = 0; i < 8; i += 4) {
+        b[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        b[i + 1] = __builtin_shufflevector(a[i], a[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        b[i + 2] = __builtin_shufflevector(a[i + 1], a[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
+        b[i + 3] = __builtin_shufflevector(a[i + 1], a[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+    RG_UNROLLED
+    for (int i = 0; i < 4; i++) {
+        v[i] = __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        v[i + 4] = __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
 }
 
 #endif

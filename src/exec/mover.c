@@ -131,29 +131,6 @@ RG_INLINE void runs(const tile *t)
     for (int64_t i = 0; i < t->lines; i++) memcpy(t->y + i * to, t->x + i * from, (size_t)size);
 }
 
-/* rows[i][j] becomes rows[j][i]: neighbors change places in ever larger groups. */
-RG_INLINE void turn8(rg_f32x8 *v)
-{
-    rg_f32x8 a[SIDE], b[SIDE];
-    RG_UNROLLED
-    for (int i = 0; i < SIDE; i += 2) {
-        a[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        a[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    RG_UNROLLED
-    for (int i = 0; i < SIDE; i += 4) {
-        b[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-        b[i + 1] = __builtin_shufflevector(a[i], a[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        b[i + 2] = __builtin_shufflevector(a[i + 1], a[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-        b[i + 3] = __builtin_shufflevector(a[i + 1], a[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    RG_UNROLLED
-    for (int i = 0; i < SIDE / 2; i++) {
-        v[i] = __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        v[i + 4] = __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-}
-
 /* y[i][j] = x[j][i] of floats: whole squares, then what is left over of lines and columns. */
 RG_INLINE void squares(const tile *t)
 {
@@ -166,7 +143,7 @@ RG_INLINE void squares(const tile *t)
             rg_f32x8 v[SIDE];
             RG_UNROLLED
             for (int k = 0; k < SIDE; k++) v[k] = rg_load8(x + k * m->from_column);
-            turn8(v);
+            rg_turn8(v);
             RG_UNROLLED
             for (int k = 0; k < SIDE; k++) rg_store8(y + k * m->to_line, v[k]);
         }
