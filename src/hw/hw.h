@@ -196,6 +196,8 @@ struct rg_runtime {
     const char **kinds; size_t kind_count;   /* device kinds it runs on: "cpu", "gpu", ... */
     const char **vendors; size_t vendor_count; /* whose devices it runs on; none: anybody's */
     const char **default_for; size_t default_count; /* device kinds whose customary runtime it is */
+    const char **teachers; size_t teacher_count; /* runtimes whose learned residuals it takes where it has
+                                                  * none of its own, in order */
     double host_clock_hz;                    /* of the host that launch_s and graph_s hold for; 0: of any */
     double launch_s;                         /* host time per kernel at host_clock_hz;
                                               * the floor is the device's */

@@ -107,6 +107,8 @@ static const rg_field runtime_fields[] = {
      .help = "whose devices it runs on; left out: anybody's"},
     {"default_for", RG_FIELD_TEXTS, false, AT(default_for), AT(default_count),
      .help = "device kinds that take it when none is named"},
+    {"learns_from", RG_FIELD_TEXTS, false, AT(teachers), AT(teacher_count),
+     .help = "runtimes whose learned residuals it takes where it has none of its own"},
     {"launch", RG_FIELD_GROUP, true, .record = &launch_record, .help = "what starting kernels costs"},
     {"folds_constants", RG_FIELD_FLAG, true, AT(folds_constants),
      .help = "computes constant parts before the first inference"},

@@ -47,7 +47,7 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
         double scale = level == rg_device_memory(device) ? 1 : v2;
         memory += row->tiling.traffic_byte[i - 1] * level->pj_per_byte * 1e-12 * scale;
     }
-    double work_s = cost->latency_s - cost->terms_s[RG_TERM_LAUNCH];
+    double work_s = fmax(cost->latency_s - cost->terms_s[RG_TERM_LAUNCH], 0); /* a correction may be < 0 */
     double active_w = device->active_w * clock_hz / rg_device_clock_max(device) * v2;
     cost->energy.compute_j = times * v2 * (2 * w->mac * product_j + others * other_j);
     cost->energy.memory_j = times * memory;
