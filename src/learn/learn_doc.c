@@ -104,8 +104,8 @@ static rg_err teach_key(rg_ctx *cx, report *r, const rg_lessons *lessons, const 
     rg_err err = rg_booster_open(own, &booster);
     if (!err) err = rg_teach(own, booster, lessons, lesson, &taught);
     if (!err) {
-        taught.trees->made_of = lessons->made_of.data;
-        taught.trees->data_hash = rg_arena_printf(&own->arena, "%016llx", (unsigned long long)lessons->hash);
+        taught.trees->made_of = lesson->made_of.data;
+        taught.trees->data_hash = rg_arena_printf(&own->arena, "%016llx", (unsigned long long)lesson->hash);
         err = taught.trees->data_hash ? add_key(own, r, &taught, opt) : rg_nomem(own);
     }
     if (err) rg_fail(cx, err, "%s: %s", lesson->key, rg_ctx_error(own));

@@ -26,16 +26,16 @@ typedef struct sight {
 typedef struct collecting {
     rg_lessons *lessons;
     bool whole;
+    const char *file;            /* base name */
     sight *sights;               /* by case */
 } collecting;
 
 rg_err rg_lessons_init(rg_ctx *cx, rg_lessons *lessons)
 {
-    *lessons = (rg_lessons){.hash = RG_HASH_SEED};
+    *lessons = (rg_lessons){0};
     rg_arena_init(&lessons->arena, cx);
     rg_map_init(&lessons->keys, &lessons->arena);
     rg_map_init(&lessons->names, &lessons->arena);
-    rg_text_init(&lessons->made_of, &lessons->arena);
     return RG_OK;
 }
 
@@ -101,7 +101,9 @@ static rg_err find_lesson(rg_ctx *cx, rg_lessons *l, const char *key, rg_feature
     if (!at) {
         if (!RG_GROW(&l->arena, l->items, l->count, l->capacity)) return rg_nomem(cx);
         const char *name = rg_arena_cstr(&l->arena, rg_str_of(key));
-        l->items[l->count] = (rg_lesson){.key = name, .of = of, .features = rg_feature_count(of)};
+        l->items[l->count] = (rg_lesson){.key = name, .of = of, .features = rg_feature_count(of),
+                                         .hash = RG_HASH_SEED};
+        rg_text_init(&l->items[l->count].made_of, &l->arena);
         at = (uint32_t)++l->count;
         if (!name || !rg_map_put(&l->keys, rg_str_of(name), at)) return rg_nomem(cx);
     }
@@ -120,6 +122,15 @@ static rg_err find_device(rg_ctx *cx, rg_lessons *l, const rg_device *device, ui
     }
     *out = at - 1;
     return RG_OK;
+}
+
+static rg_err note_file(rg_ctx *cx, const collecting *c, rg_lesson *lesson)
+{
+    size_t size = strlen(c->file);
+    rg_text *t = &lesson->made_of;
+    bool last = t->size >= size && memcmp(t->data + t->size - size, c->file, size) == 0;
+    if (!last) rg_text_printf(t, "%s%s", t->size ? " " : "", c->file);
+    return t->failed ? rg_nomem(cx) : RG_OK;
 }
 
 static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key, double r)
@@ -144,9 +155,9 @@ static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key
     lesson->device[n] = device;
     lesson->group[n] = s->group;
     lesson->count++;
-    l->hash = rg_hash(l->hash, &lesson->r[n], sizeof *lesson->r);
-    l->hash = rg_hash(l->hash, s->x, columns * sizeof *s->x);
-    return RG_OK;
+    lesson->hash = rg_hash(lesson->hash, &lesson->r[n], sizeof *lesson->r);
+    lesson->hash = rg_hash(lesson->hash, s->x, columns * sizeof *s->x);
+    return note_file(cx, c, lesson);
 }
 
 /* Whichever of its quantities is the time of what was seen, and the power drawn meanwhile. */
@@ -178,14 +189,12 @@ static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t
 rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
                       bool whole)
 {
-    collecting c = {.lessons = lessons, .whole = whole};
+    collecting c = {.lessons = lessons, .whole = whole, .file = rg_path_base(path)};
     rg_witness witness = {begin, see, end, &c};
     rg_evaluate_opt o = *opt;
     rg_evaluation *evaluations;
     size_t count;
     o.learning = whole ? RG_LEARN_ROWS : RG_LEARN_NONE;
-    rg_text_printf(&lessons->made_of, "%s%s", lessons->made_of.size ? " " : "", rg_path_base(path));
-    if (lessons->made_of.failed) return rg_nomem(cx);
     RG_TRY(rg_judge_file(cx, path, &o, &witness, &evaluations, &count));
     rg_evaluation_free(evaluations, count);
     return RG_OK;

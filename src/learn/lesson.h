@@ -20,6 +20,8 @@ typedef struct rg_lesson {
     float *r;                    /* log(measured / base) */
     uint32_t *device;            /* of rg_lessons.devices */
     uint64_t *group;             /* what is held out together: a model, a family of models, or a shape */
+    rg_text made_of;             /* base names of its files */
+    uint64_t hash;               /* of all rows */
 } rg_lesson;
 
 typedef struct rg_lessons {
@@ -27,8 +29,6 @@ typedef struct rg_lessons {
     rg_lesson *items; size_t count; uint32_t capacity;
     const rg_device **devices; size_t device_count; uint32_t device_capacity;
     rg_map keys, names;          /* -> 1 + index of items, of devices */
-    rg_text made_of;             /* base names of the files */
-    uint64_t hash;               /* of all rows */
 } rg_lessons;
 
 rg_err rg_lessons_init(rg_ctx *cx, rg_lessons *lessons);
