@@ -42,7 +42,8 @@ enum {
 static const double tile_rows[] = {16, 64, 128};
 
 typedef struct shape {
-    double rows, batch, keys;   /* of one head's tile; tiles' heads; all keys */
+    double rows, batch, keys;   /* queries of one tile's head or heads; such; all keys */
+    double heads;               /* of keys, of all requests */
     bool grouped;               /* rows are queries times the heads that share keys */
     double tm, tn, row_blocks;
 } shape;
@@ -55,6 +56,7 @@ static shape shape_of(const rg_plan *plan, const rg_row *row)
     bool grouped = share > 1 && share <= limit && w->m * share <= largest;
     shape s = {
         .rows = grouped ? w->m * share : w->m, .batch = grouped ? w->batch / share : w->batch, .keys = w->n,
+        .heads = w->batch / share,
         .grouped = grouped, .tm = largest, .tn = w->k <= STEP_SCORES ? LONG_STEP : SHORT_STEP,
     };
     for (size_t i = RG_COUNT(tile_rows); i-- > 0;)
@@ -84,15 +86,24 @@ static double key_byte(const rg_row *row)
     return (w->in_byte + w->weight_byte - row->side_byte) * 2 * w->n / (queries + 2 * w->n);
 }
 
-/* Accesses to memory, one after the other: the chain, what the stages do not hide, and the first step, as
- * many as its bytes take at an SM's part of the bandwidth. */
-static double trips_of(const rg_plan *plan, const rg_row *row, const shape *s, double steps)
+/* Accesses to memory, one after the other, before a block's first product and behind its last: the chain, and
+ * the first step of keys, as many as its bytes take at an SM's part of the bandwidth. A single row needs no
+ * tile of matrix instructions. */
+static double start_trips(const rg_plan *plan, const rg_row *row, const shape *s)
 {
     const rg_level *memory = rg_device_memory(plan->device);
-    double trips = CHAIN + rg_ceil_div(steps, STAGES) - 1;
-    if (!s->grouped || s->row_blocks > 1 || memory->latency_s <= 0) return trips;
-    double keys = key_byte(row) / (s->batch * s->keys), step_byte = s->tn * keys;
-    return trips + step_byte * row->unit_total / memory->read_byte_per_s / memory->latency_s;
+    if (s->rows <= 1 || memory->latency_s <= 0) return CHAIN;
+    double fetched = row->work.m > 1 ? fmin(s->tn, s->keys) : s->tn;
+    double step_byte = fetched * key_byte(row) / (s->heads * s->keys);
+    return CHAIN + step_byte * row->unit_total / memory->read_byte_per_s / memory->latency_s;
+}
+
+/* Useful share of the peak when every wave waits for its start before it computes. */
+static double after_start(const rg_plan *plan, const rg_row *row, double utilization, double start_s)
+{
+    double rate = rg_row_rate(row, rg_device_clock_max(plan->device)) * row->efficiency->compute;
+    double busy_s = (1 - row->work.skipped) * 2 * row->work.mac / rate;
+    return busy_s / (busy_s / utilization + start_s);
 }
 
 void rg_tile_attention(const rg_plan *plan, rg_row *row)
@@ -110,11 +121,16 @@ void rg_tile_attention(const rg_plan *plan, rg_row *row)
     double spread = t->blocks / units, longest = most / steps;
     double rounds = longest > 1 ? fmax(spread, longest) : rg_ceil_div(t->blocks, units);
     t->utilization = row->filled * fmin(seen, 1) * spread / rounds;
-    t->trips = trips_of(plan, row, &s, steps / t->split_k);
+    t->waves = rg_ceil_div(t->blocks, units);
+    t->trips = start_trips(plan, row, &s);
+    if (w->m > 1) { /* one query's few products are done while it waits */
+        double start_s = t->waves * t->trips * rg_device_memory(plan->device)->latency_s;
+        t->utilization = after_start(plan, row, t->utilization, start_s);
+    }
+    t->trips += rg_ceil_div(steps / t->split_k, STAGES) - 1;
     t->tile[0] = s.tm, t->tile[1] = s.tn, t->tile[2] = w->k / 2;
     t->occupancy = fmin(1, (s.tm >= WIDE_ROWS ? WIDE_THREADS : THREADS) / fmax(e->threads, 1));
     t->units = fmin(units, t->blocks);
-    t->waves = rg_ceil_div(t->blocks, units);
     rg_level_traffic(plan, row, s.grouped ? w->m : s.tm, s.tn);
     if (plan->device->level_count < 2) return;
     /* heads that do not share a block's keys fetch them again; pieces leave f32 results to be joined */
