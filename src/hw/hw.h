@@ -205,6 +205,8 @@ struct rg_runtime {
     double graph_s;                          /* fixed cost of one inference */
     double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */
+    int grouped_heads;                       /* query heads of the same keys that a block of its kernels for
+                                              * few queries takes together, at most; 0: any number */
     const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),
                                               * NULL: no */
     const char *layout;                      /* "nchw", "nhwc", "blocked" */

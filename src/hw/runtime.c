@@ -114,6 +114,8 @@ static const rg_field runtime_fields[] = {
      .help = "computes constant parts before the first inference"},
     {"fuses_attention", RG_FIELD_FLAG, true, AT(fuses_attention),
      .help = "runs a whole attention as one kernel"},
+    {"grouped_heads", RG_FIELD_COUNT, false, AT(grouped_heads),
+     .help = "query heads that share keys and that its attention takes together, at most; left out: any"},
     {"tf32", RG_FIELD_TEXT, false, AT(tf32),
      .help = "f32 products on matrix units: allowed, conv; left out: never"},
     {"layout", RG_FIELD_TEXT, true, AT(layout), .help = "of images: nchw, nhwc, blocked"},

@@ -133,5 +133,8 @@ double rg_forecast_room_byte(const rg_forecast *f); /* usable main memory of the
  * against 128 multiply-adds (CUDA C++ Programming Guide, "Throughput of native arithmetic instructions",
  * 8.x and 9.0). */
 #define RG_SPECIAL_FLOP 16.0
+/* Operations that one execution of a row does, special functions as additions: less than its FLOP where a
+ * mask rules some out. */
+double rg_row_ops(const rg_row *row);
 
 #endif

@@ -154,7 +154,7 @@ static void utilization_saves(const rg_forecast *f, verdict *v)
     for (uint32_t r = 0; r < f->plan->row_count; r++) {
         const rg_row *row = &f->plan->rows[r];
         const rg_row_cost *c = &f->rows[r];
-        double ops = (row->work.flop + RG_SPECIAL_FLOP * row->work.special) * row->times;
+        double ops = rg_row_ops(row) * row->times;
         if (ops <= 0 || c->total_s <= 0) continue;
         double most = (d->idle_w + d->active_w) / (rg_row_rate(row, f->clock_hz) * c->utilization);
         bad += !(c->energy.static_j / ops <= most * (1 + CLOSE));
