@@ -170,14 +170,24 @@ static void weights_are_those_worked_out_by_hand(void **state)
     assert_int_equal(rg_gaussian_fit(*state, &one, 1, 1, &g), RG_OK);
     rg_gaussian_weights(g, &one, w);
     assert_near(w[0], 2 / 2.01, 1e-12);
-    const double two[] = {1, 3}, middle = 2, far = 100; /* scaled: -1 and 1 */
+    const double two[] = {1, 3}, middle = 2; /* scaled: -1 and 1; two are too few for a plane */
     assert_int_equal(rg_gaussian_fit(*state, two, 2, 1, &g), RG_OK);
     rg_gaussian_weights(g, &middle, w);
-    double same = 3 + 0.01, other = exp(-4 / 0.72), near_by = 1 + exp(-1 / 0.72);
+    double same = 2 + 0.01, other = 1 + exp(-4 / 0.72), near_by = 1 + exp(-1 / 0.72);
     assert_near(w[0], near_by / (same + other), 1e-9);
     assert_near(w[1], w[0], 1e-9);
-    rg_gaussian_weights(g, &far, w); /* along the plane: w1 - w0 = 2 x / (3.01 - k) */
-    assert_near(w[1] - w[0], 2 * 98 / (same - other), 1e-9);
+}
+
+/* Of y = 3 + 2 x, beyond what was seen. */
+static void a_plane_is_followed(void **state)
+{
+    double x[20], w[20], beyond = 22, sum = 0;
+    rg_gaussian *g;
+    for (int i = 0; i < 20; i++) x[i] = i;
+    assert_int_equal(rg_gaussian_fit(*state, x, 20, 1, &g), RG_OK);
+    rg_gaussian_weights(g, &beyond, w);
+    for (int i = 0; i < 20; i++) sum += w[i] * (3 + 2 * x[i]);
+    assert_near(sum, 47, 0.05);
 }
 
 int main(void)
@@ -191,6 +201,7 @@ int main(void)
         cmocka_unit_test(an_odd_probe_does_not_bend_the_rest),
         cmocka_unit_test(the_choice_is_that_of_the_closed_form),
         cmocka_unit_test(the_front_has_what_nothing_beats),
+        cmocka_unit_test_setup_teardown(a_plane_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(weights_are_those_worked_out_by_hand, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

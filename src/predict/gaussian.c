@@ -4,7 +4,8 @@
  *
  *     k(a, b) = 1 + a.b + exp(-|a - b|^2 / (2 l^2))        w(x) = (K + s^2 I)^-1 k(x)
  *
- * A level, a plane and what is near: with few examples it is a mean, with many it follows them. Only ratios
+ * A level, a plane and what is near: with few examples it is a mean, with many it follows them; the plane
+ * only where there are more examples than features, as it has to be left to what was seen. Only ratios
  * matter, as weights are the same for k and s^2 times anything.
  */
 #include "predict/gaussian.h"
@@ -18,23 +19,26 @@
 
 struct rg_gaussian {
     size_t count, features;
+    bool sloped;                 /* more examples than features: a plane can be told from them */
     double *x, *mean, *scale;    /* x scaled: [count, features] */
     double *factor;              /* lower, [count, count]: factor factor^T = K + s^2 I */
     double *point;               /* room for one that is asked for */
 };
 
-static double alike(const double *a, const double *b, size_t features)
+static double alike(const rg_gaussian *g, const double *a, const double *b)
 {
     double dot = 0, apart = 0;
-    for (size_t i = 0; i < features; i++) {
+    for (size_t i = 0; i < g->features; i++) {
         dot += a[i] * b[i];
         apart += (a[i] - b[i]) * (a[i] - b[i]);
     }
-    return 1 + dot + exp(-apart / (2 * LENGTH * LENGTH));
+    return 1 + (g->sloped ? dot : 0) + exp(-apart / (2 * LENGTH * LENGTH));
 }
 
+/* A feature that is the same everywhere tells nothing and is not counted. */
 static void find_scale(rg_gaussian *g, const double *x)
 {
+    double told = 0;
     for (size_t k = 0; k < g->features; k++) {
         double sum = 0, square = 0;
         for (size_t i = 0; i < g->count; i++) sum += x[i * g->features + k];
@@ -44,9 +48,11 @@ static void find_scale(rg_gaussian *g, const double *x)
             square += d * d;
         }
         double spread = sqrt(square / (double)g->count);
-        g->scale[k] =
-            spread > 1e-9 * (fabs(g->mean[k]) + 1e-9) ? 1 / (spread * sqrt((double)g->features)) : 0;
+        bool tells = spread > 1e-9 * (fabs(g->mean[k]) + 1e-9);
+        g->scale[k] = tells ? 1 / spread : 0;
+        told += tells;
     }
+    for (size_t k = 0; k < g->features; k++) g->scale[k] /= sqrt(fmax(told, 1));
 }
 
 static void scale_point(const rg_gaussian *g, const double *x, double *out)
@@ -60,7 +66,7 @@ static void factorize(rg_gaussian *g)
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k <= i; k++) {
             double *row = &g->factor[i * n], *other = &g->factor[k * n];
-            double sum = alike(&g->x[i * d], &g->x[k * d], d) + (i == k ? NOISE : 0);
+            double sum = alike(g, &g->x[i * d], &g->x[k * d]) + (i == k ? NOISE : 0);
             for (size_t m = 0; m < k; m++) sum -= row[m] * other[m];
             row[k] = k < i ? sum / other[k] : sqrt(fmax(sum, NOISE / 2));
         }
@@ -72,7 +78,7 @@ rg_err rg_gaussian_fit(rg_ctx *cx, const double *x, size_t count, size_t feature
     rg_gaussian *g = RG_NEW(arena, rg_gaussian, 1);
     *out = g;
     if (!g) return rg_nomem(cx);
-    *g = (rg_gaussian){count, features, RG_NEW(arena, double, count * features + 1),
+    *g = (rg_gaussian){count, features, count > features + 1, RG_NEW(arena, double, count * features + 1),
                        RG_NEW(arena, double, features + 1), RG_NEW(arena, double, features + 1),
                        RG_NEW(arena, double, count * count + 1), RG_NEW(arena, double, features + 1)};
     if (!g->x || !g->mean || !g->scale || !g->factor || !g->point) return rg_nomem(cx);
@@ -88,7 +94,7 @@ void rg_gaussian_weights(const rg_gaussian *g, const double *x, double *w)
     size_t n = g->count;
     scale_point(g, x, g->point);
     for (size_t i = 0; i < n; i++) {
-        w[i] = alike(g->point, &g->x[i * g->features], g->features);
+        w[i] = alike(g, g->point, &g->x[i * g->features]);
         for (size_t m = 0; m < i; m++) w[i] -= g->factor[i * n + m] * w[m];
         w[i] /= g->factor[i * n + i];
     }
