@@ -1,5 +1,6 @@
 /* cpu_process.c - what is known of a processor by its name alone: the thermal design power that its maker
- * states (data/cpu/tdp.json), and the process that cores of an architecture are made in (data/cpu/process.json).
+ * states (data/cpu/tdp.json), and the process that cores of an architecture are made in
+ * (data/cpu/process.json).
  *
  * Systems decorate names: "Intel(R) Xeon(R) CPU E3-1240 V2 @ 3.40GHz" is the list's "Intel Xeon E3-1240 v2".
  * What is compared are the words, in lower case, without what says nothing.
@@ -138,7 +139,8 @@ rg_err rg_cpu_node(rg_ctx *cx, const char *architecture, double *node_nm)
     RG_TRY_NOTE(cx, rg_read_record(cx, &cx->arena, json, &record, NULL, &all), "cpu/process.json");
     for (size_t i = 0; i < all.count; i++) {
         if (!rg_source_known(all.sources, all.source_count, all.rows[i].source))
-            return rg_fail(cx, RG_FORMAT, "cpu/process.json: %s: '%.64s' does not begin with a key of sources",
+            return rg_fail(cx, RG_FORMAT,
+                           "cpu/process.json: %s: '%.64s' does not begin with a key of sources",
                            all.rows[i].architecture, all.rows[i].source);
         if (architecture && strcmp(all.rows[i].architecture, architecture) == 0)
             *node_nm = all.rows[i].node_nm;

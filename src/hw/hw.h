@@ -172,7 +172,8 @@ double rg_device_clock_max(const rg_device *device);       /* of its fastest eng
 
 /* ---- processors by their names (hw/cpu_process.c) ---- */
 
-/* Thermal design power as its maker states it; 0: it is not listed. "AMD EPYC 8024P 8-Core Processor" is found.
+/* Thermal design power as its maker states it; 0: it is not listed. "AMD EPYC 8024P 8-Core Processor" is
+ * found.
  */
 rg_err rg_cpu_tdp(rg_ctx *cx, rg_str name, double *tdp_w) RG_CHECKED;
 /* The nanometres that the process of an architecture's cores is named by; 0: not known. */

@@ -1,4 +1,5 @@
-/* cpu_power.h - what a processor's package draws, by how busy it is: where no counter of energy can be read. */
+/* cpu_power.h - what a processor's package draws, by how busy it is: where no counter of energy can be read.
+ */
 #ifndef RG_CPU_POWER_H
 #define RG_CPU_POWER_H
 
