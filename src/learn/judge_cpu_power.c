@@ -64,7 +64,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
 RG_JUDGE(cpu_power) = {
     .name = "cpu_power", .brief = "Processors under load: power of the package",
     .columns = {"device", "model", "extra"}, .has = has_load,
-    .device = "device", .family = "model", .by_name = true,
+    .device = "device", .family = "model", .any_device = true,
     .quantities = {{"power", "power_w", 1, RG_UNIT_WATT}},
     .forecast = forecast,
 };
