@@ -3,8 +3,8 @@
 
 typedef struct evaluate_opt {
     cmd_common common;
-    const char *kind;
-    int jobs;
+    const char *kind, *known, *baseline;
+    int jobs, probes;
 } evaluate_opt;
 
 #define FIELD(name) offsetof(evaluate_opt, name)
@@ -12,6 +12,12 @@ static const rg_opt opts[] = {
     {"kind", "NAME", RG_OPT_TEXT, FIELD(kind), NULL, NULL,
      "judge only rows of this kind: gemm, conv, attention, vision_graph, llm_op, ... (a wrong one lists "
      "all); else all that the files have"},
+    {"probes", "N", RG_OPT_INT, FIELD(probes), "0", NULL,
+     "of kinds whose rows are curves: measurements of each curve that its forecast is told; not scored"},
+    {"known", "WHAT", RG_OPT_TEXT, FIELD(known), "none", "none|kernels|families",
+     "other curves of the same device that a forecast is told: all (kernels), or those of other families"},
+    {"baseline", "NAME", RG_OPT_TEXT, FIELD(baseline), NULL, NULL,
+     "forecast as others do, by the same rows (a wrong one lists those of the kind)"},
     {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL,
      "threads that compute here; 0: one for each core; the answer is the same"},
 };
@@ -22,10 +28,18 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     cmd_progress progress;
     if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
     cmd_progress_begin(&progress, &o->common, "ridge evaluate");
-    rg_err err = rg_evaluate_doc(cx, argv, (size_t)argc, &(rg_evaluate_opt){
-        .size = sizeof(rg_evaluate_opt), .kind = o->kind, .workers = (size_t)o->jobs,
-        .progress = cmd_progress_step, .user = &progress,
-    }, out);
+    rg_err err = rg_evaluate_doc(cx, argv, (size_t)argc,
+                                 &(rg_evaluate_opt){
+                                     .size = sizeof(rg_evaluate_opt),
+                                     .kind = o->kind,
+                                     .workers = (size_t)o->jobs,
+                                     .probes = o->probes,
+                                     .known = o->known,
+                                     .baseline = o->baseline,
+                                     .progress = cmd_progress_step,
+                                     .user = &progress,
+                                 },
+                                 out);
     cmd_progress_end(&progress);
     return err;
 }

@@ -312,6 +312,11 @@ typedef struct rg_evaluate_opt {
     size_t workers;              /* threads that compute; 0: one a core. The result does not depend on it */
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;
+    int probes;                  /* settings of each curve whose measurements its forecast is told, and that
+                                  * are not scored; of kinds that have curves */
+    const char *known;           /* of them, what of the same device it is told besides: "none" or NULL,
+                                  * "kernels" (every other curve), "families" (those of other families) */
+    const char *baseline;        /* forecast as others do: a wrong name lists those of the kind; NULL: ours */
 } rg_evaluate_opt;
 
 /* Every row of the files is forecast from its identity and predictor columns only, then scored by device and

@@ -5,14 +5,20 @@
  * forecast does not name it cannot read.
  *
  *     file -> rg_table -> kind -> cases (rows of the same identity) -> forecasts -> scores by device x family
+ *
+ * Rows of some kinds are points of a curve: one kernel over the clock, one device over its models. Such a
+ * kind forecasts a curve at a time, and may ask what was measured at a few settings of it: its probes, which
+ * are then not scored.
  */
 #ifndef RG_EVALUATE_H
 #define RG_EVALUATE_H
 
 #include "hw/hw.h"
 #include "learn/table.h"
+#include "report/doc.h"
 
-enum { RG_JUDGE_COLUMNS = 32, RG_JUDGE_QUANTITIES = 6, RG_JUDGE_RUNTIMES = 2, RG_JUDGE_FINER = 2 };
+enum { RG_JUDGE_COLUMNS = 32, RG_JUDGE_QUANTITIES = 6, RG_JUDGE_RUNTIMES = 2, RG_JUDGE_FINER = 2,
+       RG_JUDGE_KEYS = 8, RG_JUDGE_BASELINES = 8 };
 
 /* A row as a forecast sees it: the cells of its kind's columns, and the device that one of them names. */
 typedef struct rg_judge rg_judge;
@@ -35,6 +41,15 @@ typedef struct rg_quantity {
     rg_unit unit;
 } rg_quantity;
 
+/* A curve under examination, number 0, and those of the same device that are known, from 1 on. */
+typedef struct rg_sitting rg_sitting;
+typedef struct rg_verdict rg_verdict;
+
+/* out[i]: of setting i of curve 0. Errors as of rg_judge.forecast. */
+typedef rg_err rg_curve_forecast(rg_ctx *cx, rg_sitting *sitting, double (*out)[RG_JUDGE_QUANTITIES]);
+/* How others forecast it, to be judged by the same rows. */
+typedef struct rg_baseline { const char *name, *brief; rg_curve_forecast *forecast; } rg_baseline;
+
 struct rg_judge {
     const char *name, *brief;
     const char *columns[RG_JUDGE_COLUMNS];   /* identity and predictors; a file of this kind has all ... */
@@ -50,10 +65,35 @@ struct rg_judge {
     /* out[i]: of quantity i, NAN where this cannot be said. RG_UNSUPPORTED, RG_INPUT: a miss, with its text.
      */
     rg_err (*forecast)(rg_ctx *cx, const rg_exam *exam, double *out);
+
+    /* Of kinds whose rows are points of curves, instead of `forecast`: */
+    rg_curve_forecast *curve;
+    const char *curve_by[RG_JUDGE_KEYS]; /* columns that are the same all along a curve */
+    const char *setting; /* the column that is varied; rows of a curve that are the same in it repeat each
+                          * other. NULL: whatever differs is another setting */
+    bool any_device;     /* a device that nobody knows is no miss: exam->device is NULL */
+    int time, energy;    /* quantities whose product the choice of a setting is judged by; both 0: none is */
+    /* Names rows that show something else than what was to be measured: `dirty`. In the order of the file.
+     * note: of the curve. */
+    rg_err (*clean)(rg_ctx *cx, const rg_exam *exams, rg_verdict *const *rows, size_t count,
+                    const char **note);
+    rg_baseline baselines[RG_JUDGE_BASELINES];
 };
 #define RG_JUDGE(id) const rg_judge rg_judge_##id
 extern const rg_judge *const rg_judge_table[];
 extern const int rg_judge_count;
+
+/* ---- curves (sitting.c) ---- */
+
+size_t rg_sitting_curves(const rg_sitting *s);             /* with number 0 */
+size_t rg_sitting_count(const rg_sitting *s, size_t curve); /* of settings */
+const rg_exam *rg_sitting_exam(const rg_sitting *s, size_t curve, size_t setting);
+int rg_sitting_probes(const rg_sitting *s);                /* that may be asked for */
+/* None of its rows shows what was to be measured: who probes would see that, and run it again. */
+bool rg_sitting_dirty(const rg_sitting *s, size_t curve, size_t setting);
+/* What was measured, by quantity, NAN where it was not: medians of its rows. Of curve 0 it makes the setting
+ * a probe; false: there are no more. Of others false: its rows are dirty. */
+bool rg_sitting_measured(rg_sitting *s, size_t curve, size_t setting, double *out);
 
 /* ---- scores (score.c) ---- */
 
@@ -69,13 +109,30 @@ rg_err rg_score_of(rg_ctx *cx, const double *measured, const double *forecast, s
 
 /* ---- a file judged (judging.c) ---- */
 
-typedef struct rg_verdict {      /* of one row */
+struct rg_verdict {              /* of one row */
     uint32_t row, group;
+    uint32_t curve, setting;     /* where it is one of a curve */
     double measured[RG_JUDGE_QUANTITIES], forecast[RG_JUDGE_QUANTITIES]; /* NAN: not measured, a miss */
     const char *error;           /* why there is none */
-} rg_verdict;
+    const char *dirty;           /* why it is scored apart, or NULL; a constant */
+    bool probe;                  /* was shown to the forecast, and is not scored */
+};
 
 typedef struct rg_group { rg_str device, family; } rg_group;
+
+typedef struct rg_setting {      /* of a curve: rows that repeat each other */
+    rg_exam exam;                /* of the first of them; holds while forecasts are made */
+    double at;                   /* of the column that is varied; NAN: of none */
+    double measured[RG_JUDGE_QUANTITIES], forecast[RG_JUDGE_QUANTITIES];
+    bool dirty, probe;           /* dirty: each of its rows is */
+} rg_setting;
+typedef struct rg_curve {
+    uint32_t group;              /* of its first row */
+    uint32_t *rows, row_count;   /* verdicts, in the order of the file */
+    rg_setting *settings; uint32_t count;
+    const char *error;
+    const char *note;            /* of how it was measured, or NULL; a constant */
+} rg_curve;
 
 typedef struct rg_evaluation {
     rg_arena arena;
@@ -84,7 +141,20 @@ typedef struct rg_evaluation {
     rg_verdict *verdicts; size_t count;
     rg_group *groups; size_t group_count;
     size_t cases;                /* distinct identities */
+    rg_curve *curves; size_t curve_count; /* of a kind that has them */
 } rg_evaluation;
+
+/* Puts the rows into curves and names the dirty ones. keys: cells of the judge's columns, of each case. */
+rg_err rg_curves_make(rg_ctx *cx, rg_evaluation *e, const rg_str *keys, int columns,
+                      const uint32_t *case_of) RG_CHECKED;
+/* Forecasts one; its settings keep the answers. The devices of all exams are known by now. */
+rg_err rg_curve_sit(rg_ctx *cx, rg_evaluation *e, const rg_evaluate_opt *opt, size_t curve) RG_CHECKED;
+/* What is asked for can be: --probes, --known, --baseline. */
+rg_err rg_sitting_check(rg_ctx *cx, const rg_judge *judge, const rg_evaluate_opt *opt) RG_CHECKED;
+
+/* Of each curve the setting with the least time x energy by the forecast, and what it costs over the
+ * measured best: choices[] and its table (choice_doc.c). */
+void rg_choices_doc(rg_doc *doc, rg_item *all, const rg_evaluation *e);
 
 /* All kinds that the file has, one evaluation each. */
 rg_err rg_evaluate_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, rg_evaluation **out,

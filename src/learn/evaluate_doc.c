@@ -39,17 +39,28 @@ static bool is_in(const rg_evaluation *e, const rg_verdict *v, const rg_str *dev
     return (!device || rg_str_eq(g->device, *device)) && (!family || rg_str_eq(g->family, *family));
 }
 
+/* What a forecast was told is no test of it. */
+static bool is_scored(const scoring *s, const rg_verdict *v, bool dirty)
+{
+    return !isnan(v->measured[s->quantity]) && !v->probe && !v->dirty == !dirty;
+}
+
 /* NULL: any. */
-static rg_err score(scoring *s, const rg_str *device, const rg_str *family, rg_score *out)
+static rg_err score_rows(scoring *s, const rg_str *device, const rg_str *family, bool dirty, rg_score *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->e->count; i++) {
         const rg_verdict *v = &s->e->verdicts[i];
-        if (isnan(v->measured[s->quantity]) || !is_in(s->e, v, device, family)) continue;
+        if (!is_scored(s, v, dirty) || !is_in(s->e, v, device, family)) continue;
         s->measured[n] = v->measured[s->quantity];
         s->forecast[n++] = v->forecast[s->quantity];
     }
     return rg_score_of(s->cx, s->measured, s->forecast, n, out);
+}
+
+static rg_err score(scoring *s, const rg_str *device, const rg_str *family, rg_score *out)
+{
+    return score_rows(s, device, family, false, out);
 }
 
 /* The first group of its device: each device is looked at once. */
@@ -124,7 +135,8 @@ static rg_err add_worst(scoring *s, rg_item *result, rg_item **out)
     if (!all) return rg_nomem(s->cx);
     for (size_t i = 0; i < e->count; i++) {
         double m = e->verdicts[i].measured[s->quantity], f = e->verdicts[i].forecast[s->quantity];
-        if (!isnan(m) && !isnan(f)) all[count++] = (ranked){fabs(f - m) / m, (uint32_t)i};
+        if (is_scored(s, &e->verdicts[i], false) && !isnan(f))
+            all[count++] = (ranked){fabs(f - m) / m, (uint32_t)i};
     }
     if (count) qsort(all, count, sizeof *all, by_error);
     *out = rg_doc_array(s->doc, result, "worst");
@@ -166,6 +178,31 @@ static rg_err add_misses(scoring *s, rg_item *result, rg_item **out)
     return RG_OK;
 }
 
+/* Rows that show something else than what was to be measured: each reason, its rows, and how far off the
+ * forecast is there. */
+static rg_err add_dirty(scoring *s, rg_item *result, rg_item **out)
+{
+    const rg_evaluation *e = s->e;
+    rg_score one;
+    RG_TRY(score_rows(s, NULL, NULL, true, &one));
+    *out = rg_doc_array(s->doc, result, "dirty");
+    if (!one.n) return RG_OK;
+    rg_doc_int(s->doc, result, "dirty_rows", (int64_t)one.n);
+    rg_doc_real(s->doc, result, "dirty_mape", one.mape);
+    for (size_t i = 0; i < e->count; i++) {
+        const rg_verdict *v = &e->verdicts[i];
+        if (!v->dirty || isnan(v->measured[s->quantity])) continue;
+        rg_item *r = rg_doc_object(s->doc, *out, NULL);
+        rg_doc_int(s->doc, r, "line", v->row + 2);
+        rg_doc_view(s->doc, r, "device", e->groups[v->group].device);
+        rg_doc_view(s->doc, r, "family", e->groups[v->group].family);
+        rg_doc_str(s->doc, r, "why", v->dirty);
+        rg_doc_real(s->doc, r, "measured", v->measured[s->quantity]);
+        rg_doc_real(s->doc, r, "forecast", v->forecast[s->quantity]);
+    }
+    return RG_OK;
+}
+
 /* ---- layout ---- */
 
 #define SCORES \
@@ -185,7 +222,7 @@ static rg_err add_result(scoring *s, rg_item *results, const char *path)
     const rg_evaluation *e = s->e;
     const rg_quantity *q = &e->judge->quantities[s->quantity];
     rg_doc *d = s->doc;
-    rg_item *r = rg_doc_object(d, results, NULL), *worst = NULL, *misses = NULL;
+    rg_item *r = rg_doc_object(d, results, NULL), *worst = NULL, *misses = NULL, *dirty = NULL;
     rg_doc_str(d, r, "file", path);
     rg_doc_str(d, r, "kind", e->judge->name);
     rg_doc_str(d, r, "quantity", q->name);
@@ -198,6 +235,7 @@ static rg_err add_result(scoring *s, rg_item *results, const char *path)
     RG_TRY(add_groups(s, groups));
     RG_TRY(add_worst(s, r, &worst));
     RG_TRY(add_misses(s, r, &misses));
+    RG_TRY(add_dirty(s, r, &dirty));
     const rg_column worst_columns[] = {
         {"line", "line", RG_UNIT_NONE, false},       {"device", "device", RG_UNIT_NONE, false},
         {"family", "family", RG_UNIT_NONE, false},    {"measured", "measured", q->unit, false},
@@ -210,6 +248,12 @@ static rg_err add_result(scoring *s, rg_item *results, const char *path)
     rg_doc_table(d, "devices", devices, device_columns, RG_COUNT(device_columns), 0);
     rg_doc_table(d, "groups", groups, group_columns, RG_COUNT(group_columns), 40);
     rg_doc_table(d, "worst", worst, worst_columns, RG_COUNT(worst_columns), 0);
+    const rg_column dirty_columns[] = {
+        {"line", "line", RG_UNIT_NONE, false},     {"device", "device", RG_UNIT_NONE, false},
+        {"family", "family", RG_UNIT_NONE, false}, {"why", "not scored, because", RG_UNIT_NONE, false},
+        {"measured", "measured", q->unit, false},  {"forecast", "forecast", q->unit, false},
+    };
+    if (dirty->count) rg_doc_table(d, "dirty", dirty, dirty_columns, RG_COUNT(dirty_columns), WORST);
     if (misses && misses->count)
         rg_doc_table(d, "misses", misses, miss_columns, RG_COUNT(miss_columns), WORST);
     return RG_OK;
@@ -223,7 +267,7 @@ static bool is_measured(const rg_evaluation *e, int quantity)
     return false;
 }
 
-static rg_err add_file(rg_ctx *cx, rg_doc *doc, rg_item *results, const char *path,
+static rg_err add_file(rg_ctx *cx, rg_doc *doc, rg_item *results, rg_item *choices, const char *path,
                        const rg_evaluate_opt *opt)
 {
     rg_evaluation *all = NULL;
@@ -239,6 +283,7 @@ static rg_err add_file(rg_ctx *cx, rg_doc *doc, rg_item *results, const char *pa
         for (; !err && s.quantity < RG_JUDGE_QUANTITIES && all[i].judge->quantities[s.quantity].name;
              s.quantity++)
             if (is_measured(&all[i], s.quantity)) err = add_result(&s, results, path);
+        if (!err && all[i].judge->time != all[i].judge->energy) rg_choices_doc(doc, choices, &all[i]);
     }
     rg_evaluation_free(all, count);
     return err;
@@ -251,8 +296,9 @@ rg_err rg_evaluate_doc(rg_ctx *cx, const char *const *files, size_t count, const
     *out = NULL;
     RG_TRY(rg_doc_new(cx, "ridge.evaluate/1", &doc));
     rg_item *results = rg_doc_array(doc, rg_doc_root(doc), "results");
+    rg_item *choices = rg_doc_array(doc, rg_doc_root(doc), "choices");
     rg_err err = RG_OK;
-    for (size_t i = 0; i < count && !err; i++) err = add_file(cx, doc, results, files[i], opt);
+    for (size_t i = 0; i < count && !err; i++) err = add_file(cx, doc, results, choices, files[i], opt);
     if (!err) err = rg_doc_done(cx, doc);
     if (err) rg_doc_free(doc);
     else *out = doc;

@@ -46,7 +46,7 @@ typedef struct judging {
     size_t measured[RG_JUDGE_QUANTITIES]; int quantities;
     rg_str *keys;                  /* cells of each case, `columns` of them */
     uint32_t *case_of;             /* by verdict */
-    double (*answers)[RG_JUDGE_QUANTITIES];
+    double (*answers)[RG_JUDGE_QUANTITIES]; /* by case; those of curves are in their settings */
     const char **errors;           /* by case */
     rg_arena *texts;               /* by case */
     rg_map names;                  /* of devices -> 1 + index */
@@ -227,26 +227,75 @@ static rg_err answer(rg_ctx *cx, void *user, size_t index)
     return j->errors[index] ? RG_OK : rg_nomem(cx);
 }
 
-static rg_err answer_all(judging *j)
+static bool is_curved(const judging *j) { return j->e->judge->curve != NULL; }
+
+/* As `answer`, of a whole curve. */
+static rg_err answer_curve(rg_ctx *cx, void *user, size_t index)
+{
+    judging *j = user;
+    rg_curve *curve = &j->e->curves[index];
+    rg_str name = j->e->groups[curve->group].device;
+    const char *why = j->e->judge->any_device ? NULL : j->unknown[rg_map_get(&j->names, name) - 1];
+    rg_err err = why ? RG_OK : rg_curve_sit(cx, j->e, j->opt, index);
+    if (err == RG_NOMEM || err == RG_INTERNAL || err == RG_INTERRUPTED || err == RG_USAGE) return err;
+    if (err) why = rg_ctx_error(cx);
+    if (!why) return RG_OK;
+    curve->error = rg_arena_cstr(&j->texts[index], rg_str_of(why));
+    return curve->error ? RG_OK : rg_nomem(cx);
+}
+
+static rg_err answer_rows(judging *j)
 {
     rg_evaluation *e = j->e;
-    j->answers = (void *)RG_NEW(&j->cx->arena, double, (e->cases + 1) * RG_JUDGE_QUANTITIES);
-    j->errors = RG_NEW(&j->cx->arena, const char *, e->cases + 1);
-    j->texts = RG_NEW(&j->cx->arena, rg_arena, e->cases + 1);
-    if (!j->answers || !j->errors || !j->texts) return rg_nomem(j->cx);
-    for (size_t i = 0; i < e->cases; i++) rg_arena_init(&j->texts[i], j->cx);
     rg_workers work = {.count = e->cases, .threads = j->opt->workers, .run = answer, .user = j,
                        .progress = j->opt->progress, .progress_user = j->opt->user};
-    rg_err err = find_devices(j);
-    if (!err) err = find_runtimes(j);
-    if (!err) err = rg_workers_run(j->cx, &work);
-    for (size_t i = 0; !err && i < e->count; i++) {
+    RG_TRY(rg_workers_run(j->cx, &work));
+    for (size_t i = 0; i < e->count; i++) {
         const char *text = j->errors[j->case_of[i]];
         memcpy(e->verdicts[i].forecast, j->answers[j->case_of[i]], sizeof *j->answers);
         if (text && !(e->verdicts[i].error = rg_arena_cstr(&e->arena, rg_str_of(text))))
-            err = rg_nomem(j->cx);
+            return rg_nomem(j->cx);
     }
-    for (size_t i = 0; i < e->cases; i++) rg_arena_done(&j->texts[i]);
+    return RG_OK;
+}
+
+static rg_err answer_curves(judging *j)
+{
+    rg_evaluation *e = j->e;
+    rg_workers work = {.count = e->curve_count, .threads = j->opt->workers, .run = answer_curve, .user = j,
+                       .progress = j->opt->progress, .progress_user = j->opt->user};
+    for (size_t c = 0; c < e->curve_count; c++)
+        for (uint32_t i = 0; i < e->curves[c].count; i++) {
+            rg_exam *exam = &e->curves[c].settings[i].exam;
+            exam->device = j->devices[rg_map_get(&j->names, e->groups[e->curves[c].group].device) - 1];
+            exam->runtimes = j->runtimes;
+        }
+    RG_TRY(rg_workers_run(j->cx, &work));
+    for (size_t i = 0; i < e->count; i++) {
+        rg_verdict *v = &e->verdicts[i];
+        const rg_curve *curve = &e->curves[v->curve];
+        const rg_setting *setting = &curve->settings[v->setting];
+        memcpy(v->forecast, setting->forecast, sizeof v->forecast);
+        v->probe = setting->probe;
+        if (curve->error && !(v->error = rg_arena_cstr(&e->arena, rg_str_of(curve->error))))
+            return rg_nomem(j->cx);
+    }
+    return RG_OK;
+}
+
+static rg_err answer_all(judging *j)
+{
+    rg_evaluation *e = j->e;
+    size_t texts = e->cases > e->curve_count ? e->cases : e->curve_count;
+    j->answers = (void *)RG_NEW(&j->cx->arena, double, (e->cases + 1) * RG_JUDGE_QUANTITIES);
+    j->errors = RG_NEW(&j->cx->arena, const char *, e->cases + 1);
+    j->texts = RG_NEW(&j->cx->arena, rg_arena, texts + 1);
+    if (!j->answers || !j->errors || !j->texts) return rg_nomem(j->cx);
+    for (size_t i = 0; i < texts; i++) rg_arena_init(&j->texts[i], j->cx);
+    rg_err err = find_devices(j);
+    if (!err) err = find_runtimes(j);
+    if (!err) err = is_curved(j) ? answer_curves(j) : answer_rows(j);
+    for (size_t i = 0; i < texts; i++) rg_arena_done(&j->texts[i]);
     for (uint32_t i = 0; i < j->device_count; i++) rg_device_free(j->devices[i]);
     for (int i = 0; i < RG_JUDGE_RUNTIMES; i++) rg_runtime_free(j->runtimes[i]);
     return err;
@@ -255,7 +304,9 @@ static rg_err answer_all(judging *j)
 static rg_err judge(rg_ctx *cx, const rg_evaluate_opt *opt, rg_evaluation *e, judging *j)
 {
     j->cx = cx, j->e = e, j->opt = opt;
+    RG_TRY(rg_sitting_check(cx, e->judge, opt));
     RG_TRY(list_rows(j));
+    if (e->count && is_curved(j)) RG_TRY(rg_curves_make(cx, e, j->keys, j->columns, j->case_of));
     return e->count ? answer_all(j) : RG_OK;
 }
 

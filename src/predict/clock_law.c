@@ -1,0 +1,258 @@
+/* clock_law.c - time, power and energy over the core clock.
+ *
+ *     T(f) = fixed + ((core f0 / f)^p + memory^p)^(1/p)
+ *     P(f) = idle + active (f / f0) v2 + (core_j v2 + memory_j) / T(f)          E = P T
+ *     v2 = (V(f) / V(f0))^(2 swing)
+ *
+ * The terms of energy.c, for a run whose operators nobody knows. Eight unknowns against two figures a probe:
+ * the rest comes from a prior, so the fit is the maximum a posteriori, by Levenberg and Marquardt with
+ * Huber's weights, that one odd probe does not bend the curve:
+ *
+ *     min  sum h((ln T - ln T_i) / s) + sum h((ln P - ln P_i) / s) + sum ((x - mean) / spread)^2
+ */
+#include "predict/clock_law.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Of the p-norm: 1 would be no overlap, infinity all of it. With 4 the sum is 1.19 of either where both are
+ * equal: kernels whose loads and arithmetic are balanced reach about that share of the roof (Williams et
+ * al., CACM 52(4), 2009, fig. 3). */
+#define OVERLAP 4.0
+/* Scatter of a repeated measurement in logarithms, and where Huber's loss turns straight (1.345 has 95 % of
+ * the efficiency of least squares: Huber 1981). */
+#define SCATTER 0.01
+#define HUBER 1.345
+/* What main memory reaches of its peak where the profile does not say: streaming kernels 0.85 to 0.92. */
+#define SUSTAINED 0.9
+
+/* Of the customary supply: flat up to 2/3 of the highest clock, from there straight up. The profiles with
+ * voltages have 0.72 to 0.80 of the top there (data/hw: vf). */
+#define FLAT_CLOCK 0.65
+#define FLAT_VOLTAGE 0.75
+
+double rg_clock_voltage(const rg_device *device, double top_hz, double clock_hz)
+{
+    if (device && device->vf_count) return rg_device_voltage(device, clock_hz) /
+                                           rg_device_voltage(device, top_hz);
+    double x = clock_hz / top_hz;
+    return FLAT_VOLTAGE + (1 - FLAT_VOLTAGE) * fmax(x - FLAT_CLOCK, 0) / (1 - FLAT_CLOCK);
+}
+
+/* ---- the law ---- */
+
+rg_clock_point rg_clock_law_at(const rg_clock_law *w, double clock_hz)
+{
+    double x = clock_hz / w->top_hz;
+    double v2 = pow(rg_clock_voltage(w->device, w->top_hz, clock_hz), 2 * w->swing);
+    double core = w->core_s / x, most = fmax(core, w->memory_s), t = w->fixed_s;
+    if (most > 0) t += most * pow(pow(core / most, OVERLAP) + pow(w->memory_s / most, OVERLAP), 1 / OVERLAP);
+    double work = t > 0 ? (w->core_j * v2 + w->memory_j) / t : 0;
+    return (rg_clock_point){clock_hz, t, w->idle_w + w->active_w * x * v2 + work};
+}
+
+static void law_of(const rg_clock_prior *prior, const double *u, rg_clock_law *out)
+{
+    double t = exp(u[RG_LAW_TIME]), p = exp(u[RG_LAW_POWER]), ratio = exp(u[RG_LAW_CORE]);
+    double fixed = 1 / (1 + exp(-u[RG_LAW_FIXED]));
+    double memory_s = (1 - fixed) * t / pow(pow(ratio, OVERLAP) + 1, 1 / OVERLAP);
+    double idle = exp(u[RG_LAW_IDLE]), active = exp(u[RG_LAW_ACTIVE]), memory = exp(u[RG_LAW_MEMORY]);
+    double watt = p / (1 + idle + active + memory);
+    *out = (rg_clock_law){
+        .device = prior->device, .top_hz = prior->top_hz, .core_s = ratio * memory_s, .memory_s = memory_s,
+        .fixed_s = fixed * t, .idle_w = watt * idle, .active_w = watt * active, .core_j = watt * t,
+        .memory_j = watt * memory * t, .swing = exp(u[RG_LAW_SWING]),
+    };
+}
+
+/* ---- the prior ---- */
+
+/* ln (core_s / memory_s) of work that nobody counted: whole jobs on V100, A100 and H100 take 1.1 to 1.4 times
+ * as long at 0.36 of the highest clock (ai-inference-energy sweeps, MIT licence), as half the core's time
+ * does. */
+#define JOB_CORE (-0.7)
+
+/* Watts of a busy board where no profile says them: idle 1/8 of the cap, clock tree and leakage 1/3, as the
+ * profiles that state them have on average. */
+#define CUSTOMARY_CAP 250.0
+
+static void power_prior(const rg_device *d, rg_clock_use use, rg_clock_prior *out)
+{
+    double cap = d && d->cap_w > 0 ? d->cap_w : CUSTOMARY_CAP;
+    double idle = d && d->idle_w > 0 ? d->idle_w : cap / 8,
+           active = d && d->active_w > 0 ? d->active_w : cap / 3;
+    double core = isnan(use.core) ? 0.5 : use.core, memory = isnan(use.memory) ? 0.5 : use.memory;
+    /* what is left of the cap is drawn when arithmetic and memory are both busy, half by each */
+    double room = fmax(cap - idle - active, cap / 4) / 2;
+    double core_w = room * fmax(core, 0.1), memory_w = room * fmax(memory, 0.02);
+    const double watts[] = {[RG_LAW_IDLE] = idle, [RG_LAW_ACTIVE] = active, [RG_LAW_MEMORY] = memory_w};
+    out->mean[RG_LAW_POWER] = log(idle + active + core_w + memory_w);
+    for (int i = RG_LAW_IDLE; i <= RG_LAW_MEMORY; i++) out->mean[i] = log(watts[i] / core_w);
+}
+
+void rg_clock_prior_of(const rg_device *device, double top_hz, rg_clock_use use, rg_clock_prior *out)
+{
+    double sustained = device ? rg_device_memory(device)->sustained_fraction : SUSTAINED;
+    bool known = !isnan(use.core) && !isnan(use.memory);
+    *out = (rg_clock_prior){.device = device, .top_hz = top_hz > 0 ? top_hz : rg_device_clock_max(device)};
+    power_prior(device, use, out);
+    /* memory alone takes its use over what it sustains of the time; the core what then is left of the norm */
+    double memory = fmin(fmax(known ? use.memory / sustained : 0.5, 0.01), 0.99);
+    double core = pow(1 - pow(memory, OVERLAP), 1 / OVERLAP);
+    out->mean[RG_LAW_CORE] = known ? log(core / memory) : JOB_CORE;
+    out->mean[RG_LAW_FIXED] = log(0.05 / 0.95);
+    static const double spread[] = {
+        [RG_LAW_TIME] = 10, [RG_LAW_CORE] = 1, [RG_LAW_FIXED] = 1, [RG_LAW_POWER] = 0.5,
+        [RG_LAW_IDLE] = 0.3, [RG_LAW_ACTIVE] = 0.5, [RG_LAW_MEMORY] = 0.7, [RG_LAW_SWING] = 0.2,
+    };
+    memcpy(out->spread, spread, sizeof spread);
+}
+
+/* ---- the fit ---- */
+
+enum { PROBES_MAX = 64, RESIDUALS = 2 * PROBES_MAX + RG_LAW_UNKNOWNS, STEPS = 60 };
+
+typedef struct fitting {
+    const rg_clock_prior *prior;
+    const rg_clock_point *probes; size_t count;
+} fitting;
+
+/* Huber's loss as a square: |h|^2 is its value. */
+static double blunt(double x)
+{
+    double size = fabs(x);
+    return size <= HUBER ? x : copysign(sqrt(HUBER * (2 * size - HUBER)), x);
+}
+
+static int residuals(const fitting *f, const double *u, double *out)
+{
+    rg_clock_law law;
+    int n = 0;
+    law_of(f->prior, u, &law);
+    for (size_t i = 0; i < f->count; i++) {
+        const rg_clock_point *p = &f->probes[i];
+        rg_clock_point at = rg_clock_law_at(&law, p->clock_hz);
+        out[n++] = p->time_s > 0 ? blunt(log(at.time_s / p->time_s) / SCATTER) : 0;
+        out[n++] = p->power_w > 0 ? blunt(log(at.power_w / p->power_w) / SCATTER) : 0;
+    }
+    for (int i = 0; i < RG_LAW_UNKNOWNS; i++)
+        out[n++] = (u[i] - f->prior->mean[i]) / f->prior->spread[i];
+    return n;
+}
+
+static double squares(const double *x, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += x[i] * x[i];
+    return sum;
+}
+
+/* a x = b, a symmetric and positive: Cholesky, in place. */
+static void solve(double a[RG_LAW_UNKNOWNS][RG_LAW_UNKNOWNS], double *b)
+{
+    for (int i = 0; i < RG_LAW_UNKNOWNS; i++) {
+        for (int k = 0; k <= i; k++) {
+            double sum = a[i][k];
+            for (int m = 0; m < k; m++) sum -= a[i][m] * a[k][m];
+            a[i][k] = k < i ? sum / a[k][k] : sqrt(fmax(sum, 1e-12));
+        }
+        for (int m = 0; m < i; m++) b[i] -= a[i][m] * b[m];
+        b[i] /= a[i][i];
+    }
+    for (int i = RG_LAW_UNKNOWNS - 1; i >= 0; i--) {
+        for (int m = i + 1; m < RG_LAW_UNKNOWNS; m++) b[i] -= a[m][i] * b[m];
+        b[i] /= a[i][i];
+    }
+}
+
+/* One damped step from u: J^T J + damping diag(J^T J). False: nothing got better. */
+static bool step(const fitting *f, double *u, double *damping)
+{
+    enum { N = RG_LAW_UNKNOWNS };
+    double r[RESIDUALS], moved[RESIDUALS], jacobian[N][RESIDUALS], normal[N][N], next[N], slope[N];
+    const double small = 1e-6;
+    int n = residuals(f, u, r);
+    for (int i = 0; i < N; i++) {
+        memcpy(next, u, sizeof next);
+        next[i] += small;
+        residuals(f, next, moved);
+        for (int k = 0; k < n; k++) jacobian[i][k] = (moved[k] - r[k]) / small;
+    }
+    for (int tries = 0; tries < 8; tries++) {
+        for (int i = 0; i < N; i++) {
+            slope[i] = 0;
+            for (int k = 0; k < n; k++) slope[i] -= jacobian[i][k] * r[k];
+            for (int m = 0; m < N; m++) {
+                normal[i][m] = 0;
+                for (int k = 0; k < n; k++) normal[i][m] += jacobian[i][k] * jacobian[m][k];
+            }
+            normal[i][i] *= 1 + *damping;
+        }
+        solve(normal, slope);
+        double longest = 0;
+        for (int i = 0; i < N; i++) longest = fmax(longest, fabs(slope[i]));
+        for (int i = 0; i < N; i++) next[i] = u[i] + slope[i] / fmax(longest, 1);
+        residuals(f, next, moved);
+        double before = squares(r, n), after = squares(moved, n);
+        if (after < before) {
+            memcpy(u, next, sizeof next);
+            *damping = fmax(*damping / 10, 1e-9);
+            return before - after > 1e-9 * before;
+        }
+        *damping *= 10;
+    }
+    return false;
+}
+
+void rg_clock_law_fit(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
+                      rg_clock_law *out)
+{
+    rg_clock_prior p = *prior;
+    fitting f = {&p, probes, count < PROBES_MAX ? count : PROBES_MAX};
+    double u[RG_LAW_UNKNOWNS], damping = 1e-3, highest_hz = 0;
+    for (size_t i = 0; i < f.count; i++) {
+        if (!(probes[i].time_s > 0) || probes[i].clock_hz <= highest_hz) continue;
+        highest_hz = probes[i].clock_hz;
+        p.mean[RG_LAW_TIME] = log(probes[i].time_s); /* where to begin; its spread says nothing of it */
+    }
+    memcpy(u, p.mean, sizeof u);
+    for (int i = 0; i < STEPS && f.count && step(&f, u, &damping); i++) {}
+    law_of(&p, u, out);
+}
+
+/* ---- the choice ---- */
+
+const char *rg_clock_goal_name(rg_clock_goal goal)
+{
+    static const char *const names[] = {"edp", "ed2p", "energy"};
+    return names[goal];
+}
+
+size_t rg_clock_choose(rg_clock_goal goal, const rg_clock_point *points, size_t count, double slowdown,
+                       double cap_w)
+{
+    static const double delays[] = {[RG_GOAL_EDP] = 1, [RG_GOAL_ED2P] = 2, [RG_GOAL_ENERGY] = 0};
+    double shortest = INFINITY, least = INFINITY;
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < count; i++)
+        if (!(cap_w > 0 && points[i].power_w > cap_w)) shortest = fmin(shortest, points[i].time_s);
+    for (size_t i = 0; i < count; i++) {
+        double t = points[i].time_s, cost = points[i].power_w * pow(t, 1 + delays[goal]);
+        if ((cap_w > 0 && points[i].power_w > cap_w) || (slowdown >= 0 && t > (1 + slowdown) * shortest))
+            continue;
+        if (cost < least) least = cost, best = i;
+    }
+    return best;
+}
+
+void rg_clock_front(const rg_clock_point *points, size_t count, bool *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        double t = points[i].time_s, e = t * points[i].power_w;
+        out[i] = true;
+        for (size_t k = 0; k < count && out[i]; k++) {
+            double other_t = points[k].time_s, other_e = other_t * points[k].power_w;
+            out[i] = !(other_t <= t && other_e <= e && (other_t < t || other_e < e));
+        }
+    }
+}
