@@ -480,6 +480,47 @@ static void without_memory(void **state)
     remove_root(root);
 }
 
+/* ---- estimated by load ---- */
+
+static double watts_of(const rg_energy *energies, const char *source)
+{
+    for (int i = 0; i < rg_meter_count; i++)
+        if (strcmp(energies[i].source, source) == 0) {
+            assert_true(!energies[i].reason && energies[i].provenance == RG_ESTIMATED);
+            return energies[i].watts;
+        }
+    fail();
+    return 0;
+}
+
+/* Without a counter of a processor: idle stays below busy, and busy processors cost no more once all are. */
+static void by_load(void **state)
+{
+    rg_energy energies[32];
+    char root[] = "/tmp/ridge-meter-XXXXXX";
+    static const char *const stats[] = {
+        "cpu  0 0 0 900000000\ncpu0 0 0 0 900000000", "cpu  0 0 0 900000009\ncpu0 0 0 0 900000009",
+        "cpu  900000000 0 0 900000000\ncpu0 900000000 0 0 900000000",
+    };
+    double watts[2];
+    rg_meters *m = NULL;
+    rg_meter_opt opt = {.root = root, .subjects = RG_SUBJECT(PROCESSOR)};
+    assert_true(rg_meter_count <= 32 && mkdtemp(root));
+    put(root, "/proc/stat", stats[0]);
+    assert_int_equal(rg_meters_open(*state, &opt, &m), RG_OK);
+    assert_true(rg_meters_window_s(m) == 0); /* nothing measures */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rg_meters_begin(*state, m), RG_OK);
+        put(root, "/proc/stat", stats[i + 1]);
+        usleep(2000);
+        rg_meters_end(m, energies);
+        watts[i] = watts_of(energies, "load");
+    }
+    assert_true(watts[0] > 0 && watts[1] > 1.5 * watts[0]);
+    rg_meters_close(m);
+    remove_root(root);
+}
+
 /* ---- of one inference ---- */
 
 /* Half a joule a run. */
@@ -622,6 +663,7 @@ int main(void)
         cmocka_unit_test(amd_in_powercap), cmocka_unit_test(amd_energy), cmocka_unit_test(meters_of_machines),
         cmocka_unit_test(one_input_rail), cmocka_unit_test(rails_added_up), cmocka_unit_test(older_boards),
         cmocka_unit_test(perf_events), cmocka_unit_test(nothing_there), cmocka_unit_test(without_memory),
+        cmocka_unit_test(by_load),
         cmocka_unit_test(of_one_inference), cmocka_unit_test(of_a_model), cmocka_unit_test(doctor),
     };
     return cmocka_run_group_tests(tests, begin, end);

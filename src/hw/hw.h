@@ -170,6 +170,15 @@ double rg_link_rate(const rg_link *link, double devices);
 double rg_device_voltage(const rg_device *device, double clock_hz);
 double rg_device_clock_max(const rg_device *device);       /* of its fastest engine */
 
+/* ---- processors by their names (hw/cpu_process.c) ---- */
+
+/* Thermal design power as its maker states it; 0: it is not listed. "AMD EPYC 8024P 8-Core Processor" is
+ * found.
+ */
+rg_err rg_cpu_tdp(rg_ctx *cx, rg_str name, double *tdp_w) RG_CHECKED;
+/* The nanometres that the process of an architecture's cores is named by; 0: not known. */
+rg_err rg_cpu_node(rg_ctx *cx, const char *architecture, double *node_nm) RG_CHECKED;
+
 /* ---- runtimes: data/runtime/ID.json (hw/runtime.c) ---- */
 
 /* One grouping rule: an anchor and what may join its row behind it.

@@ -60,7 +60,8 @@ struct rg_judge {
     const char *where, *where_is; /* NULL, or a column and what it starts with: kinds in one file */
     bool (*has)(const rg_exam *exam); /* NULL, or whether a row is of this kind */
     const char *device, *family; /* columns among them by which scores are grouped; a device that nobody knows
-                                  * is a miss */
+                                  * is a miss ... */
+    bool any_device;               /* ... or given as NULL: its name may say enough */
     const char *finer[RG_JUDGE_FINER]; /* columns whose cells stand behind the family's: "gemm fp8" */
     const char *runtimes[RG_JUDGE_RUNTIMES]; /* ids of those that its forecasts plan with */
     rg_quantity quantities[RG_JUDGE_QUANTITIES]; /* a file of this kind has one of them at least */

@@ -221,7 +221,7 @@ static rg_err answer(rg_ctx *cx, void *user, size_t index)
     uint32_t device = rg_map_get(&j->names, cell_named(j, cells, j->e->judge->device)) - 1;
     rg_exam exam = {j->e->judge, cells, j->devices[device], j->runtimes, index, j->opt->learning, j->witness};
     double *out = j->answers[index];
-    const char *why = j->unknown[device];
+    const char *why = j->e->judge->any_device ? NULL : j->unknown[device];
     rg_err err = RG_OK;
     for (int i = 0; i < RG_JUDGE_QUANTITIES; i++) out[i] = NAN;
     if (!why) err = j->e->judge->forecast(cx, &exam, out);

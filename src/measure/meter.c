@@ -294,8 +294,9 @@ rg_err rg_meters_begin(rg_ctx *cx, rg_meters *m)
     }
     for (int i = 0; i < rg_meter_count; i++) {
         source *s = &m->sources[i];
-        if (s->usable && s->gauge.meter->provenance == RG_MEASURED)
-            s->begin_failed = !s->gauge.meter->read(&s->gauge, s->begin);
+        if (!s->usable || s->gauge.meter->provenance == RG_SAMPLED) continue;
+        bool failed = !s->gauge.meter->read(&s->gauge, s->begin); /* estimates may begin with nothing */
+        s->begin_failed = failed && s->gauge.meter->provenance == RG_MEASURED;
     }
     m->begin_s = rg_host_now_s();
     return RG_OK;

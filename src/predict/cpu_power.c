@@ -1,0 +1,162 @@
+/* cpu_power.c - the power of a processor's package from its load.
+ *
+ *     P = P_idle + P_awake A u + P_core g (B1 + S B2)  <= cap
+ *     f = min(max(1.25 b, f_min), 1)      share of the clock of all cores; b: how busy a thread is
+ *     g = f V(f)^2                        dynamic power goes as C V^2 f
+ *     A = 1 - (1 - b)^n                   some of n threads is awake
+ *     B1 = (n1 - n2) b + n2 (1 - (1 - b)^2)   cores with something to do; n2 of n1 have two threads
+ *     B2 = n2 b^2                         cores whose second thread is at work beside the first
+ *
+ * Threads go to cores without one first. f is what Linux's governor schedutil asks for ("next_freq = 1.25 *
+ * max_freq * util / max", Documentation/scheduler/schedutil.rst). u is g where cache and fabric run on the
+ * clock of the cores, as a last cache that all cores share does, and 1 where clusters of cores are joined by
+ * a fabric of its own clock: it wakes as a whole.
+ *
+ *     P_core = C f V^2,  C = 0.1 nF for each nanometre that the process is named by
+ *
+ * The capacitance of gates and wires goes as their size. 0.1 nF, and what a second thread adds, are stated
+ * priors: fitted on all but one of three processors of 5, 14 and 22 nm (codecarbon's loads against RAPL), the
+ * first is 0.06 to 0.11. What remains is in doc/evaluate.md.
+ */
+#include "predict/cpu_power.h"
+
+#include <math.h>
+
+#define GOVERNOR 1.25           /* of schedutil, as above */
+#define CORE_F_PER_NM 0.1e-9    /* as above: scalar floating-point loops */
+#define SECOND_THREAD 0.15      /* assumed: what it adds to a core's power */
+/* Shares of the design power where nothing else is known: idle and full load are the means of the same three
+ * processors, 0.08 to 0.24 and 0.53 to 0.93; awake is the share that profiles of CPUs assume for active_w.
+ */
+#define IDLE_SHARE 0.17
+#define AWAKE_SHARE 0.135
+#define FULL_SHARE 0.72
+#define SLOWEST 0.4             /* lowest clock and its voltage, of the highest: data/cpu/cores.json */
+#define SLOWEST_VOLTAGE (0.75 / 1.1)
+
+/* ---- the law ---- */
+
+/* g */
+static double dynamic(const rg_cpu_package *p, double busy)
+{
+    double f = fmin(fmax(GOVERNOR * busy, p->slowest), 1), slope = 1 - p->slowest;
+    double v = slope > 0 ? 1 - (1 - p->slowest_voltage) * (1 - f) / slope : 1;
+    return f * v * v;
+}
+
+/* Above idle, whatever the cap. */
+static double above_idle(const rg_cpu_package *p, rg_cpu_load load)
+{
+    double n = fmin(fmax(load.threads, 0), p->threads), b = fmin(fmax(load.busy, 0), 1);
+    double one = fmin(n, p->cores), two = n - one;
+    double g = dynamic(p, b), awake = 1 - pow(1 - b, n);
+    double first = (one - two) * b + two * (1 - (1 - b) * (1 - b)), second = two * b * b;
+    return p->awake_w * awake * (p->own_fabric ? 1 : g) + p->core_w * g * (first + SECOND_THREAD * second);
+}
+
+double rg_cpu_power_w(const rg_cpu_package *package, rg_cpu_load load)
+{
+    return fmin(package->idle_w + above_idle(package, load), package->cap_w);
+}
+
+/* ---- a package ---- */
+
+rg_cpu_package rg_cpu_package_rated(double tdp_w, double threads)
+{
+    double cores = fmax(1, threads / 2);
+    double load = cores + SECOND_THREAD * (threads - cores);
+    return (rg_cpu_package){
+        .idle_w = IDLE_SHARE * tdp_w, .awake_w = AWAKE_SHARE * tdp_w, .cap_w = tdp_w,
+        .core_w = (FULL_SHARE - IDLE_SHARE - AWAKE_SHARE) * tdp_w / load,
+        .cores = cores, .threads = threads, .slowest = SLOWEST, .slowest_voltage = SLOWEST_VOLTAGE,
+    };
+}
+
+/* The clock that peaks are stated at is that of all cores. */
+static double all_core_hz(const rg_device *d, size_t engine)
+{
+    for (size_t i = 0; i < d->peak_count; i++)
+        if (d->peaks[i].engine == (int)engine && d->peaks[i].at_clock_hz > 0) return d->peaks[i].at_clock_hz;
+    return d->engines[engine].clock_max_hz;
+}
+
+/* Caches in front of main memory: the last one belongs to clusters, of which there are several. */
+static bool has_own_fabric(const rg_device *d)
+{
+    const rg_level *last = d->level_count > 1 ? &d->levels[d->level_count - 2] : NULL;
+    return last && last->scope == RG_SCOPE_CLUSTER && last->count > 1;
+}
+
+/* f V^2 of the highest clock that is left at this one: active_w holds at the highest. */
+static double step_down(const rg_device *d, double clock_hz)
+{
+    double top_hz = rg_device_clock_max(d);
+    double v = rg_device_voltage(d, clock_hz) / rg_device_voltage(d, top_hz);
+    return clock_hz / top_hz * v * v;
+}
+
+rg_err rg_cpu_package_of(rg_ctx *cx, const rg_device *device, rg_cpu_package *out)
+{
+    double node_nm, cores = 0, threads = 0, core_w = 0;
+    if (device->kind != RG_DEVICE_CPU)
+        return rg_fail(cx, RG_UNSUPPORTED, "%s is no CPU, but a %s", device->id,
+                       rg_device_kind_name(device->kind));
+    RG_TRY(rg_cpu_node(cx, device->architecture, &node_nm));
+    for (size_t i = 0; i < device->engine_count; i++) {
+        const rg_engine *e = &device->engines[i];
+        double hz = all_core_hz(device, i), volt = rg_device_voltage(device, hz);
+        cores += e->count;
+        threads += e->count * fmax(e->threads, 1);
+        core_w += e->count * CORE_F_PER_NM * node_nm * hz * volt * volt;
+    }
+    *out = rg_cpu_package_rated(device->cap_w, threads);
+    double hz = all_core_hz(device, 0), slowest_hz = device->vf_count ? device->vf[0].clock_hz : 0;
+    if (slowest_hz > 0 && slowest_hz < hz) {
+        out->slowest = slowest_hz / hz;
+        out->slowest_voltage = rg_device_voltage(device, slowest_hz) / rg_device_voltage(device, hz);
+    }
+    out->idle_w = device->idle_w;
+    if (device->active_w > 0) out->awake_w = device->active_w * step_down(device, hz);
+    out->core_w *= out->cores / cores; /* as many cores as there are share it */
+    out->cores = cores;
+    out->threads = threads;
+    out->own_fabric = has_own_fabric(device);
+    if (node_nm > 0 && device->vf_count) out->core_w = core_w / cores;
+    return RG_OK;
+}
+
+/* ---- readings ---- */
+
+static void scale(rg_cpu_package *p, double by)
+{
+    p->awake_w *= by;
+    p->core_w *= by;
+}
+
+/* Where the busier reading would be above the cap, it shows the cap: it says nothing of what lies below. */
+void rg_cpu_package_fit(rg_cpu_package *package, const rg_cpu_reading *readings, size_t count)
+{
+    if (count == 1) {
+        double by = readings[0].power_w / rg_cpu_power_w(package, readings[0].load);
+        package->idle_w *= by;
+        package->cap_w *= by;
+        scale(package, by);
+    }
+    if (count < 2) return;
+    double low = above_idle(package, readings[0].load), high = above_idle(package, readings[1].load);
+    const rg_cpu_reading *least = &readings[low <= high ? 0 : 1], *most = &readings[low <= high ? 1 : 0];
+    if (low > high) {
+        double swap = low;
+        low = high, high = swap;
+    }
+    if (package->idle_w + high >= package->cap_w) {
+        package->cap_w = most->power_w;
+        package->idle_w = fmax(least->power_w - low, 0);
+        return;
+    }
+    double by = (most->power_w - least->power_w) / (high - low), idle_w = least->power_w - by * low;
+    if (!(by > 0) || !(idle_w >= 0)) return;
+    package->idle_w = idle_w;
+    scale(package, by);
+    package->cap_w = fmax(package->cap_w, most->power_w);
+}
