@@ -352,6 +352,23 @@ typedef struct rg_learn_opt {
 RG_API RG_CHECKED rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count,
                                       const rg_learn_opt *opt, rg_doc **out);
 
+typedef struct rg_fit_opt {
+    size_t size;
+    const char *device;          /* id, file or alias: whose measurements they are */
+    const char *out;             /* folder for files of trees: learned/ of an overlay; NULL: none */
+    bool whole;                  /* from whole inferences, else from kernels */
+    const char *model;           /* for it, the probes that would help most; NULL: none are named */
+    const char *runtime, *precision; /* of the model's forecast; NULL: the device's customary one, model */
+    size_t workers;
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_fit_opt;
+
+/* Fits a device with few measurements of files as rg_evaluate_doc takes them: a scale of each key, trees
+ * where there are enough of them. */
+RG_API RG_CHECKED rg_err rg_fit_doc(rg_ctx *cx, const char *const *files, size_t count,
+                                    const rg_fit_opt *opt, rg_doc **out);
+
 /* Adds to a document of forecasts what writing text takes, where the model is a language model with caches:
  * ttft_s, tpot_s and tokens_per_s of results[i], for prompts as long as the new tokens of its forecast, or as
  * the past ones where it has some. `parallel` is that of the models' rg_load_opt. */
