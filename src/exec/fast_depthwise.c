@@ -11,7 +11,7 @@
  * are often shorter than a vector is long.
  */
 #include "exec/conv_share.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 #include <string.h>
 

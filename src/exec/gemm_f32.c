@@ -72,7 +72,7 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
     case RG_ACT_HARD_SWISH: ACT_LOOP(rg_hard_swishf(v));
     case RG_ACT_SIGMOID: ACT_LOOP(rg_sigmoidf(v));
     case RG_ACT_TANH: ACT_LOOP(rg_tanhf(v));
-    case RG_ACT_SWISH: ACT_LOOP(v * rg_sigmoidf(a * v));
+    case RG_ACT_SWISH: ACT_LOOP(rg_swishf(v, a));
     case RG_ACT_GELU: ACT_LOOP(rg_geluf(v));
     case RG_ACT_GELU_TANH: ACT_LOOP(rg_gelu_tanhf(v));
     }
