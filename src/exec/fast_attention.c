@@ -11,7 +11,7 @@
  * of Attention is not here (scores as a result) is the plain kernel's.
  */
 #include "exec/fast.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 #include <math.h>
 #include <string.h>

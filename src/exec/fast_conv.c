@@ -10,7 +10,7 @@
  * zeros in W where a result does not see a channel: the vector has the room.
  */
 #include "exec/conv_share.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 #include "exec/winograd.h"
 #include "op/window.h"
 

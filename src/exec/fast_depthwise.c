@@ -11,12 +11,14 @@
  * are often shorter than a vector is long.
  */
 #include "exec/conv_share.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Images are 7 * 2^i wide more often than not, and 16 registers hold 7 sums, a line of 7 taps, a pixel. */
 enum { PIXELS = 7, STRIP = 32 };
+enum { ACT_LEAST = 512 };    /* floats: a loop over them hides its beginning, and they are still near */
 
 typedef struct depthwise depthwise;
 struct depthwise {
@@ -69,30 +71,41 @@ RG_INLINE void sum_pixels_any(const depthwise *d, const float *line, const float
 }
 
 /* `at`: of the first pixel in y and what is added. */
-RG_INLINE void write_pixels(const depthwise *d, int64_t at, int64_t count, const rg_f32x8 *sum)
+RG_INLINE void write_pixels(const depthwise *d, int64_t at, int64_t count, rg_f32x8 *sum)
 {
     const rg_epilogue *e = &d->epilogue;
-    rg_f32x8 zero = {0}, low = zero + (e->act == RG_ACT_RELU ? 0 : e->low), high = zero + e->high;
+    const float *add = e->add;
+    float *y = d->y + at;
     RG_UNROLLED
-    for (int p = 0; p < PIXELS; p++) {
-        if (p >= count) break;
-        rg_f32x8 y = sum[p];
-        if (e->add) y += rg_load8(e->add + at + p * RG_BLOCK);
-        if (e->act == RG_ACT_RELU || e->act == RG_ACT_CLIP) y = rg_pick8(y < low, low, y);
-        if (e->act == RG_ACT_CLIP) y = rg_pick8(y > high, high, y);
-        rg_store8(d->y + at + p * RG_BLOCK, y);
+    for (int p = 0; p < PIXELS; p++)
+        if (add && p < count) sum[p] += rg_load8(add + at + p * RG_BLOCK);
+    if (e->act == RG_ACT_RELU || e->act == RG_ACT_CLIP) {
+        bool clip = e->act == RG_ACT_CLIP;
+        rg_f32x8 zero = {0}, low = zero + (clip ? e->low : 0), high = zero + (clip ? e->high : INFINITY);
+        RG_UNROLLED
+        for (int p = 0; p < PIXELS; p++) {
+            sum[p] = rg_pick8(sum[p] < low, low, sum[p]);
+            sum[p] = rg_pick8(sum[p] > high, high, sum[p]);
+        }
     }
+    if (count < PIXELS) {
+        RG_UNROLLED
+        for (int p = 0; p < PIXELS - 1; p++)
+            if (p < count) rg_store8(y + p * RG_BLOCK, sum[p]);
+        return;
+    }
+    RG_UNROLLED
+    for (int p = 0; p < PIXELS; p++) rg_store8(y + p * RG_BLOCK, sum[p]);
 }
 
-RG_INLINE void row_blocked(const depthwise *d, int64_t block, int64_t oy, int kernel, int stride)
+/* A line of y of a block of channels, `plane` of x, with weights w. */
+RG_INLINE void line_blocked(const depthwise *d, const float *plane, const float *w, rg_f32x8 bias, int64_t oy,
+                            int64_t at, int kernel, int stride)
 {
     const rg_window2 *n = &d->window;
-    const float *plane = d->x + block * d->in_h * d->in_w * RG_BLOCK;
-    int64_t wide = d->in_w * RG_BLOCK, channel = block * RG_BLOCK % d->channels;
-    const float *w = d->weights + channel * n->kernel_h * n->kernel_w;
-    int64_t at = (block * d->out_h + oy) * d->out_w * RG_BLOCK;
+    int64_t wide = d->in_w * RG_BLOCK;
     for (int64_t ox = 0; ox < d->out_w; ox += PIXELS) {
-        rg_f32x8 sum[PIXELS], bias = rg_load8(d->bias + channel);
+        rg_f32x8 sum[PIXELS];
         bool edge = ox < d->inner_first || ox + PIXELS > d->inner_last;
         RG_UNROLLED
         for (int p = 0; p < PIXELS; p++) sum[p] = bias;
@@ -106,16 +119,36 @@ RG_INLINE void row_blocked(const depthwise *d, int64_t block, int64_t oy, int ke
         }
         write_pixels(d, at + ox * RG_BLOCK, d->out_w - ox, sum);
     }
-    if (d->epilogue.act > RG_ACT_CLIP)
-        rg_act_run(&d->epilogue, d->y + at, d->y + at, d->out_w * RG_BLOCK);
+}
+
+/* Lines of a block; a costly activation is run on some of them at once, while they are near. */
+RG_INLINE void lines_blocked(const depthwise *d, int64_t block, int64_t from, int64_t to, int kernel,
+                             int stride)
+{
+    const float *plane = d->x + block * d->in_h * d->in_w * RG_BLOCK;
+    int64_t channel = block * RG_BLOCK % d->channels, line = d->out_w * RG_BLOCK;
+    const float *w = d->weights + channel * d->window.kernel_h * d->window.kernel_w;
+    rg_f32x8 bias = rg_load8(d->bias + channel);
+    int64_t at = (block * d->out_h + from) * line, waiting = 0;
+    for (int64_t oy = from; oy < to; oy++, at += line) {
+        line_blocked(d, plane, w, bias, oy, at, kernel, stride);
+        waiting += line;
+        if (waiting < ACT_LEAST && oy + 1 < to) continue;
+        float *y = d->y + at + line - waiting;
+        if (d->epilogue.act > RG_ACT_CLIP) rg_act_run(&d->epilogue, y, y, waiting);
+        waiting = 0;
+    }
 }
 
 /* Lines of blocks of the result. */
 #define ROWS(kernel, stride)                                                                        \
     RG_INLINE void rows_##kernel##_##stride(const depthwise *d, int64_t from, int64_t to)           \
     {                                                                                               \
-        for (int64_t row = from; row < to; row++)                                                   \
-            row_blocked(d, row / d->out_h, row % d->out_h, kernel, stride);                         \
+        for (int64_t row = from, block, first, last; row < to; row += last - first) {               \
+            block = row / d->out_h, first = row % d->out_h;                                         \
+            last = first + to - row < d->out_h ? first + to - row : d->out_h;                       \
+            lines_blocked(d, block, first, last, kernel, stride);                                   \
+        }                                                                                           \
     }                                                                                               \
     RG_FOR_MACHINE(rows_##kernel##_##stride, depthwise)
 ROWS(0, 0)

@@ -17,6 +17,7 @@ enum {
     ROWS_FLOATS = 48 * 1024, /* 192 KB of A: with C, half of a second cache of 512 KB, the least of today */
     COLUMNS = 256,           /* of C at a time: each element of A is then used as often */
     LINE_BYTE = 64,
+    LATE_TILES = 8,             /* in the first cache, long enough for a loop over them */
     STRIP = 4,                  /* panels at a time where A is one row */
     SHARE_MACS = 16 * 1024,     /* a worker's least share: a microsecond at half speed, a few barriers */
     HEIGHT_LEAST = 4,           /* rows of a tile below which it waits for its own sums */
@@ -30,7 +31,7 @@ enum { MODE_WHOLE, MODE_BLOCKS, MODE_RUNS };
 typedef struct piece {
     const rg_gemm *g;
     int64_t k_from, k_to;
-    bool last;
+    bool last, late;             /* late: the activation is run on some tiles at once, not in them */
     const float *b, *bias;       /* the panel's part, and what sums begin with: NR of them */
     float *c;                    /* at row 0 and the panel's first column */
     const float *add; /* as c, of what is added at the end: C itself but for the first piece; or NULL */
@@ -72,7 +73,7 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
     case RG_ACT_HARD_SWISH: ACT_LOOP(rg_hard_swishf(v));
     case RG_ACT_SIGMOID: ACT_LOOP(rg_sigmoidf(v));
     case RG_ACT_TANH: ACT_LOOP(rg_tanhf(v));
-    case RG_ACT_SWISH: ACT_LOOP(v * rg_sigmoidf(a * v));
+    case RG_ACT_SWISH: ACT_LOOP(rg_swishf(v, a));
     case RG_ACT_GELU: ACT_LOOP(rg_geluf(v));
     case RG_ACT_GELU_TANH: ACT_LOOP(rg_gelu_tanhf(v));
     }
@@ -210,6 +211,24 @@ static void edge_tile(const variant *v, const piece *whole, int mode, int64_t ro
 
 typedef struct range { int64_t from, to; } range;
 
+/* `count` tiles of `height` rows. In blocks of columns rows are neighbors, so that a costly activation is a
+ * long loop over what several tiles have just written; in a tile it would wait for its own beginning. */
+static void run_tiles(const variant *v, piece *s, column_fn fn, int64_t row, int64_t count, int64_t height,
+                      int64_t columns)
+{
+    const rg_gemm *g = s->g;
+    int vecs = columns <= v->lanes ? 1 : 2;
+    for (int64_t some; s->late && count > 0; count -= some, row += some * height) {
+        some = count < LATE_TILES ? count : LATE_TILES;
+        fn(s, row, some, vecs);
+        for (int64_t j = 0; j < columns; j += RG_BLOCK) {
+            float *c = s->c + j / RG_BLOCK * g->c_block + row * RG_BLOCK;
+            v->act(&g->epilogue, c, c, some * height * RG_BLOCK);
+        }
+    }
+    if (count > 0) fn(s, row, count, vecs);
+}
+
 /* Tiles of about the same height: a last one of a row or two would take as long as one of four. */
 static void run_panel(const variant *v, const piece *part, int mode, range rows, int64_t column,
                       const float *next)
@@ -233,10 +252,10 @@ static void run_panel(const variant *v, const piece *part, int mode, range rows,
     s.ahead_tile = s.ahead_step * eights;
     int64_t height = count / tiles, higher = count % tiles;
     if (!edge) {
-        int vecs = columns <= v->lanes ? 1 : 2;
         const column_fn *fn = &v->columns[mode * v->rows + height - 1];
-        if (higher) fn[1](&s, rows.from, higher, vecs);
-        fn[0](&s, rows.from + higher * (height + 1), tiles - higher, vecs);
+        s.late = s.last && e->act > RG_ACT_CLIP && g->c_step == RG_BLOCK && columns % RG_BLOCK == 0;
+        if (higher) run_tiles(v, &s, fn[1], rows.from, higher, height + 1, columns);
+        run_tiles(v, &s, fn[0], rows.from + higher * (height + 1), tiles - higher, height, columns);
         return;
     }
     for (int64_t row = rows.from, i = 0; i < tiles; i++) {

@@ -141,7 +141,7 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, const char *ahead,
             for (int v = 0; v < vecs; v++)
                 acc[i][v] += NAME(load)(add + i * c_step + NAME(place)(c_block, v), c_block);
     }
-    if (s->last && g->epilogue.act) NAME(activate)(&g->epilogue, acc, rows, vecs);
+    if (s->last && !s->late && g->epilogue.act) NAME(activate)(&g->epilogue, acc, rows, vecs);
     RG_UNROLL
     for (int i = 0; i < rows; i++) {
         RG_UNROLL
