@@ -11,6 +11,9 @@
 #include "exec/mathf.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 enum {
     PANEL_FLOATS = 6 * 1024, /* 24 KB of a panel at a time: A passes through what a first cache has besides */
@@ -30,6 +33,7 @@ enum { MODE_WHOLE, MODE_BLOCKS, MODE_RUNS };
 typedef struct piece {
     const rg_gemm *g;
     int64_t k_from, k_to;
+    const int32_t *run, *run_end; /* of A's tables, where it has any */
     bool last;
     const float *b, *bias;       /* the panel's part, and what sums begin with: NR of them */
     float *c;                    /* at row 0 and the panel's first column */
@@ -50,6 +54,16 @@ typedef void (*column_fn)(piece *s, int64_t row, int64_t count, int vecs);
 #define RG_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define RG_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* The compiler must take a pointer for any. */
+#define RG_HIDE(pointer) __asm__("" : "+r"(pointer))
+#if defined(__x86_64__)
+#define RG_USED(vector) __asm__("" : : "v"(vector))
+#elif defined(__aarch64__)
+#define RG_USED(vector) __asm__("" : : "w"(vector))
+#else
+#define RG_USED(vector) (void)(vector)
 #endif
 
 #define ACT_LOOP(formula)                                    \
@@ -83,9 +97,11 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
 #define TARGET __attribute__((target("avx512f,avx2,fma")))
 #define LANES 16
 #define ROWS 12
+#define MAX(x, y) _mm512_max_ps((__m512)(x), (__m512)(y))
 #define EACH_ROW(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #include "exec/gemm_f32_tile.h"
 #undef EACH_ROW
+#undef MAX
 #undef ROWS
 #undef LANES
 #undef TARGET
@@ -95,9 +111,11 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
 #define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
 #define ROWS 6
+#define MAX(x, y) _mm256_max_ps((__m256)(x), (__m256)(y))
 #define EACH_ROW(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #include "exec/gemm_f32_tile.h"
 #undef EACH_ROW
+#undef MAX
 #undef ROWS
 #undef LANES
 #undef TARGET
@@ -108,9 +126,11 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
 #define TARGET
 #define LANES 4
 #define ROWS 4
+#define MAX(x, y) plain_pick((x) > (y), x, y)
 #define EACH_ROW(X) X(1) X(2) X(3) X(4)
 #include "exec/gemm_f32_tile.h"
 #undef EACH_ROW
+#undef MAX
 #undef ROWS
 #undef LANES
 #undef TARGET
@@ -280,6 +300,7 @@ static void run_rows(const variant *v, const rg_gemm *g, range rows, range colum
             for (int64_t k = 0; k < g->k; k += k_step) {
                 int64_t end = k + k_step < g->k ? k + k_step : g->k;
                 piece s = {.g = g, .k_from = k, .k_to = end, .last = end == g->k};
+                if (g->a_run) s.run = g->a_run + k / length, s.run_end = g->a_run + end / length;
                 run_piece(v, &s, mode, down, across);
             }
         }
