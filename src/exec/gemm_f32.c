@@ -20,6 +20,8 @@ enum {
     ROWS_FLOATS = 48 * 1024, /* 192 KB of A: with C, half of a second cache of 512 KB, the least of today */
     COLUMNS = 256,           /* of C at a time: each element of A is then used as often */
     LINE_BYTE = 64,
+    PACK_COLUMNS = 64,          /* at a time: so many panels are written at once, four lines read */
+    PACK_AHEAD = 8,             /* lines, by which memory is there in time */
     STRIP = 4,                  /* panels at a time where A is one row */
     SHARE_MACS = 16 * 1024,     /* a worker's least share: a microsecond at half speed, a few barriers */
     HEIGHT_LEAST = 4,           /* rows of a tile below which it waits for its own sums */
@@ -175,25 +177,77 @@ size_t rg_gemm_packed_count(int64_t k, int64_t n)
     return (size_t)((n + nr - 1) / nr * nr * k);
 }
 
+/* Panels of B [k, n], from b[p * row_step + j * column_step]. */
+typedef struct packing { const float *b; int64_t row_step, column_step, k, n, nr; float *to; } packing;
+
+static inline float *packed_at(const packing *s, int64_t column)
+{
+    return s->to + column / s->nr * s->nr * s->k + column % s->nr;
+}
+
+/* Columns from..to-1 of lines that lie as they are, whole blocks. What comes next is asked for: lines are far
+ * apart, which no machine foresees. */
+RG_INLINE void pack_lines(const packing *s, int64_t from, int64_t to)
+{
+    for (int64_t first = from; first < to; first += PACK_COLUMNS) {
+        int64_t end = to - first < PACK_COLUMNS ? to : first + PACK_COLUMNS;
+        for (int64_t p = 0; p < s->k; p++) {
+            const float *line = s->b + p * s->row_step;
+            float *at = packed_at(s, first) + p * s->nr;
+            for (int64_t column = first; column < end; column += RG_BLOCK, at += RG_BLOCK) {
+                if (column > first && !(column & (s->nr - 1))) at += s->nr * (s->k - 1); /* the next panel */
+                __builtin_prefetch(line + PACK_AHEAD * s->row_step + column);
+                rg_store8(at, rg_load8(line + column));
+            }
+        }
+    }
+}
+
+/* The same of columns that lie as lines: squares that are turned. */
+RG_INLINE void pack_turned(const packing *s, int64_t from, int64_t to)
+{
+    for (int64_t column = from; column < to; column += RG_BLOCK) {
+        const float *b = s->b + column * s->column_step;
+        float *at = packed_at(s, column);
+        int64_t p = 0;
+        for (; p + RG_BLOCK <= s->k; p += RG_BLOCK) {
+            rg_f32x8 v[RG_BLOCK];
+            RG_UNROLLED
+            for (int i = 0; i < RG_BLOCK; i++) {
+                v[i] = rg_load8(b + i * s->column_step + p);
+                __builtin_prefetch(b + (i + RG_BLOCK) * s->column_step + p);
+            }
+            rg_turn8(v);
+            RG_UNROLLED
+            for (int i = 0; i < RG_BLOCK; i++) rg_store8(at + (p + i) * s->nr, v[i]);
+        }
+        for (; p < s->k; p++)
+            for (int i = 0; i < RG_BLOCK; i++) at[p * s->nr + i] = b[i * s->column_step + p];
+    }
+}
+
+/* Columns from..to-1: whole panels, of which the last is filled up. */
+RG_INLINE void pack(const packing *s, int64_t from, int64_t to)
+{
+    int64_t whole = to < s->n ? to : s->n, done = from;
+    if (s->column_step == 1 || s->row_step == 1) done = from + (whole - from) / RG_BLOCK * RG_BLOCK;
+    if (s->column_step == 1) pack_lines(s, from, done);
+    else pack_turned(s, from, done);
+    for (int64_t column = done; column < to; column++) {
+        const float *b = s->b + column * s->column_step;
+        float *at = packed_at(s, column);
+        for (int64_t p = 0; p < s->k; p++) at[p * s->nr] = column < s->n ? b[p * s->row_step] : 0;
+    }
+}
+RG_FOR_MACHINE(pack, packing)
+
 void rg_gemm_pack(const float *b, int64_t row_step, int64_t column_step, int64_t k, int64_t n, float *packed,
                   rg_part part)
 {
     int64_t nr = rg_gemm_nr(), from, to;
+    packing s = {b, row_step, column_step, k, n, nr, packed};
     rg_part_of(part, n, nr, &from, &to);
-    packed += from * k;
-    for (int64_t column = from; column < to; column += nr) {
-        int64_t count = n - column < nr ? n - column : nr;
-        for (int64_t p = 0; p < k; p++, packed += nr) {
-            const float *at = b + p * row_step + column * column_step;
-            if (column_step == 1 && count == nr) {
-                for (int64_t j = 0; j < nr; j += RG_BLOCK)
-                    memcpy(packed + j, at + j, RG_BLOCK * sizeof *packed);
-                continue;
-            }
-            for (int64_t j = 0; j < count; j++) packed[j] = at[j * column_step];
-            for (int64_t j = count; j < nr; j++) packed[j] = 0;
-        }
-    }
+    if (from < to) pack_best(&s, from, (to + nr - 1) / nr * nr);
 }
 
 /* ---- tiles that do not fit: the last columns of a row-major C, and scattered ones ---- */
