@@ -186,7 +186,8 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, int64_t row, 
         }
     }
     RG_UNROLL
-    for (int v = 0; add && v < vecs; v++) {
+    for (int v = 0; v < vecs; v++) {
+        if (!add) break;
         NAME(starts)(add + NAME(place)(c_block, v), c_step, rows, start);
         RG_UNROLL
         for (int i = 0; i < rows; i++) acc[i][v] += NAME(load)(start[i / 3] + i % 3 * c_step, c_block);
@@ -269,7 +270,8 @@ TARGET static void NAME(strip)(const piece *s, int64_t column)
         }
     }
     RG_UNROLL
-    for (int j = 0; add && j < STRIP; j++) {
+    for (int j = 0; j < STRIP; j++) {
+        if (!add) break;
         RG_UNROLL
         for (int v = 0; v < 2; v++) {
             int64_t at = (column + j * NAME(NR)) / RG_BLOCK * g->c_block + NAME(place)(g->c_block, v);
