@@ -41,6 +41,9 @@ static void blocked(void **state)
         {"1,7,9,16", "16,16,3,3", 2304,
          "  %c = Conv(%x, %w) pads=1,1,1,1\n  %d = Add(%c, %x)\n  %y = Relu(%d)"},
         {"1,14,15,16", "8,16,3,3", 1152, "  %y = Conv(%x, %w) strides=2,2 pads=1,1,1,1"},
+        {"2,9,12,16", "96,16,1,1", 1536, "  %y = Conv(%x, %w) strides=2,2"}, /* pixels that nobody reads */
+        {"2,8,11,64", "384,16,1,1", 6144, "  %c = Conv(%x, %w) strides=1,3 group=4\n  %y = Relu(%c)"},
+        {"1,9,11,16", "96,16,1,1", 1536, "  %y = Conv(%x, %w) strides=2,2 pads=1,1,1,1"},
         {"1,9,11,8", "8,8,5,3", 960, "  %y = Conv(%x, %w) strides=2,1 pads=2,0,1,1 dilations=1,2"},
         {"1,9,11,8", "8,8,3,3", 576, "  %y = Conv(%x, %w) auto_pad=\"SAME_LOWER\" strides=2,2"},
         {"1,9,11,8", "5,8,3,3", 360,

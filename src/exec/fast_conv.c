@@ -7,7 +7,8 @@
  * that reaches beyond the image makes a copy with a frame of zeros necessary. Scale and shift of a
  * BatchNormalization are folded into W and the bias when the model is loaded. A plain image of enough
  * channels is copied into blocks first. Groups of fewer channels than a block are joined to blocks, with
- * zeros in W where a result does not see a channel: the vector has the room.
+ * zeros in W where a result does not see a channel: the vector has the room. Pixels that windows pass over
+ * would fill the near caches with what nobody reads: a copy has none.
  */
 #include "exec/conv_share.h"
 #include "exec/f32x8.h"
@@ -173,8 +174,13 @@ static void read_sizes(const rg_fast_row *r, conv *c)
     c->frame = rg_frame_of(c->in_channels / wide, c->in_h, c->in_w, wide, before, after);
     int64_t blocks = (c->in_channels + RG_BLOCK - 1) / RG_BLOCK;
     bool full = blocks * RG_BLOCK * 4 <= c->in_channels * 5; /* zeros are a fifth of the work at most */
-    bool worth = c->out_channels * w->kernel_h * w->kernel_w >= GATHER_WORTH;
+    bool worth = c->out_channels / c->groups * w->kernel_h * w->kernel_w >= GATHER_WORTH;
     if (wide == 1 && c->groups == 1 && full && worth) rg_frame_gather(&c->frame, c->in_channels);
+    bool holes = w->kernel_h == 1 && w->kernel_w == 1 && (w->stride_h > 1 || w->stride_w > 1);
+    if (wide > 1 && holes && worth && !c->frame.needed) {
+        rg_frame_thin(&c->frame, w->stride_h, w->stride_w, c->out_h, c->out_w);
+        c->window.stride_h = c->window.stride_w = 1;
+    }
 }
 
 /* Where windows begin and their runs lie. */
