@@ -111,6 +111,13 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, const char *ahead,
             acc[i][v] = *(const NAME(vec) *)(const void *)(s->bias + v * LANES);
         }
     }
+    if (s->row_bias) {
+        RG_UNROLL
+        for (int i = 0; i < rows; i++) {
+            RG_UNROLL
+            for (int v = 0; v < vecs; v++) acc[i][v] += s->row_bias[row + i];
+        }
+    }
     if (mode == MODE_WHOLE) {
         int64_t p = s->k_from;
         for (; p + RG_BLOCK <= s->k_to; p += RG_BLOCK) {
