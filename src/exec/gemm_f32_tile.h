@@ -55,8 +55,18 @@ TARGET RG_INLINE void NAME(activate)(const rg_epilogue *e, NAME(vec) (*acc)[2], 
 {
     NAME(vec) zero = {0};
     if (e->act > RG_ACT_CLIP) {
-        if (vecs > 1) NAME(act)(e, (float *)acc, (float *)acc, (int64_t)rows * NAME(NR));
-        else for (int i = 0; i < rows; i++) NAME(act)(e, (float *)acc[i], (float *)acc[i], LANES);
+        NAME(vec) copy[2 * ROWS]; /* the call takes an address: sums that have one would lie in memory */
+        RG_UNROLL
+        for (int i = 0; i < rows; i++) {
+            RG_UNROLL
+            for (int v = 0; v < vecs; v++) copy[i * vecs + v] = acc[i][v];
+        }
+        NAME(act)(e, (float *)copy, (float *)copy, (int64_t)rows * vecs * LANES);
+        RG_UNROLL
+        for (int i = 0; i < rows; i++) {
+            RG_UNROLL
+            for (int v = 0; v < vecs; v++) acc[i][v] = copy[i * vecs + v];
+        }
         return;
     }
     float low = e->act == RG_ACT_RELU ? 0 : e->low;
