@@ -63,6 +63,23 @@ static void blocked(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(*state, &cases[i], true);
 }
 
+/* Of one tap, channels in no eights: panels of pixels that come out even, with a rest, of less than one. */
+static void pointwise(void **state)
+{
+    static const conv_case cases[] = {
+        {"1,8,16,6", "10,6,1,1", 60, "  %y = Conv(%x, %w)"},
+        {"2,9,11,29", "13,29,1,1", 377, "  %c = Conv(%x, %w)\n  %y = Relu(%c)"},
+        {"2,14,14,13", "13,13,1,1", 169,
+         "  %c = Conv(%x, %w)\n  %d = Add(%c, %x)\n  %y = HardSwish(%d)"},
+        {"1,10,33,450", "3,450,1,1", 1350, "  %c = Conv(%x, %w)\n  %y = Relu(%c)"}, /* pieces of k */
+        {"1,7,7,29", "29,29,1,1", 841, "  %y = Conv(%x, %w)"},
+        {"1,9,11,6", "1,6,1,1", 6, "  %y = Conv(%x, %w)"},
+        {"1,9,11,6", "10,6,1,1", 60, "  %y = Conv(%x, %w) strides=2,2"},
+        {"1,9,11,6", "10,6,1,1", 60, "  %y = Conv(%x, %w) pads=1,0,0,1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(*state, &cases[i], true);
+}
+
 static void transposed(void **state)
 {
     static const conv_case cases[] = {
@@ -97,7 +114,8 @@ static void along_a_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocked), cmocka_unit_test(transposed), cmocka_unit_test(along_a_line),
+        cmocka_unit_test(blocked), cmocka_unit_test(pointwise), cmocka_unit_test(transposed),
+        cmocka_unit_test(along_a_line),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

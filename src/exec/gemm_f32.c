@@ -40,6 +40,7 @@ typedef struct piece {
     const int32_t *run, *run_end; /* of A's tables, where it has any */
     bool last, late;             /* late: the activation is run on some tiles at once, not in them */
     const float *b, *bias;       /* the panel's part, and what sums begin with: NR of them */
+    const float *row_bias;       /* as well, from row 0 on; or NULL */
     float *c;                    /* at row 0 and the panel's first column */
     const float *add; /* as c, of what is added at the end: C itself but for the first piece; or NULL */
     const char *ahead, *ahead_end; /* what is read next */
@@ -319,6 +320,7 @@ static void run_panel(const variant *v, const piece *part, int mode, range rows,
     if (e->bias && s.k_from == 0) memcpy(bias, e->bias + column, (size_t)columns * sizeof *bias);
     s.b = panel_at(g, column) + s.k_from * nr;
     s.bias = bias;
+    s.row_bias = s.k_from == 0 ? g->row_bias : NULL;
     s.c = g->c + at;
     s.add = s.k_from ? s.c : e->add ? e->add + at : NULL;
     s.ahead = (const char *)next;
@@ -418,6 +420,6 @@ void rg_gemm_run(const rg_gemm *g, rg_part part)
     range rows = {0, part.workers > 1 ? 0 : g->m}, columns = {0, g->n};
     if (part.workers > 1) split(v, g, part, &rows, &columns);
     if (rows.from >= rows.to || columns.from >= columns.to) return;
-    if (g->m == 1 && !g->a_run && !g->c_column) run_row(v, g, columns);
+    if (g->m == 1 && !g->a_run && !g->row_bias && !g->c_column) run_row(v, g, columns);
     else if (g->k > 0) run_rows(v, g, rows, columns);
 }

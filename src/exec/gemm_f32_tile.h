@@ -163,6 +163,13 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, int64_t row, 
     }
     NAME(ask)(c, c_step, c_block, rows, vecs);
     if (add && add != c) NAME(ask)(add, c_step, c_block, rows, vecs);
+    if (s->row_bias) {
+        RG_UNROLL
+        for (int i = 0; i < rows; i++) {
+            RG_UNROLL
+            for (int v = 0; v < vecs; v++) acc[i][v] += s->row_bias[row + i];
+        }
+    }
     if (mode == MODE_WHOLE) {
         int64_t p = s->k_from;
         for (; p + RG_BLOCK <= s->k_to; p += RG_BLOCK) {
