@@ -220,6 +220,51 @@ void rg_clock_law_fit(const rg_clock_prior *prior, const rg_clock_point *probes,
     law_of(&p, u, out);
 }
 
+void rg_clock_prior_from(const rg_clock_law *law, rg_clock_prior *out)
+{
+    const double least = 1e-6; /* a term that is not there still has a logarithm */
+    rg_clock_point top = rg_clock_law_at(law, law->top_hz);
+    double core_w = fmax(law->core_j / top.time_s, least * top.power_w);
+    double fixed = fmin(fmax(law->fixed_s / top.time_s, least), 1 - least);
+    rg_clock_prior_of(law->device, law->top_hz, (rg_clock_use){NAN, NAN}, out);
+    out->mean[RG_LAW_TIME] = log(top.time_s);
+    out->mean[RG_LAW_CORE] = log(fmax(law->core_s, least * top.time_s)
+                                 / fmax(law->memory_s, least * top.time_s));
+    out->mean[RG_LAW_FIXED] = log(fixed / (1 - fixed));
+    out->mean[RG_LAW_POWER] = log(top.power_w);
+    out->mean[RG_LAW_IDLE] = log(fmax(law->idle_w, least * core_w) / core_w);
+    out->mean[RG_LAW_ACTIVE] = log(fmax(law->active_w, least * core_w) / core_w);
+    out->mean[RG_LAW_MEMORY] = log(fmax(law->memory_j / top.time_s, least * core_w) / core_w);
+    out->mean[RG_LAW_SWING] = log(law->swing);
+}
+
+static double saving(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count, double from_hz,
+                     double to_hz)
+{
+    rg_clock_law law;
+    rg_clock_law_fit(prior, probes, count, &law);
+    rg_clock_point from = rg_clock_law_at(&law, from_hz), to = rg_clock_law_at(&law, to_hz);
+    return to.power_w * to.time_s / (from.power_w * from.time_s);
+}
+
+/* Each mean moved by its standard deviation and the law fitted again: the square root of the sum of the
+ * squares of what that changes is the standard deviation of the logarithm, as far as all is linear. */
+rg_estimate rg_clock_saving(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
+                            double from_hz, double to_hz)
+{
+    const double wide = 1.645; /* of a normal distribution, 90 % lie within so many standard deviations */
+    double value = saving(prior, probes, count, from_hz, to_hz), variance = 0;
+    for (int i = 0; i < RG_LAW_UNKNOWNS; i++) {
+        rg_clock_prior moved = *prior;
+        if (i == RG_LAW_TIME || i == RG_LAW_POWER) continue; /* a ratio does not depend on them */
+        moved.mean[i] += moved.spread[i];
+        double change = log(saving(&moved, probes, count, from_hz, to_hz) / value);
+        variance += change * change;
+    }
+    double factor = exp(wide * sqrt(variance));
+    return (rg_estimate){value, value / factor, value * factor};
+}
+
 /* ---- the choice ---- */
 
 const char *rg_clock_goal_name(rg_clock_goal goal)

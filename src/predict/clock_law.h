@@ -47,6 +47,12 @@ void rg_clock_prior_of(const rg_device *device, double top_hz, rg_clock_use use,
  * without a power of what the profile lets expect. */
 void rg_clock_law_fit(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
                       rg_clock_law *out);
+/* A law that is thought to hold as the mean of a prior; spreads are those of rg_clock_prior_of. */
+void rg_clock_prior_from(const rg_clock_law *law, rg_clock_prior *out);
+/* E(to) / E(from) of a law fitted to the probes, with its 90 % interval: what is not known of each unknown
+ * beforehand, as far as the probes leave it open. */
+rg_estimate rg_clock_saving(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
+                            double from_hz, double to_hz);
 rg_clock_point rg_clock_law_at(const rg_clock_law *law, double clock_hz);
 
 /* Relative to that at the top clock. */
