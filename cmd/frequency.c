@@ -136,7 +136,7 @@ RG_CMD(frequency) = {
     .examples =
         "ridge frequency zoo:resnet50 --on v100-pcie-32gb\n"
         "ridge frequency zoo:bert-base --on a100-pcie-40gb --objective energy --slowdown 10%\n"
-        "ridge frequency zoo:resnet50 --on h100-nvl --cap 250W --mix zoo:bert-base=2,zoo:vit-b-16=1\n"
+        "ridge frequency zoo:resnet50 --on h100-nvl --cap 250W --mix zoo:bert-base=2,zoo:vit_b_16=1\n"
         "ridge frequency model.onnx --on v100-pcie-32gb --probe measured.csv --format html -o clocks.html",
     .opt_size = sizeof(frequency_opt),
     .opts = opts,

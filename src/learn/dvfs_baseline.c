@@ -1,7 +1,7 @@
 /* dvfs_baseline.c - how others forecast a kernel over the clock, judged by the same rows.
  *
- * fgcs: a formula published in Future Generation Computer Systems (2023) with its numbers, f in MHz and shares
- * of time at the highest clock:
+ * fgcs: a formula published in Future Generation Computer Systems (2023) with its numbers, f in MHz and
+ * shares of time at the highest clock:
  *
  *     ln(1 + P) = -1.0318354 + 0.84864 fp + 0.09749 dram + 0.77006 ln(1 + f)      fp = F64 + F32 / 2
  *
