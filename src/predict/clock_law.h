@@ -27,8 +27,9 @@ enum {
     RG_LAW_TIME,                       /* ln of the time at the top clock */
     RG_LAW_CORE,                       /* ln (core_s / memory_s) */
     RG_LAW_FIXED,                      /* logit of fixed_s / time */
-    RG_LAW_POWER,                      /* ln of the power at the top clock */
-    RG_LAW_IDLE, RG_LAW_ACTIVE, RG_LAW_MEMORY, /* ln of each over the core's share of the power */
+    RG_LAW_POWER,                      /* ln of the power at the top clock that is not idle */
+    RG_LAW_IDLE,                       /* ln idle_w */
+    RG_LAW_ACTIVE, RG_LAW_MEMORY,      /* ln of each over the core's share of the power that is not idle */
     RG_LAW_SWING,                      /* ln swing */
     RG_LAW_UNKNOWNS
 };
