@@ -58,7 +58,7 @@ struct rg_judge {
     bool (*has)(const rg_exam *exam); /* NULL, or whether a row is of this kind */
     const char *device, *family; /* columns among them by which scores are grouped; a device that nobody knows
                                   * is a miss ... */
-    bool any_device;               /* ... or given as NULL: its name may say enough */
+    bool any_device;             /* ... or given as NULL: its name may say enough */
     const char *finer[RG_JUDGE_FINER]; /* columns whose cells stand behind the family's: "gemm fp8" */
     const char *runtimes[RG_JUDGE_RUNTIMES]; /* ids of those that its forecasts plan with */
     rg_quantity quantities[RG_JUDGE_QUANTITIES]; /* a file of this kind has one of them at least */
@@ -71,7 +71,6 @@ struct rg_judge {
     const char *curve_by[RG_JUDGE_KEYS]; /* columns that are the same all along a curve */
     const char *setting; /* the column that is varied; rows of a curve that are the same in it repeat each
                           * other. NULL: whatever differs is another setting */
-    bool any_device;     /* a device that nobody knows is no miss: exam->device is NULL */
     int time, energy;    /* quantities whose product the choice of a setting is judged by; both 0: none is */
     /* Names rows that show something else than what was to be measured: `dirty`. In the order of the file.
      * note: of the curve. */
