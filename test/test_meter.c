@@ -508,6 +508,7 @@ static void by_load(void **state)
     rg_meter_opt opt = {.root = root, .subjects = RG_SUBJECT(PROCESSOR)};
     assert_true(rg_meter_count <= 32 && mkdtemp(root));
     put(root, "/proc/stat", stats[0]);
+    put(root, "/proc/meminfo", "MemTotal:       16384000 kB");
     if (rg_meters_open(*state, &opt, &m)) fail_msg("%s", rg_ctx_error(*state));
     assert_true(rg_meters_window_s(m) == 0); /* nothing measures */
     for (int i = 0; i < 2; i++) {
