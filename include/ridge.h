@@ -189,12 +189,19 @@ RG_API void rg_rates_free(const rg_rates *rates);
 RG_API RG_CHECKED rg_err rg_prices_doc(rg_ctx *cx, const char *const *words, size_t count, rg_doc **out);
 RG_API RG_CHECKED rg_err rg_regions_doc(rg_ctx *cx, const char *const *words, size_t count, rg_doc **out);
 
+/* What measurements taught (data/learned/) that a forecast uses: of kernels and of whole inferences, of
+ * kernels alone, nothing. */
+typedef enum rg_learning { RG_LEARN_ALL, RG_LEARN_ROWS, RG_LEARN_NONE } rg_learning;
+
 typedef struct rg_forecast_opt {
     size_t size;
     double core_hz; /* a fixed core clock; 0: the highest that the power cap allows */
     double host_hz; /* clock of the processor that launches; 0: the one that the runtime's profile states, of
                      * a CPU its own */
     const rg_rates *rates; /* NULL: no costs */
+    rg_learning learning;
+    const char *sort;      /* of inference, among those that whole ones taught. NULL: "whole", a graph as it
+                            * is; "totals": one made of sums; "decode": a step of a language model */
 } rg_forecast_opt;
 
 RG_API RG_CHECKED rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt,
@@ -312,6 +319,7 @@ typedef struct rg_evaluate_opt {
     size_t workers;              /* threads that compute; 0: one a core. The result does not depend on it */
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;
+    rg_learning learning;        /* of what measurements taught, what forecasts use */
     int probes;                  /* settings of each curve whose measurements its forecast is told, and that
                                   * are not scored; of kinds that have curves */
     const char *known;           /* of them, what of the same device it is told besides: "none" or NULL,
@@ -323,6 +331,26 @@ typedef struct rg_evaluate_opt {
  * family. The kind of a file is known by its columns. */
 RG_API RG_CHECKED rg_err rg_evaluate_doc(rg_ctx *cx, const char *const *files, size_t count,
                                          const rg_evaluate_opt *opt, rg_doc **out);
+
+/* ---- learning: what measurements say against the analytic base ---- */
+
+typedef struct rg_learn_opt {
+    size_t size;
+    const char *out;             /* folder that files of trees go to: data/learned/ of an overlay; NULL: none
+                                  */
+    const char *export_to;       /* folder for tables of features and residuals, one a key; NULL: none */
+    const char *key;             /* learn only keys that begin so; NULL: all */
+    bool whole;                  /* from whole inferences, with what kernels taught; else from kernels */
+    bool force;                  /* replace files that score better */
+    size_t workers;
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_learn_opt;
+
+/* Trains residuals from the files, tests them on devices held out, writes those that score no worse than what
+ * stands in `out`. */
+RG_API RG_CHECKED rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count,
+                                      const rg_learn_opt *opt, rg_doc **out);
 
 /* Adds to a document of forecasts what writing text takes, where the model is a language model with caches:
  * ttft_s, tpot_s and tokens_per_s of results[i], for prompts as long as the new tokens of its forecast, or as

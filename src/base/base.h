@@ -86,9 +86,25 @@ struct rg_ctx {
     void (*free)(void *user, void *block);
     void *user;
     const char *data_dir;
+    struct rg_kept *kept; /* shared with the contexts of workers */
     rg_err err;
     char text[2048];
 };
+
+/* What many requests read and nobody changes, such as learned tables: made when it is first asked for by its
+ * name, then shared with the contexts of workers and freed with the last of them (kept.c). `make` must not
+ * keep anything itself; it may answer NULL, which is kept as well. Errors are not kept. */
+typedef struct rg_kept rg_kept;
+typedef struct rg_maker {
+    rg_err (*make)(rg_ctx *cx, const char *name, const void **out);
+    void (*done)(const void *object);
+} rg_maker;
+rg_err rg_ctx_keep(rg_ctx *cx, const char *name, const rg_maker *maker, const void **out) RG_CHECKED;
+rg_kept *rg_kept_new(rg_ctx *cx); /* NULL: no memory */
+rg_kept *rg_kept_ref(rg_kept *kept);
+void rg_kept_unref(rg_kept *kept);
+/* As rg_ctx_new with the parent's allocator, limit and data; what is kept is shared. */
+rg_ctx *rg_ctx_worker(rg_ctx *parent);
 
 rg_err rg_nomem(rg_ctx *cx); /* rg_fail(cx, RG_NOMEM, ...) with the limit in the text */
 
@@ -150,6 +166,7 @@ const char *rg_path_base(const char *path);                  /* after the last s
 
 /* A file of data/: overlay directory first (cx->data_dir), then what is embedded in the library. */
 rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out) RG_CHECKED;          /* "hw/t4.json" */
+bool rg_data_has(rg_ctx *cx, const char *path); /* whether there is such a file */
 /* sorted, e.g. ids of "hw" */
 rg_err rg_data_list(rg_ctx *cx, const char *dir, const char *const **names, size_t *count) RG_CHECKED;
 

@@ -32,27 +32,45 @@ static void system_free(void *user, void *block)
     free(block);
 }
 
+static rg_ctx *new_context(const rg_ctx_opt *o, rg_kept *shared)
+{
+    rg_ctx *cx = o->alloc(o->user, sizeof *cx);
+    if (!cx) return NULL;
+    *cx = (rg_ctx){0};
+    cx->memory_limit_byte = o->memory_limit_byte ? o->memory_limit_byte : (size_t)4 << 30;
+    cx->alloc = o->alloc;
+    cx->free = o->free;
+    cx->user = o->user;
+    cx->data_dir = o->data_dir ? o->data_dir : getenv("RIDGE_DATA");
+    cx->kept = shared ? rg_kept_ref(shared) : rg_kept_new(cx);
+    rg_arena_init(&cx->arena, cx);
+    if (cx->kept) return cx;
+    o->free(o->user, cx);
+    return NULL;
+}
+
 rg_ctx *rg_ctx_new(const rg_ctx_opt *opt)
 {
     rg_ctx_opt o = {0};
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
     if (!o.alloc || !o.free) o.alloc = system_alloc, o.free = system_free, o.user = NULL;
-    rg_ctx *cx = o.alloc(o.user, sizeof *cx);
-    if (!cx) return NULL;
-    *cx = (rg_ctx){0};
-    cx->memory_limit_byte = o.memory_limit_byte ? o.memory_limit_byte : (size_t)4 << 30;
-    cx->alloc = o.alloc;
-    cx->free = o.free;
-    cx->user = o.user;
-    cx->data_dir = o.data_dir ? o.data_dir : getenv("RIDGE_DATA");
-    rg_arena_init(&cx->arena, cx);
-    return cx;
+    return new_context(&o, NULL);
+}
+
+rg_ctx *rg_ctx_worker(rg_ctx *parent)
+{
+    rg_ctx_opt o = {
+        .memory_limit_byte = parent->memory_limit_byte, .alloc = parent->alloc, .free = parent->free,
+        .user = parent->user, .data_dir = parent->data_dir,
+    };
+    return new_context(&o, parent->kept);
 }
 
 void rg_ctx_free(rg_ctx *cx)
 {
     if (!cx) return;
     rg_arena_done(&cx->arena);
+    rg_kept_unref(cx->kept);
     cx->free(cx->user, cx);
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out)
 {
@@ -15,10 +16,10 @@ rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out)
         if (!full) return rg_nomem(cx);
         if (rg_file_map(cx, full, &file) == RG_OK) {
             rg_str bytes = rg_file_bytes(file);
-            *out = bytes.size > RG_PROFILE_MAX ? (rg_str){NULL, 0} : rg_arena_str(&cx->arena, bytes);
+            *out = bytes.size > RG_DATA_MAX ? (rg_str){NULL, 0} : rg_arena_str(&cx->arena, bytes);
             rg_file_unref(file);
-            if (bytes.size > RG_PROFILE_MAX)
-                return rg_fail(cx, RG_LIMIT, "%s: %zu bytes exceed %d", full, bytes.size, RG_PROFILE_MAX);
+            if (bytes.size > RG_DATA_MAX)
+                return rg_fail(cx, RG_LIMIT, "%s: %zu bytes exceed %d", full, bytes.size, RG_DATA_MAX);
             return out->data ? RG_OK : rg_nomem(cx);
         }
     }
@@ -35,6 +36,15 @@ rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out)
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool rg_data_has(rg_ctx *cx, const char *path)
+{
+    const char *full = cx->data_dir ? rg_arena_printf(&cx->arena, "%s/%s", cx->data_dir, path) : NULL;
+    if (full && access(full, R_OK) == 0) return true;
+    for (int i = 0; i < rg_embedded_count; i++)
+        if (strcmp(rg_embedded_table[i].path, path) == 0) return true;
+    return false;
 }
 
 typedef struct names { rg_ctx *cx; const char **items; size_t count; uint32_t capacity; } names;

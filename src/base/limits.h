@@ -17,6 +17,7 @@ enum {
     RG_KNOWN_MAX      = 4096,     /* elements of an integer tensor followed through shape inference */
     RG_DIM_EXPR_MAX   = 1000000,  /* distinct symbolic expressions of a graph */
     RG_PROFILE_MAX    = 1048576,  /* bytes of a device or runtime profile */
+    RG_DATA_MAX       = 8388608,  /* bytes of any other file of data/ */
     RG_HF_CONFIG_MAX  = 1048576,  /* bytes of a config.json */
     RG_HF_INDEX_MAX   = 67108864, /* bytes of an index of checkpoint files */
     RG_HF_SIZE_MAX    = 1 << 28,  /* of one size of a configuration; products of two stay below 2^63 */

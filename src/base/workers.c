@@ -50,10 +50,7 @@ static void *work(void *arg)
     while (!__atomic_load_n(&t->stopped, __ATOMIC_RELAXED)) {
         size_t index = __atomic_fetch_add(&t->next, 1, __ATOMIC_RELAXED);
         if (index >= w->count) break;
-        rg_ctx *cx = rg_ctx_new(&(rg_ctx_opt){
-            .size = sizeof(rg_ctx_opt), .memory_limit_byte = t->cx->memory_limit_byte, .alloc = t->cx->alloc,
-            .free = t->cx->free, .user = t->cx->user, .data_dir = t->cx->data_dir,
-        });
+        rg_ctx *cx = rg_ctx_worker(t->cx);
         rg_err err = cx ? w->run(cx, w->user, index) : RG_NOMEM;
         if (err) fail(t, index, err, cx ? rg_ctx_error(cx) : rg_err_text(err));
         rg_ctx_free(cx);

@@ -205,6 +205,8 @@ struct rg_runtime {
     const char **kinds; size_t kind_count;   /* device kinds it runs on: "cpu", "gpu", ... */
     const char **vendors; size_t vendor_count; /* whose devices it runs on; none: anybody's */
     const char **default_for; size_t default_count; /* device kinds whose customary runtime it is */
+    const char **teachers; size_t teacher_count; /* runtimes whose learned residuals it takes where it has
+                                                  * none of its own, in order */
     double host_clock_hz;                    /* of the host that launch_s and graph_s hold for; 0: of any */
     double launch_s;                         /* host time per kernel at host_clock_hz;
                                               * the floor is the device's */
@@ -212,6 +214,8 @@ struct rg_runtime {
     double graph_s;                          /* fixed cost of one inference */
     double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */
+    int grouped_heads;                       /* query heads of the same keys that a block of its kernels for
+                                              * few queries takes together, at most; 0: any number */
     const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),
                                               * NULL: no */
     const char *layout;                      /* "nchw", "nhwc", "blocked" */

@@ -82,6 +82,8 @@ static rg_err read_real(const reader *r, const spot *s, const rg_field *f, json_
         [RG_FIELD_POSITIVE] = {0, REAL_MAX, true,  "above 0"},
         [RG_FIELD_REALS]    = {0, REAL_MAX, true,  "above 0"},
         [RG_FIELD_SHARE]    = {0, 1,        true,  "above 0 and at most 1"},
+        [RG_FIELD_NUMBER]   = {-REAL_MAX, REAL_MAX, false, "above -1e30"},
+        [RG_FIELD_NUMBERS]  = {-REAL_MAX, REAL_MAX, false, "above -1e30"},
     };
     if (!json_is_number(json)) return wrong_type(r, s, f, json, "a number");
     double value = json_number_value(json);
@@ -225,7 +227,7 @@ static rg_err change_rows(const reader *r, const spot *s, const rg_field *f, jso
 static rg_err read_list(const reader *r, const spot *s, const rg_field *f, json_t *json, void *at)
 {
     size_t size = f->kind == RG_FIELD_TEXTS ? sizeof(const char *)
-                : f->kind == RG_FIELD_REALS ? sizeof(double) : f->record->size;
+                : rg_field_is_reals(f) ? sizeof(double) : f->record->size;
     char *data;
     if (json_is_object(json) && r->over && f->kind == RG_FIELD_ROWS && f->record->fields[0].at == 0 &&
         f->record->fields[0].kind == RG_FIELD_TEXT)
@@ -240,7 +242,7 @@ static rg_err read_list(const reader *r, const spot *s, const rg_field *f, json_
         spot here = {s, NULL, i};
         char *element = data + i * size;
         if (f->kind == RG_FIELD_TEXTS) RG_TRY(read_text(r, &here, f, item, element));
-        else if (f->kind == RG_FIELD_REALS) RG_TRY(read_real(r, &here, f, item, element));
+        else if (rg_field_is_reals(f)) RG_TRY(read_real(r, &here, f, item, element));
         else if (!json_is_object(item)) return wrong_type(r, &here, f, item, "an object");
         else RG_TRY(read_object(r, &here, f->record, item, element));
     }
@@ -280,7 +282,7 @@ static const read_fn readers[RG_FIELD_KIND_COUNT] = {
     [RG_FIELD_FLAG] = read_flag,   [RG_FIELD_TRUE] = read_true,   [RG_FIELD_MARK] = read_mark,
     [RG_FIELD_NAME] = read_name,   [RG_FIELD_REF] = read_ref,     [RG_FIELD_GROUP] = read_group,
     [RG_FIELD_TEXTS] = read_list,  [RG_FIELD_REALS] = read_list,  [RG_FIELD_ROWS] = read_list,
-    [RG_FIELD_KEYED] = read_keyed,
+    [RG_FIELD_KEYED] = read_keyed, [RG_FIELD_NUMBER] = read_real, [RG_FIELD_NUMBERS] = read_list,
 };
 
 static const char *nearest_key(const rg_record *record, rg_str key)

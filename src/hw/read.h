@@ -20,6 +20,7 @@ typedef enum rg_field_kind {
     RG_FIELD_REAL,     /* double, at least 0 */
     RG_FIELD_POSITIVE, /* double, above 0 */
     RG_FIELD_SHARE,    /* double, above 0 and at most 1 */
+    RG_FIELD_NUMBER,   /* double of either sign */
     RG_FIELD_COUNT,    /* int, at least 0 */
     RG_FIELD_PAIR,     /* int[2] */
     RG_FIELD_FLAG,     /* bool */
@@ -30,6 +31,7 @@ typedef enum rg_field_kind {
     RG_FIELD_GROUP,    /* an object whose fields lie in this same struct */
     RG_FIELD_TEXTS,    /* const char ** and size_t */
     RG_FIELD_REALS,    /* double * and size_t; each above 0 */
+    RG_FIELD_NUMBERS,  /* double * and size_t, of either sign */
     RG_FIELD_ROWS,     /* array of objects: struct * and size_t; over a base also an object that changes
                         * rows by their first text: {"hbm": {"read_byte_per_s": 2e12}} */
     RG_FIELD_KEYED,    /* object of objects: struct * and size_t; a row begins with its key, a const char * */
@@ -46,6 +48,11 @@ typedef struct rg_field {
     const char *const *names;
     const char *help;               /* one clause for messages and schemas */
 } rg_field;
+
+static inline bool rg_field_is_reals(const rg_field *f)
+{
+    return f->kind == RG_FIELD_REALS || f->kind == RG_FIELD_NUMBERS;
+}
 
 typedef struct rg_record { size_t size; const rg_field *fields; size_t field_count; } rg_record;
 #define RG_RECORD(type, table) {sizeof(type), table, RG_COUNT(table)}

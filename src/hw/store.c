@@ -56,7 +56,7 @@ static json_t *pair_at(const char *at)
 static json_t *element_of(const writer *w, const rg_field *f, const char *at)
 {
     if (f->kind == RG_FIELD_TEXTS) return text_at(at);
-    if (f->kind == RG_FIELD_REALS) return number_at(at);
+    if (rg_field_is_reals(f)) return number_at(at);
     return object_of(w, f->record, at);
 }
 
@@ -65,7 +65,7 @@ static json_t *list_of(const writer *w, const rg_field *f, const char *in)
 {
     bool keyed = f->kind == RG_FIELD_KEYED;
     size_t count, size = f->kind == RG_FIELD_TEXTS ? sizeof(const char *)
-                       : f->kind == RG_FIELD_REALS ? sizeof(double) : f->record->size;
+                       : rg_field_is_reals(f) ? sizeof(double) : f->record->size;
     const char *data, *key;
     json_t *list = keyed ? json_object() : json_array();
     memcpy(&data, in + f->at, sizeof data);
@@ -85,7 +85,8 @@ static json_t *value_of(const writer *w, const rg_field *f, const char *in)
 {
     switch (f->kind) {
     case RG_FIELD_TEXT: return text_at(in + f->at);
-    case RG_FIELD_REAL: case RG_FIELD_POSITIVE: case RG_FIELD_SHARE: return number_at(in + f->at);
+    case RG_FIELD_REAL: case RG_FIELD_POSITIVE: case RG_FIELD_SHARE: case RG_FIELD_NUMBER:
+        return number_at(in + f->at);
     case RG_FIELD_COUNT: return json_integer(int_at(in + f->at));
     case RG_FIELD_PAIR: return pair_at(in + f->at);
     case RG_FIELD_FLAG: return json_boolean(in[f->at]);
@@ -96,6 +97,7 @@ static json_t *value_of(const writer *w, const rg_field *f, const char *in)
     case RG_FIELD_GROUP: return object_of(w, f->record, in);
     case RG_FIELD_TEXTS:
     case RG_FIELD_REALS:
+    case RG_FIELD_NUMBERS:
     case RG_FIELD_ROWS:
     case RG_FIELD_KEYED:
         return list_of(w, f, in);
@@ -114,7 +116,7 @@ static bool is_absent(const rg_field *f, const char *in)
     case RG_FIELD_TEXT:
         memcpy(&text, in + f->at, sizeof text);
         return !text;
-    case RG_FIELD_TEXTS: case RG_FIELD_REALS: case RG_FIELD_ROWS: case RG_FIELD_KEYED:
+    case RG_FIELD_TEXTS: case RG_FIELD_REALS: case RG_FIELD_NUMBERS: case RG_FIELD_ROWS: case RG_FIELD_KEYED:
         memcpy(&count, in + f->count_at, sizeof count);
         return !count;
     case RG_FIELD_GROUP:
@@ -124,7 +126,7 @@ static bool is_absent(const rg_field *f, const char *in)
     case RG_FIELD_FLAG: return !in[f->at];
     case RG_FIELD_COUNT: return !int_at(in + f->at);
     case RG_FIELD_PAIR: return memcmp(in + f->at, zero, sizeof zero) == 0;
-    case RG_FIELD_REAL: case RG_FIELD_POSITIVE: case RG_FIELD_SHARE:
+    case RG_FIELD_REAL: case RG_FIELD_POSITIVE: case RG_FIELD_SHARE: case RG_FIELD_NUMBER:
         return memcmp(in + f->at, zero, sizeof(double)) == 0;
     default: return false;
     }

@@ -27,6 +27,9 @@ typedef struct rg_exam {
     const rg_str *cells;
     const rg_device *device;
     const rg_runtime *const *runtimes; /* as its kind names them; looked up once for all rows */
+    size_t index;                /* of the case */
+    rg_learning learning;        /* what its forecasts use of what was learned */
+    const struct rg_witness *witness; /* NULL, or who is shown the forecasts */
 } rg_exam;
 rg_str rg_exam_text(const rg_exam *exam, const char *column);
 double rg_exam_real(const rg_exam *exam, const char *column);  /* NAN: empty, or no number */
@@ -143,6 +146,22 @@ typedef struct rg_evaluation {
     rg_curve *curves; size_t curve_count; /* of a kind that has them */
 } rg_evaluation;
 
+/* Whoever learns from measurements looks at the forecasts behind the answers. */
+typedef struct rg_witness {
+    /* Before the forecasts of a kind: e->cases are known. */
+    rg_err (*begin)(rg_ctx *cx, void *user, const rg_evaluation *e);
+    /* One kernel, or one whole inference, whose time (and power) a case is; from any thread, each case once.
+     */
+    rg_err (*see)(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast *f, bool whole);
+    /* After them. case_of: by verdict. */
+    rg_err (*end)(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t *case_of);
+    void *user;
+} rg_witness;
+rg_err rg_exam_show(rg_ctx *cx, const rg_exam *exam, const rg_forecast *f, bool whole) RG_CHECKED;
+
+/* As rg_evaluate_file, with what was learned as said and a witness. */
+rg_err rg_judge_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, const rg_witness *witness,
+                     rg_evaluation **out, size_t *count) RG_CHECKED;
 /* Puts the rows into curves and names the dirty ones. keys: cells of the judge's columns, of each case. */
 rg_err rg_curves_make(rg_ctx *cx, rg_evaluation *e, const rg_str *keys, int columns,
                       const uint32_t *case_of) RG_CHECKED;

@@ -1,15 +1,23 @@
-/* judge_attention.c - attention of language models, one layer's: `seq_len` new tokens of each of `batch`
- * requests look at `kv_len` tokens, themselves among them, no further back than `window` (0: at all).
+/* judge_attention.c - attention of language models, one layer's, as an engine runs it: `seq_len` new tokens
+ * of each of `batch` requests look at `kv_len` tokens, themselves among them, no further back than `window`
+ * (0: at all).
  *
- *     query i of s sees    min(window, t - s + i + 1)  of t keys
+ *     queries, keys -RotaryEmbedding->   keys, values -TensorScatter-> caches -Attention (causal)-> result
  *
- * Kernels skip what nobody sees, so the graph has as many keys as a query sees on average. Keys and values of
- * earlier tokens lie in the cache, in the cache's type.
+ * An engine's operator takes what the projection gives: it turns queries and keys by their positions and
+ * writes keys and values into the cache, in the cache's type. Where that has 8 bits the products have too:
+ * kernels for such caches bring the queries to it.
+ *
+ * ONNX's Attention knows no window. One token's cache is no longer than the window. A prompt beyond it is as
+ * many pieces as windows fit in it; a block of its queries walks the window and the block's own length.
  */
 #include "learn/judge_graph.h"
 
+enum { BLOCK = 128 }; /* queries that kernels for prompts take together */
+
 typedef struct sizes {
     int64_t batch, fresh, total, heads, kv_heads, head, window;
+    bool causal;
     rg_dtype dtype, kept;
 } sizes;
 
@@ -30,34 +38,74 @@ static rg_err read_sizes(rg_ctx *cx, const rg_exam *exam, sizes *s)
                    (long long)s->fresh);
 }
 
-/* Queries up to the window's length see all before them, the others a window. */
-static int64_t keys_seen(const sizes *s)
+/* Takes the window into the sizes. */
+static void use_window(sizes *s)
 {
-    int64_t past = s->total - s->fresh, whole = s->fresh;
-    if (s->window && s->window - past < whole) whole = s->window > past ? s->window - past : 0;
-    double sum = (double)whole * (double)past + (double)whole * (double)(whole + 1) / 2
-                 + (double)(s->fresh - whole) * (double)s->window;
-    int64_t mean = (int64_t)(sum / (double)s->fresh + 0.5);
-    return mean < 1 ? 1 : mean;
+    s->causal = true;
+    if (!s->window || s->total <= s->window) return;
+    if (s->fresh > s->window + BLOCK) { /* pieces side by side, as if of other requests */
+        int64_t pieces = (s->fresh + s->window - 1) / s->window;
+        s->batch *= pieces;
+        s->fresh = (s->fresh + pieces - 1) / pieces;
+        s->causal = false;
+        s->total = s->window + BLOCK;
+    } else {
+        s->total = s->fresh + s->window - 1 < s->total ? s->fresh + s->window - 1 : s->total;
+    }
 }
 
-static rg_value_id keys(rg_build *b, const char *name, const sizes *s)
+typedef struct net {
+    rg_build b;
+    const sizes *s;
+    rg_dtype wide, product;  /* of what projections give; of the products */
+    rg_value_id cos, sin, start, end;
+} net;
+
+static rg_value_id input(net *n, const char *name, int64_t heads, int64_t length, rg_dtype dtype)
 {
-    rg_dim dim[] = {s->batch, s->kv_heads, keys_seen(s), s->head};
-    rg_value_id v = rg_build_input(b, name, s->dtype, 4, dim);
-    if (!b->err && s->total > s->fresh && rg_type_stores(s->dtype, s->kept, 0))
-        b->g->values[v].type.stored = s->kept;
-    return v;
+    const sizes *s = n->s;
+    return rg_build_input(&n->b, name, dtype, 4, (rg_dim[]){s->batch, heads, length, s->head});
+}
+
+static rg_value_id turned(net *n, rg_value_id x)
+{
+    return rg_build_node(&n->b, "RotaryEmbedding", NULL, x, n->cos, n->sin, -1);
+}
+
+static rg_value_id brought(net *n, rg_value_id x)
+{
+    char attrs[32];
+    if (n->product == n->wide) return x;
+    rg_str_print(attrs, sizeof attrs, "to=%d", (int)n->product);
+    return rg_build_node(&n->b, "Cast", attrs, x, -1);
+}
+
+static rg_value_id cached(net *n, const char *name, rg_value_id fresh)
+{
+    rg_value_id cache = input(n, name, n->s->kv_heads, n->s->total, n->product);
+    if (!n->b.err && rg_type_stores(n->product, n->s->kept, 0))
+        n->b.g->values[cache].type.stored = n->s->kept;
+    return rg_build_node(&n->b, "TensorScatter", "axis=-2", cache, brought(n, fresh), n->start, -1);
 }
 
 static rg_err build(rg_ctx *cx, const sizes *s, rg_graph **out)
 {
-    rg_build b;
-    RG_TRY(rg_build_init(&b, cx, "attention"));
-    rg_value_id q = rg_build_input(&b, "q", s->dtype, 4, (rg_dim[]){s->batch, s->heads, s->fresh, s->head});
-    rg_value_id k = keys(&b, "k", s), v = keys(&b, "v", s);
-    rg_build_output(&b, "result", rg_build_node(&b, "Attention", NULL, q, k, v, -1));
-    return rg_build_done(&b, out);
+    net n = {.s = s, .wide = RG_BF16, .product = s->dtype};
+    rg_build *b = &n.b;
+    RG_TRY(rg_build_init(b, cx, "attention"));
+    if (rg_dtype_bits(s->dtype) >= 16) n.wide = s->dtype;
+    if (rg_dtype_is_float(s->kept) && rg_dtype_bits(s->kept) < rg_dtype_bits(s->dtype)) n.product = s->kept;
+    rg_dim half[] = {s->batch, s->fresh, s->head / 2};
+    n.cos = rg_build_input(b, "cos", n.wide, 3, half);
+    n.sin = rg_build_input(b, "sin", n.wide, 3, half);
+    n.start = rg_build_input(b, "start", RG_I64, 1, (rg_dim[]){s->batch});
+    n.end = rg_build_input(b, "end", RG_I64, 1, (rg_dim[]){s->batch});
+    rg_value_id q = brought(&n, turned(&n, input(&n, "q", s->heads, s->fresh, n.wide)));
+    rg_value_id k = cached(&n, "keys", turned(&n, input(&n, "k", s->kv_heads, s->fresh, n.wide)));
+    rg_value_id v = cached(&n, "values", input(&n, "v", s->kv_heads, s->fresh, n.wide));
+    const char *attrs = s->causal ? "is_causal=1" : NULL;
+    rg_build_output(b, "result", rg_build_node(b, "Attention", attrs, q, k, v, 0, 0, 0, n.end, -1));
+    return rg_build_done(b, out);
 }
 
 static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
@@ -68,8 +116,9 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
     if (!rg_str_starts(rg_exam_text(exam, "op"), "attention_"))
         return rg_fail(cx, RG_UNSUPPORTED, "'%.*s' is no attention", RG_STR(rg_exam_text(exam, "op")));
     RG_TRY(read_sizes(cx, exam, &s));
+    use_window(&s);
     RG_TRY(build(cx, &s, &graph));
-    RG_TRY(rg_judge_graph(cx, graph, exam->device, exam->runtimes[0], &cost));
+    RG_TRY(rg_judge_graph(cx, exam, graph, exam->device, exam->runtimes[0], &cost));
     out[0] = cost.latency_s;
     out[1] = cost.power_w;
     return RG_OK;

@@ -43,7 +43,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
         return rg_fail(cx, RG_UNSUPPORTED, "'%.*s' is no convolution", RG_STR(rg_exam_text(exam, "op")));
     RG_TRY(read_sizes(cx, exam, &s));
     RG_TRY(build(cx, &s, &graph));
-    RG_TRY(rg_judge_graph(cx, graph, exam->device, exam->runtimes[0], &cost));
+    RG_TRY(rg_judge_graph(cx, exam, graph, exam->device, exam->runtimes[0], &cost));
     out[0] = cost.latency_s;
     return RG_OK;
 }

@@ -66,7 +66,7 @@ static rg_err run(rg_ctx *cx, const rg_exam *exam, size_t op, const rg_device *d
     RG_TRY(rg_build_init(&b, cx, "product"));
     rg_build_output(&b, "result", operators[op].build(&b, &s));
     RG_TRY(rg_build_done(&b, &graph));
-    RG_TRY(rg_judge_graph(cx, graph, device, exam->runtimes[operators[op].runtime], &cost));
+    RG_TRY(rg_judge_graph(cx, exam, graph, device, exam->runtimes[operators[op].runtime], &cost));
     out[0] = cost.latency_s;
     out[1] = cost.power_w;
     return RG_OK;

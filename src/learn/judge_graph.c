@@ -31,16 +31,19 @@ static rg_err without_pauses(rg_ctx *cx, const rg_runtime *runtime, rg_runtime *
     return RG_OK;
 }
 
-static rg_err price(rg_ctx *cx, const rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
-                    rg_kernel_cost *out)
+static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_device *device,
+                    const rg_runtime *runtime, rg_kernel_cost *out)
 {
+    rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning};
+    if (how.learning == RG_LEARN_ALL) how.learning = RG_LEARN_ROWS;
     rg_runtime *alone = NULL;
     const rg_plan *plan = NULL;
     const rg_forecast *f = NULL;
     rg_plan_opt opt = {.size = sizeof opt};
     rg_err err = without_pauses(cx, runtime, &alone);
     if (!err) err = rg_plan_make(cx, graph, device, alone, &opt, &plan);
-    if (!err) err = rg_forecast_make(cx, plan, NULL, &f);
+    if (!err) err = rg_forecast_make(cx, plan, &how, &f);
+    if (!err) err = rg_exam_show(cx, exam, f, false);
     if (!err) *out = (rg_kernel_cost){f->latency_s.value, f->power_w.value};
     rg_forecast_free(f);
     rg_plan_free(plan);
@@ -48,12 +51,12 @@ static rg_err price(rg_ctx *cx, const rg_graph *graph, const rg_device *device, 
     return err;
 }
 
-rg_err rg_judge_graph(rg_ctx *cx, rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
-                      rg_kernel_cost *out)
+rg_err rg_judge_graph(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
+                      const rg_runtime *runtime, rg_kernel_cost *out)
 {
     rg_err err = rg_graph_resolve(cx, graph);
     if (!err) err = rg_graph_infer(cx, graph);
-    if (!err) err = price(cx, graph, device, runtime, out);
+    if (!err) err = price(cx, exam, graph, device, runtime, out);
     rg_graph_free(graph);
     return err;
 }

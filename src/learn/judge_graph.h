@@ -15,7 +15,7 @@ rg_err rg_judge_dtype(rg_ctx *cx, const rg_exam *exam, const char *column, rg_dt
 typedef struct rg_kernel_cost { double latency_s, power_w; } rg_kernel_cost;
 /* What a finished graph takes, again and again, without what the runtime spends once for each inference; f32
  * is plain f32. Frees the graph. */
-rg_err rg_judge_graph(rg_ctx *cx, rg_graph *graph, const rg_device *device, const rg_runtime *runtime,
-                      rg_kernel_cost *out) RG_CHECKED;
+rg_err rg_judge_graph(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
+                      const rg_runtime *runtime, rg_kernel_cost *out) RG_CHECKED;
 
 #endif

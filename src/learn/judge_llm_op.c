@@ -128,7 +128,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
     rg_kernel_cost cost;
     RG_TRY(read_sizes(cx, exam, &s));
     RG_TRY(build(cx, &s, &graph));
-    RG_TRY(rg_judge_graph(cx, graph, exam->device, exam->runtimes[0], &cost));
+    RG_TRY(rg_judge_graph(cx, exam, graph, exam->device, exam->runtimes[0], &cost));
     out[0] = cost.latency_s;
     return RG_OK;
 }

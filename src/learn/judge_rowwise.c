@@ -50,7 +50,7 @@ static rg_err run(rg_ctx *cx, const rg_exam *exam, size_t op, double *out)
     RG_TRY(rg_build_init(&b, cx, "operator"));
     rg_build_output(&b, "result", build(&b, op, dtype, rows, columns));
     RG_TRY(rg_build_done(&b, &graph));
-    RG_TRY(rg_judge_graph(cx, graph, exam->device, exam->runtimes[0], &cost));
+    RG_TRY(rg_judge_graph(cx, exam, graph, exam->device, exam->runtimes[0], &cost));
     out[0] = cost.latency_s;
     return RG_OK;
 }

@@ -153,10 +153,11 @@ static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
     return RG_OK;
 }
 
-static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg_graph *graph, double *out)
+static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg_graph *graph,
+                     const char *sort, double *out)
 {
     rg_model_cost cost;
-    RG_TRY(rg_judge_model_cost(cx, graph, exam->device, s->runtime, s->precision, &cost));
+    RG_TRY(rg_judge_model_cost(cx, exam, graph, s->runtime, s->precision, sort, &cost));
     out[0] = out[2] = cost.latency_s;
     out[1] = (double)s->batch / cost.latency_s;
     return RG_OK;
@@ -174,7 +175,7 @@ static rg_err forecast_graph(rg_ctx *cx, const rg_exam *exam, double *out)
         return rg_fail(cx, RG_INPUT, "img_size %lld is no side of an image", (long long)side);
     rg_model_sizes sizes = {.batch = s.batch, .side = side > 0 ? side : 0};
     RG_TRY(rg_judge_model(cx, find_model(exam), sizes, &graph));
-    rg_err err = answer(cx, exam, &s, graph, out);
+    rg_err err = answer(cx, exam, &s, graph, "whole", out);
     rg_graph_free(graph);
     return err;
 }
@@ -235,7 +236,7 @@ static rg_err forecast_totals(rg_ctx *cx, const rg_exam *exam, double *out)
     };
     RG_TRY(read_setting(cx, exam, &s));
     RG_TRY(rg_stand_in(cx, &totals, s.batch, &graph));
-    rg_err err = answer(cx, exam, &s, graph, out);
+    rg_err err = answer(cx, exam, &s, graph, "totals", out);
     rg_graph_free(graph);
     return err;
 }

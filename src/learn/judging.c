@@ -36,12 +36,18 @@ bool rg_exam_flag(const rg_exam *exam, const char *column)
     return rg_str_is(cell, "True") || rg_str_is(cell, "true") || rg_str_is(cell, "1");
 }
 
+rg_err rg_exam_show(rg_ctx *cx, const rg_exam *exam, const rg_forecast *f, bool whole)
+{
+    return exam->witness ? exam->witness->see(cx, exam->witness->user, exam, f, whole) : RG_OK;
+}
+
 /* ---- one kind of one file ---- */
 
 typedef struct judging {
     rg_ctx *cx;
     rg_evaluation *e;
     const rg_evaluate_opt *opt;
+    const rg_witness *witness;
     size_t at[RG_JUDGE_COLUMNS]; int columns;
     size_t measured[RG_JUDGE_QUANTITIES]; int quantities;
     rg_str *keys;                  /* cells of each case, `columns` of them */
@@ -213,7 +219,7 @@ static rg_err answer(rg_ctx *cx, void *user, size_t index)
     judging *j = user;
     const rg_str *cells = &j->keys[index * (size_t)j->columns];
     uint32_t device = rg_map_get(&j->names, cell_named(j, cells, j->e->judge->device)) - 1;
-    rg_exam exam = {j->e->judge, cells, j->devices[device], j->runtimes};
+    rg_exam exam = {j->e->judge, cells, j->devices[device], j->runtimes, index, j->opt->learning, j->witness};
     double *out = j->answers[index];
     const char *why = j->e->judge->any_device ? NULL : j->unknown[device];
     rg_err err = RG_OK;
@@ -249,7 +255,9 @@ static rg_err answer_rows(judging *j)
     rg_evaluation *e = j->e;
     rg_workers work = {.count = e->cases, .threads = j->opt->workers, .run = answer, .user = j,
                        .progress = j->opt->progress, .progress_user = j->opt->user};
+    if (j->witness) RG_TRY(j->witness->begin(j->cx, j->witness->user, e));
     RG_TRY(rg_workers_run(j->cx, &work));
+    if (j->witness) RG_TRY(j->witness->end(j->cx, j->witness->user, e, j->case_of));
     for (size_t i = 0; i < e->count; i++) {
         const char *text = j->errors[j->case_of[i]];
         memcpy(e->verdicts[i].forecast, j->answers[j->case_of[i]], sizeof *j->answers);
@@ -324,6 +332,12 @@ static rg_err no_kind(rg_ctx *cx, const char *path, const char *kind)
 rg_err rg_evaluate_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, rg_evaluation **out,
                         size_t *count)
 {
+    return rg_judge_file(cx, path, opt, NULL, out, count);
+}
+
+rg_err rg_judge_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, const rg_witness *witness,
+                     rg_evaluation **out, size_t *count)
+{
     rg_evaluation *all = RG_NEW(&cx->arena, rg_evaluation, (size_t)rg_judge_count);
     *out = all;
     *count = 0;
@@ -331,7 +345,7 @@ rg_err rg_evaluate_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt
     rg_err err = RG_OK;
     for (int i = 0; i < rg_judge_count && !err; i++) {
         const rg_judge *kind = rg_judge_table[i];
-        judging j = {0};
+        judging j = {.witness = witness};
         if (opt->kind && strcmp(opt->kind, kind->name) != 0) continue;
         rg_evaluation *e = &all[(*count)++];
         *e = (rg_evaluation){.judge = kind};

@@ -13,6 +13,7 @@
  */
 #include "map/map.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,8 +133,12 @@ static uint32_t only_reader(const grouping *x, uint32_t step)
     return together ? reader : NOBODY;
 }
 
+/* Elements that a step writes: of a cache, what is new. */
 static int64_t result_count(const grouping *x, uint32_t step)
 {
+    const rg_node *node = node_of(x, step);
+    if (rg_node_is(node, "TensorScatter") && node->in_count > 1)
+        return rg_type_count(x->g, &x->g->values[node->in[1]].type);
     return rg_type_count(x->g, &x->g->values[only_output(x, step)].type);
 }
 
@@ -325,14 +330,21 @@ static void sum_work(grouping *x, rg_row *row, uint32_t index)
     row->saved_byte = before - row->work.in_byte - row->work.weight_byte - row->work.out_byte;
 }
 
-/* Without a fused kernel, attention writes the scores, reads and writes them for the softmax, and reads them
- * again: three kernels and four passes over batch x m x n scores. */
-static void unfuse_attention(const rg_plan *plan, rg_row *row)
+/* A fused kernel leaves out what a causal mask rules out, and divides each result by its sum, not each score
+ * (Dao 2023, "FlashAttention-2", section 3.1). Without one, attention writes the scores, reads and writes
+ * them for the softmax, and reads them again: three kernels and four passes over batch x m x n scores. */
+static void settle_attention(const rg_plan *plan, rg_row *row)
 {
-    if (row->family != RG_FAMILY_ATTENTION || plan->runtime->fuses_attention) return;
+    if (row->family != RG_FAMILY_ATTENTION) return;
+    double count = row->work.batch * row->work.m * row->work.n;
+    if (plan->runtime->fuses_attention) {
+        row->work.special = fmax(row->work.special - count, 0) + row->work.batch * row->work.m;
+        return;
+    }
+    row->work.skipped = 0;
     const rg_node *node = rg_node_at(plan->graph, plan->facts->steps[row->anchor].node);
     rg_dtype dtype = plan->graph->values[node->in[0]].type.dtype;
-    double scores = rg_dtype_bytes(dtype, row->work.batch * row->work.m * row->work.n);
+    double scores = rg_dtype_bytes(dtype, count);
     row->kernels = 3;
     row->work.in_byte += 2 * scores;
     row->work.out_byte += 2 * scores;
@@ -393,7 +405,7 @@ rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan)
     for (uint32_t i = 0; i < plan->row_count; i++) {
         RG_TRY(name_row(&x, &plan->rows[i]));
         sum_work(&x, &plan->rows[i], i);
-        unfuse_attention(plan, &plan->rows[i]);
+        settle_attention(plan, &plan->rows[i]);
         RG_TRY(link_row(&x, i));
     }
     return part_ids(cx, plan);

@@ -126,6 +126,7 @@ void rg_tile_cpu(const rg_plan *plan, rg_row *row);
 void rg_tile_gpu(const rg_plan *plan, rg_row *row);
 void rg_tile_tpu(const rg_plan *plan, rg_row *row);
 void rg_tile_kpu(const rg_plan *plan, rg_row *row);
+void rg_tile_attention(const rg_plan *plan, rg_row *row); /* tile_attention.c: a fused one on a GPU */
 /* Shared by them (tile.c). */
 bool rg_row_is_product(const rg_row *row); /* GEMM, convolution, attention, recurrent: m, n, k matter */
 double rg_ceil_div(double a, double b);

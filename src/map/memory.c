@@ -161,12 +161,15 @@ static bool stays(const packing *x, const rg_node *node, rg_value_id in, rg_valu
     return cache && rg_node_is(node, "TensorScatter");
 }
 
-/* The row r writes `out`; the input whose place it may take, or 0. */
+/* The row r writes `out`; the input whose place it may take, or 0. A cache at a row's end is written into,
+ * whatever made what is new in it. */
 static rg_value_id taken_over(const packing *x, uint32_t r, rg_value_id out)
 {
     const rg_row *row = &x->plan->rows[r];
-    const rg_node *node = rg_node_at(x->g, x->facts->steps[row->anchor].node);
-    if (row->family == RG_FAMILY_VIEW || !works_in_place(x, row) || !node->op) return 0;
+    const rg_node *node = rg_node_at(x->g, x->facts->steps[row->steps[row->step_count - 1]].node);
+    bool into_cache = rg_node_is(node, "TensorScatter");
+    if (!into_cache) node = rg_node_at(x->g, x->facts->steps[row->anchor].node);
+    if (row->family == RG_FAMILY_VIEW || (!into_cache && !works_in_place(x, row)) || !node->op) return 0;
     uint32_t candidates = node->op->traits & RG_COMMUTES ? 2 : 1;
     for (uint32_t i = 0; i < candidates && i < node->in_count; i++) {
         rg_value_id in = root_of(x, node->in[i]);

@@ -27,8 +27,10 @@ double rg_product_traffic(const rg_row *row, double tm, double tn)
     double columns = rg_ceil_div(w->n, fmax(fmin(tn, w->n), 1));
     double in = w->in_byte - row->side_byte, both = in + w->weight_byte, a = in;
     if (row->family == RG_FAMILY_ATTENTION) {
-        a = in * w->m / (w->m + 2 * w->n);
+        double queries = w->m * fmax(w->share, 1); /* with each key: half of k is theirs, all of it a key's */
+        a = in * queries / (queries + 2 * w->n);
         columns = 1;
+        rows = fmax(rows * (1 - w->skipped), 1);
     } else if (!w->weight_in_b) {
         a = both * w->m / (w->m + w->n);
     }
@@ -112,6 +114,7 @@ static bool is_alike(const rg_row *a, const rg_row *b)
     const rg_work *x = &a->work, *y = &b->work;
     return x->mac == y->mac && x->flop == y->flop && x->m == y->m && x->n == y->n && x->k == y->k &&
            x->batch == y->batch && x->steps == y->steps && x->special == y->special &&
+           x->share == y->share && x->skipped == y->skipped && a->kernels == b->kernels &&
            a->family == b->family &&
            x->in_byte == y->in_byte && x->weight_byte == y->weight_byte && x->out_byte == y->out_byte &&
            x->weight_in_b == y->weight_in_b && a->side_byte == b->side_byte && a->peak == b->peak &&

@@ -153,6 +153,10 @@ void rg_tile_gpu(const rg_plan *plan, rg_row *row)
     rg_tiling *t = &row->tiling;
     bool product = rg_row_is_product(row) && row->work.mac > 0 && row->family != RG_FAMILY_DEPTHWISE;
     double m = 0, n = 0;
+    if (product && row->family == RG_FAMILY_ATTENTION && row->kernels <= 1) {
+        rg_tile_attention(plan, row);
+        return;
+    }
     if (product) {
         tile_product(plan, row);
         fetch_shape(t, &m, &n);

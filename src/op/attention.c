@@ -5,8 +5,8 @@
  *
  *     T = past + new length        mac = batch * heads * q_length * T * (qk_size + v_size)
  *
- * A causal mask is counted in full, as FLOP counts of attention customarily are. The kernel computes in
- * doubles: no softmax_precision asks for more.
+ * A causal mask is counted in full, as FLOP counts of attention customarily are; which share of the scores it
+ * rules out is told beside. The kernel computes in doubles: no softmax_precision asks for more.
  */
 #include "op/body.h"
 #include "op/kernel.h"
@@ -139,6 +139,17 @@ static void fill(rg_work *w, double count, double q_length, double total, double
     w->special = scores * 2;           /* exp, divide */
 }
 
+/* Of q * t scores, the share that no query sees, of which `before` lie in front of the first one:
+ *
+ *     seen = sum over i < q of min(t, before + i + 1)
+ */
+static double skipped_share(double q, double t, double before)
+{
+    double rising = fmin(fmax(t - before, 0), q); /* queries that see less than all, or just all */
+    double seen = rising * before + rising * (rising + 1) / 2 + (q - rising) * t;
+    return q * t > 0 ? fmax(1 - seen / (q * t), 0) : 0;
+}
+
 /* Sizes from the types alone: no expression is made here, a graph being priced does not change. */
 static void work(const rg_site *s, rg_work *w)
 {
@@ -148,8 +159,12 @@ static void work(const rg_site *s, rg_work *w)
     double q_length = (double)rg_in_dim(s, Q, -2), total = (double)rg_in_dim(s, K, -2);
     double qk_size = (double)rg_in_dim(s, Q, -1) / (packed ? q_heads : 1);
     double v_size = (double)rg_in_dim(s, V, -1) / (packed ? kv_heads : 1);
-    total += rg_has_in(s, PAST_K) ? (double)rg_in_dim(s, PAST_K, 2) : 0;
+    double before = rg_has_in(s, PAST_K) ? (double)rg_in_dim(s, PAST_K, 2) : 0;
+    total += before;
+    if (!rg_has_in(s, PAST_K) && rg_has_in(s, SEQ_LENGTHS)) before = fmax(total - q_length, 0);
     fill(w, (double)rg_in_dim(s, Q, 0) * q_heads, q_length, total, qk_size, v_size);
+    w->share = fmax(q_heads / fmax(kv_heads, 1), 1);
+    if (rg_op_int(s, "is_causal")) w->skipped = skipped_share(q_length, total, before);
     double scores = w->batch * q_length * total;
     w->flop += rg_has_in(s, MASK) || rg_op_int(s, "is_causal") ? scores : 0;
     if (rg_op_real(s, "softcap") != 0) {

@@ -57,6 +57,9 @@ typedef struct rg_work {
     double batch, m, n, k, steps;
     double channels, spatial;              /* independent output channels (0: none) and positions */
     bool weight_in_b;                      /* the n×k operand is a constant */
+    /* Attention: query heads that share one head of keys (0: one); of mac, flop and special, the share of
+     * scores that a causal mask rules out: counted, as published counts do, but left out by fused kernels. */
+    double share, skipped;
 } rg_work;
 
 /* One node as its operator sees it. */

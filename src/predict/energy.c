@@ -38,7 +38,7 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
     double times = cost->latency_s > 0 ? cost->total_s / cost->latency_s : 0;
     double product_j = joule_per_op(device, row->dtype);
     double other_j = row->peak->unit == RG_MATRIX ? joule_per_op(device, RG_HW_F32) : product_j;
-    double others = fmax(w->flop - 2 * w->mac, 0) + RG_SPECIAL_FLOP * w->special;
+    double others = fmax(w->flop - 2 * w->mac, 0) + RG_SPECIAL_FLOP * w->special, done = 1 - w->skipped;
     rg_collective_terms link = {0};
     if (row->family == RG_FAMILY_COLLECTIVE) rg_collective_row_s(plan, row, &link);
     memory += link.link_j;
@@ -47,9 +47,9 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
         double scale = level == rg_device_memory(device) ? 1 : v2;
         memory += row->tiling.traffic_byte[i - 1] * level->pj_per_byte * 1e-12 * scale;
     }
-    double work_s = cost->latency_s - cost->terms_s[RG_TERM_LAUNCH];
+    double work_s = fmax(cost->latency_s - cost->terms_s[RG_TERM_LAUNCH], 0); /* a correction may be < 0 */
     double active_w = device->active_w * clock_hz / rg_device_clock_max(device) * v2;
-    cost->energy.compute_j = times * v2 * (2 * w->mac * product_j + others * other_j);
+    cost->energy.compute_j = times * v2 * done * (2 * w->mac * product_j + others * other_j);
     cost->energy.memory_j = times * memory;
     cost->energy.static_j = times * (device->idle_w * cost->latency_s + active_w * work_s);
     cost->energy_j = cost->energy.compute_j + cost->energy.memory_j + cost->energy.static_j;

@@ -1,5 +1,5 @@
 /* forecast.c - from a plan to its forecast: the clock under the power cap, rows, path, intervals, checks. */
-#include "predict/predict.h"
+#include "predict/residual.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,7 +14,7 @@ void rg_forecast_free(const rg_forecast *constant)
     rg_arena_done(&arena);
 }
 
-static void sum_rows(rg_forecast *f)
+void rg_forecast_sum(rg_forecast *f)
 {
     const rg_plan *plan = f->plan;
     double rows_s = 0;
@@ -35,8 +35,9 @@ static void sum_rows(rg_forecast *f)
         f->peak_power_w = fmax(f->peak_power_w, c->power_w);
     }
     f->graph_s = plan->runtime->graph_s * rg_host_stretch(plan, (rg_clocks){f->clock_hz, f->host_hz});
-    f->latency_s.value = rows_s + f->overlap_s + f->graph_s;
-    double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s); /* what overlaps idles once */
+    f->latency_s.value = rows_s + f->overlap_s + f->graph_s + f->correction_s;
+    /* what overlaps idles once */
+    double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s + f->correction_s);
     f->energy.static_j += idle_j;
     f->wasted_j += idle_j;
     f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
@@ -50,20 +51,25 @@ void rg_forecast_at(rg_forecast *f, double clock_hz)
     f->clock_hz = clock_hz;
     f->voltage = top > 0 ? rg_device_voltage(plan->device, clock_hz) / top : 1;
     for (uint32_t r = 0; r < plan->row_count; r++) {
+        double residual = f->rows[r].residual;
+        uint32_t evidence = f->rows[r].evidence;
         rg_price_row(plan, &plan->rows[r], (rg_clocks){clock_hz, f->host_hz}, &f->rows[r]);
+        rg_correct_row(&f->rows[r], residual, evidence);
         if (f->skipped[r]) f->rows[r].total_s = 0;
         rg_energy_row(plan, &plan->rows[r], clock_hz, &f->rows[r]);
     }
     rg_forecast_path(f);
-    sum_rows(f);
+    rg_forecast_sum(f);
 }
 
-/* A stated prior until residuals say better: the runtime's factor, and what the other arms of Ifs would
- * save. */
+/* From residuals of devices held out where there are some, else a stated prior: the runtime's factor; and
+ * what the other arms of Ifs would save. */
 static void set_intervals(rg_forecast *f)
 {
     const rg_device *device = f->plan->device;
-    double factor = fmax(f->plan->runtime->interval_factor, 1), root = sqrt(factor);
+    double factor = fmax(f->plan->runtime->interval_factor, 1);
+    if (f->spread > 0) factor = exp(f->spread);
+    double root = sqrt(factor);
     double t = f->latency_s.value, p = f->power_w.value;
     f->latency_s.low = fmax(t - f->arm_spread_s, 0) / factor;
     f->latency_s.high = t * factor;
@@ -96,6 +102,7 @@ static rg_err make(rg_ctx *cx, rg_forecast *f)
     rg_forecast_at(f, f->asked_hz > 0 ? fmin(f->asked_hz, top) : top);
     RG_TRY(rg_forecast_arms(cx, f)); /* they stay as chosen when only the clock moves */
     rg_forecast_clock(f);
+    if (f->learning != RG_LEARN_NONE) RG_TRY(rg_forecast_learn(cx, f));
     set_intervals(f);
     f->bound = bound_of_all(f);
     if (f->rates) rg_rates_for(f->rates, f->plan->device, &f->card);
@@ -123,6 +130,12 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
     f->plan = rg_plan_ref(plan);
     f->asked_hz = o.core_hz;
     f->host_hz = o.host_hz;
+    f->learning = o.learning;
+    f->sort = rg_arena_cstr(&f->arena, rg_str_of(o.sort ? o.sort : "whole"));
+    if (!f->sort) {
+        rg_forecast_free(f);
+        return rg_nomem(cx);
+    }
     f->rates = o.rates ? rg_rates_ref(o.rates) : NULL;
     rg_err err = make(cx, f);
     if (err) {

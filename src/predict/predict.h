@@ -39,7 +39,19 @@ typedef struct rg_row_cost {
     double intensity, ridge;         /* FLOP per byte; where this row's unit turns compute-bound */
     double utilization;              /* of the row's peak, launch included */
     rg_bound bound;
+    double residual;                 /* log(time / analytic time), learned; 0: none */
+    uint32_t evidence; /* of the forecast's, that its time rests on; 0: the analytic base alone */
 } rg_row_cost;
+
+/* Measurements that a learned residual rests on. */
+typedef struct rg_evidence {
+    const char *key, *made_of, *data_hash; /* file of data/learned/; of measurements; their hash */
+    const char *device;              /* the one itself, or the nearest that was measured */
+    const char *how;                 /* "measured", "its architecture was measured", "none like it was" */
+    int rows;                        /* measurements on that device */
+    double spread; /* 90 % of real times lie within a factor of e^spread; 0: not validated */
+    int outside;                     /* most features of a row beyond what was measured */
+} rg_evidence;
 
 typedef struct rg_check { const char *name; bool pass; const char *text; } rg_check;
 /* Gains are of one inference, > 0 is better. */
@@ -58,6 +70,11 @@ struct rg_forecast {
     double arm_spread_s;             /* what the arms not taken would save */
     double overlap_s;                /* <= 0: what parallel branches save */
     double graph_s;                  /* fixed cost of one inference */
+    double correction_s;             /* learned from whole inferences, beyond that of rows */
+    rg_learning learning;            /* as asked */
+    const char *sort;                /* of inference, as asked: "whole" if nothing was */
+    rg_evidence *evidence; uint32_t evidence_count; /* [0] unused; the last may be of the whole */
+    double spread;                   /* of latency, log; 0: the runtime's prior holds */
     rg_estimate latency_s, energy_j, power_w, peak_memory_byte;
     rg_energy energy;
     double peak_power_w;
@@ -89,6 +106,12 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
 rg_err rg_forecast_arms(rg_ctx *cx, rg_forecast *f) RG_CHECKED;
 void rg_forecast_path(rg_forecast *f);                /* overlap.c: longest path, overlap */
 void rg_forecast_at(rg_forecast *f, double clock_hz); /* forecast.c: rows, path and sums at one clock */
+void rg_forecast_sum(rg_forecast *f);                 /* forecast.c: of rows as they are */
+/* correction.c: a priced row's time changed by the factor e^residual, as its term `correction`. */
+void rg_correct_row(rg_row_cost *cost, double residual, uint32_t evidence);
+/* The least time that the published peaks allow: products at the peak, bytes that no cache can hold from main
+ * memory. sanity.c */
+double rg_row_least_s(const rg_plan *plan, const rg_row *row);
 void rg_forecast_clock(rg_forecast *f);               /* energy.c: the highest clock that the cap allows */
 rg_err rg_forecast_check(rg_ctx *cx, rg_forecast *f) RG_CHECKED; /* sanity.c: catches an impossible report */
 
@@ -110,5 +133,8 @@ double rg_forecast_room_byte(const rg_forecast *f); /* usable main memory of the
  * against 128 multiply-adds (CUDA C++ Programming Guide, "Throughput of native arithmetic instructions",
  * 8.x and 9.0). */
 #define RG_SPECIAL_FLOP 16.0
+/* Operations that one execution of a row does, special functions as additions: less than its FLOP where a
+ * mask rules some out. */
+double rg_row_ops(const rg_row *row);
 
 #endif

@@ -358,6 +358,41 @@ static rg_err add_advice(const adding *a, rg_item *result)
     return RG_OK;
 }
 
+static void add_interval(const adding *a, rg_item *result)
+{
+    const rg_forecast *f = a->f;
+    if (f->spread > 0)
+        rg_doc_text(a->doc, result, "interval",
+                    "learned: 90 %% of measurements that were held out lie within a factor %.3g of such a "
+                    "forecast; see evidence", exp(f->spread));
+    else
+        rg_doc_text(a->doc, result, "interval",
+                    "a stated prior: real times lie within a factor %.2g of the forecast in 90 %% of cases; "
+                    "not validated yet", f->plan->runtime->interval_factor);
+}
+
+/* What the learned terms rest on, [0] of each forecast left out. */
+static void add_evidence(const adding *a, rg_item *result)
+{
+    rg_item *list = rg_doc_array(a->doc, result, "evidence");
+    for (uint32_t i = 1; i < a->f->evidence_count; i++) {
+        const rg_evidence *e = &a->f->evidence[i];
+        double time_s = 0;
+        for (uint32_t r = 0; r < a->f->plan->row_count; r++)
+            if (a->f->rows[r].evidence == i) time_s += a->f->rows[r].total_s;
+        rg_item *item = rg_doc_object(a->doc, list, NULL);
+        rg_doc_str(a->doc, item, "key", e->key);
+        rg_doc_real(a->doc, item, "time_s", time_s);
+        rg_doc_str(a->doc, item, "device", e->device);
+        rg_doc_str(a->doc, item, "how", e->how);
+        rg_doc_int(a->doc, item, "measurements", e->rows);
+        rg_doc_real(a->doc, item, "spread", e->spread > 0 ? exp(e->spread) : NAN);
+        rg_doc_int(a->doc, item, "outside", e->outside);
+        rg_doc_str(a->doc, item, "made_of", e->made_of);
+        rg_doc_str(a->doc, item, "data_hash", e->data_hash);
+    }
+}
+
 /* The size that stands for the batch: the first dimension of the first input. */
 static int64_t batch_of(const rg_graph *g)
 {
@@ -385,7 +420,7 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
     rg_doc_str(doc, r, "source", plan->graph->source);
     rg_doc_str(doc, r, "device", plan->device->id);
     rg_doc_str(doc, r, "device_name", plan->device->name);
-    rg_doc_flag(doc, r, "validated", false);
+    rg_doc_flag(doc, r, "validated", f->spread > 0);
     rg_doc_str(doc, r, "runtime", plan->runtime->id);
     rg_doc_int(doc, r, "batch", batch_of(plan->graph));
     rg_doc_str(doc, r, "precision", plan->precision);
@@ -397,9 +432,7 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
     rg_doc_real(doc, r, "throughput_per_s", latency_s > 0 ? batch / latency_s : 0);
     rg_cost_add(doc, r, f, batch);
     rg_doc_str(doc, r, "bound", f->bound);
-    rg_doc_text(doc, r, "interval",
-                "a stated prior: real times lie within a factor %.2g of the forecast in 90 %% of cases; "
-                "not validated yet", plan->runtime->interval_factor);
+    add_interval(&a, r);
     rg_doc_str(doc, r, "notes", plan->graph->notes);
     rg_item *hashes = rg_doc_object(doc, r, "hashes");
     rg_doc_text(doc, hashes, "graph_hash", "%016llx", (unsigned long long)rg_graph_hash(plan->graph));
@@ -411,6 +444,7 @@ rg_err rg_result_add(rg_ctx *cx, rg_doc *doc, rg_item *results, const rg_forecas
     add_concurrency(&a, r);
     add_performance(&a, r);
     add_energy(&a, r);
+    add_evidence(&a, r);
     RG_TRY(add_memory_items(&a, r));
     add_memory(&a, r);
     RG_TRY(add_advice(&a, r));

@@ -99,6 +99,13 @@ static void add_tensors(const adding *a, rg_item *row, const char *key, const rg
     }
 }
 
+/* 90 % of measurements lie within this factor: learned for its key, else the runtime's prior. */
+static double row_factor(const rg_forecast *f, const rg_row_cost *c)
+{
+    double spread = c->evidence ? f->evidence[c->evidence].spread : 0;
+    return spread > 0 ? exp(spread) : fmax(f->plan->runtime->interval_factor, 1);
+}
+
 /* In an array (key NULL) or an object. */
 static rg_err add_row(const adding *a, rg_item *parent, const char *key, uint32_t index)
 {
@@ -106,7 +113,7 @@ static rg_err add_row(const adding *a, rg_item *parent, const char *key, uint32_
     const rg_row_cost *c = &a->f->rows[index];
     rg_doc *d = a->doc;
     char why[512];
-    double factor = fmax(a->f->plan->runtime->interval_factor, 1), t = c->latency_s, e = c->energy_j;
+    double factor = row_factor(a->f, c), t = c->latency_s, e = c->energy_j;
     rg_item *row = rg_doc_object(d, parent, key);
     rg_doc_text(d, row, "id", "%016llx", (unsigned long long)r->id);
     rg_doc_str(d, row, "name", r->name);
@@ -126,6 +133,7 @@ static rg_err add_row(const adding *a, rg_item *parent, const char *key, uint32_
     rg_doc_real(d, row, "total_s", c->total_s);
     rg_doc_real(d, row, "start_s", a->start_s[index]);
     rg_doc_flag(d, row, "slowest", a->slowest[index]);
+    rg_doc_str(d, row, "evidence", c->evidence ? a->f->evidence[c->evidence].key : NULL);
     add_limits(a, row, r, c);
     rg_doc_quantity(d, row, "energy_j", (rg_estimate){e, e / factor, e * factor});
     rg_doc_real(d, row, "power_w", c->power_w);

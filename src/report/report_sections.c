@@ -75,6 +75,15 @@ static const rg_column energy[] = {
     {"flops_per_j", "FLOP per joule", RG_UNIT_COUNT, false},
     {"origin", "origin", RG_UNIT_NONE, false},
 };
+static const rg_column evidence[] = {
+    {"key", "learned from", RG_UNIT_NONE, false},
+    {"time_s", "time", RG_UNIT_SECOND, true},
+    {"device", "device", RG_UNIT_NONE, false},
+    {"how", "which", RG_UNIT_NONE, false},
+    {"measurements", "measurements", RG_UNIT_COUNT, false},
+    {"spread", "90 % within (x)", RG_UNIT_NONE, false},
+    {"outside", "features outside", RG_UNIT_COUNT, false},
+};
 static const rg_column top_energy[] = {
     {"name", "row", RG_UNIT_NONE, false},
     {"energy_j", "energy", RG_UNIT_JOULE, false},
@@ -291,6 +300,15 @@ static void show_performance(rg_doc *doc, const rg_item *result)
     show_slowest(doc, rg_item_find(result, "rows"));
 }
 
+static void show_evidence(rg_doc *doc, const rg_item *result)
+{
+    const rg_item *list = rg_item_find(result, "evidence");
+    if (!list || !list->count) return;
+    rg_doc_section(doc, 2, "Evidence");
+    rg_doc_say(doc, "Measurements corrected the analytic forecast of these rows, in their term `correction`:");
+    TABLE(doc, "evidence", list, evidence, 0);
+}
+
 static void show_energy(rg_doc *doc, const rg_item *result, const rg_forecast *f, int explain)
 {
     rg_doc_section(doc, 2, "Energy");
@@ -367,6 +385,7 @@ void rg_result_show(rg_doc *doc, const rg_item *result, const rg_forecast *f, in
     show_partition(doc, result, f->plan);
     show_concurrency(doc, result);
     show_performance(doc, result);
+    show_evidence(doc, result);
     show_energy(doc, result, f, explain);
     rg_cost_show(doc, result, f, explain);
     show_memory(doc, result);

@@ -1,0 +1,161 @@
+/* learn_doc.c - `ridge learn`: lessons from files, taught key by key, written where they are no worse, and
+ * the report of how they do.
+ */
+#include "learn/teach.h"
+#include "report/doc.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const rg_column card_columns[] = {
+    {"key", "key", RG_UNIT_NONE, false},          {"device", "device", RG_UNIT_NONE, false},
+    {"rows", "rows", RG_UNIT_COUNT, false},       {"base", "analytic", RG_UNIT_FRACTION, false},
+    {"known", "device known", RG_UNIT_FRACTION, true},
+    {"unknown", "device held out", RG_UNIT_FRACTION, true},
+};
+static const rg_column key_columns[] = {
+    {"key", "key", RG_UNIT_NONE, false},          {"rows", "rows", RG_UNIT_COUNT, false},
+    {"base", "analytic", RG_UNIT_FRACTION, false}, {"known", "device known", RG_UNIT_FRACTION, true},
+    {"unknown", "device held out", RG_UNIT_FRACTION, true}, {"reach", "reach", RG_UNIT_NONE, false},
+    {"pooled", "pooled", RG_UNIT_NONE, false},    {"trust", "trust", RG_UNIT_NONE, false},
+    {"known_spread", "90 % known", RG_UNIT_NONE, false},
+    {"unknown_spread", "90 % held out", RG_UNIT_NONE, false}, {"byte", "file", RG_UNIT_BYTE, false},
+    {"written", "written", RG_UNIT_NONE, false},
+};
+
+typedef struct report { rg_doc *doc; rg_item *keys, *cards; } report;
+
+static rg_err write_file(rg_ctx *cx, const char *path, rg_str bytes)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file) return rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
+    size_t written = fwrite(bytes.data, 1, bytes.size, file);
+    if (fclose(file) || written != bytes.size) return rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
+    return RG_OK;
+}
+
+/* A file that stands and held up better on devices held out, or else on groups, is not replaced. */
+static rg_err is_worse(rg_ctx *cx, const char *path, const rg_trees *trees, bool *out)
+{
+    rg_file *file = NULL;
+    rg_trees *old = NULL;
+    *out = false;
+    if (rg_file_map(cx, path, &file)) return RG_OK; /* there is none */
+    rg_err err = rg_trees_parse(cx, rg_file_bytes(file), path, &old);
+    if (!err && strcmp(old->data_hash, trees->data_hash) == 0) {
+        bool by_device = old->unknown_spread > 0 && trees->unknown_spread > 0;
+        double was = by_device ? old->unknown_spread : old->known_spread;
+        double is = by_device ? trees->unknown_spread : trees->known_spread;
+        *out = was > 0 && is > was * 1.02; /* two runs differ by as much where libraries do */
+    }
+    rg_trees_free(old);
+    rg_file_unref(file);
+    return err == RG_NOMEM ? err : RG_OK;
+}
+
+static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_learn_opt *opt)
+{
+    const rg_trees *t = taught->trees;
+    const rg_report_card *all = &taught->cards[0];
+    rg_str bytes;
+    bool worse = false;
+    RG_TRY(rg_trees_write(cx, t, &bytes));
+    if (opt->out) {
+        const char *path = rg_arena_printf(&cx->arena, "%s/%s.trees", opt->out, t->key);
+        if (!path) return rg_nomem(cx);
+        if (!opt->force) RG_TRY(is_worse(cx, path, t, &worse));
+        if (!worse) RG_TRY(write_file(cx, path, bytes));
+    }
+    rg_item *k = rg_doc_object(r->doc, r->keys, NULL);
+    rg_doc_str(r->doc, k, "key", t->key);
+    rg_doc_int(r->doc, k, "rows", (int64_t)all->rows);
+    rg_doc_real(r->doc, k, "base", all->base);
+    rg_doc_real(r->doc, k, "known", all->known);
+    rg_doc_real(r->doc, k, "unknown", all->unknown);
+    rg_doc_real(r->doc, k, "reach", t->reach);
+    rg_doc_real(r->doc, k, "pooled", t->pooled_weight);
+    rg_doc_real(r->doc, k, "trust", t->trust);
+    rg_doc_real(r->doc, k, "known_spread", t->known_spread);
+    rg_doc_real(r->doc, k, "unknown_spread", t->unknown_spread);
+    rg_doc_int(r->doc, k, "byte", (int64_t)bytes.size);
+    rg_doc_str(r->doc, k, "written", !opt->out ? "no" : worse ? "kept the better" : "yes");
+    for (size_t i = 1; i < taught->card_count; i++) {
+        rg_item *c = rg_doc_object(r->doc, r->cards, NULL);
+        rg_doc_str(r->doc, c, "key", t->key);
+        rg_doc_str(r->doc, c, "device", taught->cards[i].device);
+        rg_doc_int(r->doc, c, "rows", (int64_t)taught->cards[i].rows);
+        rg_doc_real(r->doc, c, "base", taught->cards[i].base);
+        rg_doc_real(r->doc, c, "known", taught->cards[i].known);
+        rg_doc_real(r->doc, c, "unknown", taught->cards[i].unknown);
+    }
+    return RG_OK;
+}
+
+/* Each key in a context of its own: what one takes is given back before the next. */
+static rg_err teach_key(rg_ctx *cx, report *r, const rg_lessons *lessons, const rg_lesson *lesson,
+                        const rg_learn_opt *opt)
+{
+    rg_booster *booster = NULL;
+    rg_taught taught;
+    rg_ctx *own = rg_ctx_worker(cx);
+    if (!own) return rg_nomem(cx);
+    rg_err err = rg_booster_open(own, &booster);
+    if (!err) err = rg_teach(own, booster, lessons, lesson, &taught);
+    if (!err) {
+        taught.trees->made_of = lesson->made_of.data;
+        taught.trees->data_hash = rg_arena_printf(&own->arena, "%016llx", (unsigned long long)lesson->hash);
+        err = taught.trees->data_hash ? add_key(own, r, &taught, opt) : rg_nomem(own);
+    }
+    if (err) rg_fail(cx, err, "%s: %s", lesson->key, rg_ctx_error(own));
+    rg_booster_close(booster);
+    rg_ctx_free(own);
+    return err;
+}
+
+static rg_err teach_keys(rg_ctx *cx, report *r, const rg_lessons *lessons, const rg_learn_opt *opt)
+{
+    enum { ROWS_LEAST = 100 };   /* of a key: below, its forecasts stay analytic */
+    for (size_t i = 0; i < lessons->count; i++) {
+        const rg_lesson *lesson = &lessons->items[i];
+        if (opt->key && !rg_str_starts(rg_str_of(lesson->key), opt->key)) continue;
+        if (lesson->count < ROWS_LEAST) continue;
+        RG_TRY(teach_key(cx, r, lessons, lesson, opt));
+        if (opt->progress && !opt->progress(opt->user, i + 1, lessons->count))
+            return rg_fail(cx, RG_INTERRUPTED, "interrupted after %zu of %zu keys", i + 1, lessons->count);
+    }
+    return RG_OK;
+}
+
+static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg_learn_opt *opt, report *r)
+{
+    rg_lessons lessons;
+    rg_evaluate_opt how = {.size = sizeof how, .workers = opt->workers, .progress = opt->progress,
+                           .user = opt->user};
+    RG_TRY(rg_lessons_init(cx, &lessons));
+    rg_err err = RG_OK;
+    for (size_t i = 0; i < count && !err; i++) err = rg_lessons_add(cx, &lessons, files[i], &how, opt->whole);
+    if (!err && !lessons.count) err = rg_fail(cx, RG_INPUT, "no row of the files teaches anything");
+    if (!err && opt->export_to) err = rg_lessons_export(cx, &lessons, opt->export_to);
+    if (!err && (opt->out || !opt->export_to)) err = teach_keys(cx, r, &lessons, opt);
+    rg_lessons_done(&lessons);
+    return err;
+}
+
+rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count, const rg_learn_opt *opt, rg_doc **out)
+{
+    report r;
+    *out = NULL;
+    RG_TRY(rg_doc_new(cx, "ridge.learn/1", &r.doc));
+    r.keys = rg_doc_array(r.doc, rg_doc_root(r.doc), "keys");
+    r.cards = rg_doc_array(r.doc, rg_doc_root(r.doc), "devices");
+    rg_err err = learn(cx, files, count, opt, &r);
+    rg_doc_section(r.doc, 1, "What was learned");
+    rg_doc_table(r.doc, "keys", r.keys, key_columns, RG_COUNT(key_columns), 0);
+    rg_doc_table(r.doc, "devices", r.cards, card_columns, RG_COUNT(card_columns), 0);
+    if (!err) err = rg_doc_done(cx, r.doc);
+    if (err) rg_doc_free(r.doc);
+    else *out = r.doc;
+    return err;
+}

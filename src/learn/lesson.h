@@ -1,0 +1,43 @@
+/* lesson.h - what measurements say against the analytic base, sorted by the key of what they correct:
+ *
+ *     files -> judges, with a witness -> rows of (features, log(measured / base), device, group) -> lessons
+ *
+ * A row of a lesson comes from one measurement. Where a forecast has several kernels, the residual is that of
+ * the longest, the others as the base has them.
+ */
+#ifndef RG_LESSON_H
+#define RG_LESSON_H
+
+#include "learn/evaluate.h"
+#include "predict/residual.h"
+
+typedef struct rg_lesson {
+    const char *key;
+    rg_features_of of;
+    size_t features;             /* columns of x */
+    size_t count; uint32_t x_capacity, r_capacity, device_capacity, group_capacity;
+    float *x;                    /* count x features */
+    float *r;                    /* log(measured / base) */
+    uint32_t *device;            /* of rg_lessons.devices */
+    uint64_t *group;             /* what is held out together: a model, a family of models, or a shape */
+    rg_text made_of;             /* base names of its files */
+    uint64_t hash;               /* of all rows */
+} rg_lesson;
+
+typedef struct rg_lessons {
+    rg_arena arena;
+    rg_lesson *items; size_t count; uint32_t capacity;
+    const rg_device **devices; size_t device_count; uint32_t device_capacity;
+    rg_map keys, names;          /* -> 1 + index of items, of devices */
+} rg_lessons;
+
+rg_err rg_lessons_init(rg_ctx *cx, rg_lessons *lessons);
+void rg_lessons_done(rg_lessons *lessons);
+/* The rows of one file. learning: what the base is: RG_LEARN_NONE for kernels, RG_LEARN_ROWS for whole
+ * inferences, whose kernels were learned before. whole: rows of whole inferences alone, else of kernels. */
+rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
+                      bool whole) RG_CHECKED;
+/* DIR/KEY.csv each: residual, device, group, features. */
+rg_err rg_lessons_export(rg_ctx *cx, const rg_lessons *lessons, const char *dir) RG_CHECKED;
+
+#endif

@@ -1,0 +1,378 @@
+/* teach.c - one key's trees: a member for each device that has rows enough, one for all of them, and the
+ * mixture that does best on devices that were held out.
+ *
+ *     known     a member taught without a fifth of its groups, tested on them
+ *     unknown   each device in turn answered by the others: all pairs of a reach and a weight of the pooled
+ *               member are tried, and how far the answer is trusted
+ *
+ * The 90 % quantiles of |log error| of both become the intervals of forecasts (split conformal prediction:
+ * Lei et al. 2018, with devices in place of rows).
+ */
+#include "learn/teach.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ROWS_MAX = 25000,            /* of a device that a member is taught with */
+    TESTED_MAX = 2000,           /* ... and of those that it is tested with */
+    ROWS_MIN = 60,               /* for a member of its own */
+    FOLDS = 5,
+    DEVICES_MAX = 256,
+};
+
+static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
+                    trusts[] = {0, 0.25, 0.5, 0.75, 1};
+
+typedef struct set { float *x, *y, *weight; uint32_t *row; size_t count; } set;
+
+typedef struct teaching {
+    rg_ctx *cx;
+    rg_booster *booster;
+    const rg_lessons *lessons;
+    const rg_lesson *lesson;
+    rg_trees *trees;
+    uint32_t *devices; size_t device_count; /* that have rows */
+    size_t *rows;                /* by device */
+    rg_trees_member **own;       /* by device; NULL: too few rows */
+} teaching;
+
+/* The same on every machine and in every order. */
+static uint64_t shuffled(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static bool held_out(uint64_t group) { return shuffled(group) % FOLDS == 0; }
+
+typedef enum part { PART_ALL, PART_TAUGHT, PART_HELD } part;
+
+/* Rows of one device (or of all, UINT32_MAX, but `without`), a fair sample of them where there are more. */
+static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, size_t most, set *out)
+{
+    const rg_lesson *l = t->lesson;
+    size_t room = most * (device == UINT32_MAX ? t->device_count : 1) + 1, f = l->features;
+    if (room > l->count + 1) room = l->count + 1;
+    out->x = RG_NEW(&t->cx->arena, float, room * f);
+    out->y = RG_NEW(&t->cx->arena, float, room);
+    out->weight = RG_NEW(&t->cx->arena, float, room);
+    out->row = RG_NEW(&t->cx->arena, uint32_t, room);
+    out->count = 0;
+    if (!out->x || !out->y || !out->weight || !out->row) return rg_nomem(t->cx);
+    for (size_t i = 0; i < l->count && out->count + 1 < room; i++) {
+        uint32_t d = l->device[i];
+        if ((device != UINT32_MAX && d != device) || d == without) continue;
+        if (which != PART_ALL && held_out(l->group[i]) != (which == PART_HELD)) continue;
+        if ((double)(shuffled(i) >> 11) * 0x1p-53 * (double)t->rows[d] > (double)most) continue;
+        memcpy(out->x + out->count * f, l->x + i * f, f * sizeof *l->x);
+        out->y[out->count] = l->r[i];
+        out->weight[out->count] =
+            device == UINT32_MAX ? (float)(l->count / (double)t->device_count / (double)t->rows[d]) : 1;
+        out->row[out->count++] = (uint32_t)i;
+    }
+    return RG_OK;
+}
+
+/* More rows bear more and finer trees. */
+static rg_boost_opt options(size_t rows, bool pooled)
+{
+    rg_boost_opt o = {
+        .rounds = rows < 300 ? 60 : rows < 3000 ? 120 : 200, .depth = rows < 300 ? 3 : rows < 3000 ? 5 : 6,
+        .rate = rows < 3000 ? 0.07 : 0.1, .leaf_weight = pooled ? 20 : rows < 3000 ? 4 : 8, .rows = 0.8,
+        .columns = 0.7, .seed = 1, .threads = 1, /* keys may be taught side by side */
+    };
+    return o;
+}
+
+static rg_err teach_member(teaching *t, const set *s, bool pooled, rg_trees_member *out)
+{
+    rg_boost_opt o = options(s->count, pooled);
+    rg_boost_data data = {s->x, s->y, s->weight, s->count, t->lesson->features};
+    RG_TRY(rg_booster_train(t->cx, t->booster, &data, &o, &t->cx->arena, out));
+    out->rows = (int)s->count;
+    return rg_trees_find_roots(t->cx, &t->cx->arena, out, t->lesson->features);
+}
+
+static rg_err name_member(teaching *t, uint32_t device, rg_trees_member *m)
+{
+    const rg_device *d = device == UINT32_MAX ? NULL : t->lessons->devices[device];
+    m->device = d ? d->id : "";
+    m->architecture = d ? d->architecture : NULL;
+    m->traits = d ? RG_NEW(&t->cx->arena, double, RG_TRAITS) : NULL;
+    m->trait_count = d ? RG_TRAITS : 0;
+    if (d && !m->traits) return rg_nomem(t->cx);
+    if (d) rg_traits(d, m->traits);
+    return RG_OK;
+}
+
+static rg_err count_devices(teaching *t)
+{
+    size_t all = t->lessons->device_count;
+    if (all > DEVICES_MAX) return rg_fail(t->cx, RG_LIMIT, "%zu devices exceed %d", all, DEVICES_MAX);
+    t->rows = RG_NEW(&t->cx->arena, size_t, all + 1);
+    t->devices = RG_NEW(&t->cx->arena, uint32_t, all + 1);
+    t->own = RG_NEW(&t->cx->arena, rg_trees_member *, all + 1);
+    if (!t->rows || !t->devices || !t->own) return rg_nomem(t->cx);
+    for (size_t i = 0; i < t->lesson->count; i++) t->rows[t->lesson->device[i]]++;
+    for (uint32_t d = 0; d < all; d++)
+        if (t->rows[d]) t->devices[t->device_count++] = d;
+    return RG_OK;
+}
+
+static rg_err set_range(teaching *t)
+{
+    const rg_lesson *l = t->lesson;
+    rg_trees *trees = t->trees;
+    trees->feature_count = trees->low_count = trees->high_count = l->features;
+    trees->features = RG_NEW(&t->cx->arena, const char *, l->features);
+    trees->low = RG_NEW(&t->cx->arena, double, l->features);
+    trees->high = RG_NEW(&t->cx->arena, double, l->features);
+    if (!trees->features || !trees->low || !trees->high) return rg_nomem(t->cx);
+    for (size_t i = 0; i < l->features; i++) {
+        trees->features[i] = rg_feature_name(l->of, i);
+        trees->low[i] = INFINITY, trees->high[i] = -INFINITY;
+        for (size_t n = 0; n < l->count; n++) {
+            double x = (double)l->x[n * l->features + i];
+            trees->low[i] = fmin(trees->low[i], x);
+            trees->high[i] = fmax(trees->high[i], x);
+        }
+    }
+    return rg_trees_resolve(t->cx, trees, l->of);
+}
+
+/* ---- tests ---- */
+
+static double ape(double error) { return fabs(expm1(error)); } /* error: forecast - measured, logarithms */
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The split-conformal quantile: the ceil(0.9 (n + 1))th smallest. */
+static double spread_of(double *errors, size_t count)
+{
+    if (count < 20) return 0;
+    qsort(errors, count, sizeof *errors, by_size);
+    size_t at = (size_t)ceil(0.9 * (double)(count + 1));
+    return errors[at > count ? count - 1 : at - 1];
+}
+
+typedef struct errors { double *log; size_t count; uint32_t capacity; } errors;
+
+static rg_err add_error(teaching *t, errors *e, double error)
+{
+    if (!RG_GROW(&t->cx->arena, e->log, e->count, e->capacity)) return rg_nomem(t->cx);
+    e->log[e->count++] = fabs(error);
+    return RG_OK;
+}
+
+static rg_err test_known(teaching *t, uint32_t device, rg_report_card *card, errors *all)
+{
+    set taught, held;
+    rg_trees_member m = {0};
+    RG_TRY(take(t, device, UINT32_MAX, PART_TAUGHT, ROWS_MAX, &taught));
+    RG_TRY(take(t, device, UINT32_MAX, PART_HELD, TESTED_MAX, &held));
+    card->base = card->known = NAN;
+    if (held.count < 5 || taught.count < ROWS_MIN) return RG_OK;
+    RG_TRY(teach_member(t, &taught, false, &m));
+    double base = 0, sum = 0;
+    for (size_t i = 0; i < held.count; i++) {
+        double error = rg_trees_sum(&m, held.x + i * t->lesson->features) - (double)held.y[i];
+        base += ape(-(double)held.y[i]);
+        sum += ape(error);
+        RG_TRY(add_error(t, all, error));
+    }
+    card->base = base / (double)held.count;
+    card->known = sum / (double)held.count;
+    return RG_OK;
+}
+
+/* What each member says of the rows of a device that it has not seen, kept for all mixtures. */
+typedef struct trial { set rows; float *pooled, *by[DEVICES_MAX]; double distance2[DEVICES_MAX]; } trial;
+
+static rg_err sums_at(teaching *t, const rg_trees_member *m, const set *rows, float **out)
+{
+    *out = RG_NEW(&t->cx->arena, float, rows->count + 1);
+    if (!*out) return rg_nomem(t->cx);
+    for (size_t i = 0; i < rows->count; i++)
+        (*out)[i] = (float)rg_trees_sum(m, rows->x + i * t->lesson->features);
+    return RG_OK;
+}
+
+static rg_err prepare(teaching *t, uint32_t device, trial *out)
+{
+    set others;
+    rg_trees_member pooled = {0};
+    double mine[RG_TRAITS];
+    rg_traits(t->lessons->devices[device], mine);
+    RG_TRY(take(t, device, UINT32_MAX, PART_ALL, TESTED_MAX, &out->rows));
+    RG_TRY(take(t, UINT32_MAX, device, PART_ALL, ROWS_MAX / 3, &others));
+    RG_TRY(teach_member(t, &others, true, &pooled));
+    RG_TRY(sums_at(t, &pooled, &out->rows, &out->pooled));
+    for (size_t i = 0; i < t->device_count; i++) {
+        uint32_t d = t->devices[i];
+        if (!t->own[d] || d == device) continue;
+        RG_TRY(sums_at(t, t->own[d], &out->rows, &out->by[i]));
+        for (int k = 0; k < RG_TRAITS; k++) {
+            double far = t->own[d]->traits[k] - mine[k];
+            out->distance2[i] += far * far;
+        }
+    }
+    return RG_OK;
+}
+
+static double mixed(const teaching *t, const trial *seen, size_t row, double reach, double pooled_weight)
+{
+    double sum = pooled_weight * (double)seen->pooled[row], weights = pooled_weight;
+    for (size_t i = 0; i < t->device_count; i++) {
+        if (!seen->by[i]) continue;
+        double weight = exp(-seen->distance2[i] / (reach * reach));
+        if (weight < 1e-6) continue;
+        sum += weight * (double)seen->by[i][row];
+        weights += weight;
+    }
+    return sum / weights;
+}
+
+static double mean_error(const teaching *t, const trial *seen, double reach, double pooled_weight,
+                         double trust)
+{
+    double sum = 0;
+    for (size_t i = 0; i < seen->rows.count; i++)
+        sum += ape(trust * mixed(t, seen, i, reach, pooled_weight) - (double)seen->rows.y[i]);
+    return sum / (double)seen->rows.count;
+}
+
+/* The mixture with the least error, devices weighted equally. */
+static void choose_mixture(teaching *t, trial *const *trials)
+{
+    double least = INFINITY;
+    for (size_t r = 0; r < RG_COUNT(reaches); r++)
+        for (size_t w = 0; w < RG_COUNT(pooled_weights); w++)
+            for (size_t k = 0; k < RG_COUNT(trusts); k++) {
+                double sum = 0;
+                for (size_t i = 0; i < t->device_count; i++)
+                    sum += mean_error(t, trials[i], reaches[r], pooled_weights[w], trusts[k]);
+                if (sum >= least) continue;
+                least = sum;
+                t->trees->reach = reaches[r];
+                t->trees->pooled_weight = pooled_weights[w];
+                t->trees->trust = trusts[k];
+            }
+}
+
+static bool has_sister(const teaching *t, uint32_t device)
+{
+    const char *architecture = t->lessons->devices[device]->architecture;
+    for (size_t i = 0; i < t->device_count && architecture; i++) {
+        const char *other = t->lessons->devices[t->devices[i]]->architecture;
+        if (t->devices[i] != device && other && strcmp(other, architecture) == 0) return true;
+    }
+    return false;
+}
+
+static rg_err test_unknown(teaching *t, rg_report_card *cards)
+{
+    errors sister = {0}, unknown = {0};
+    rg_trees *trees = t->trees;
+    trial **trials = RG_NEW(&t->cx->arena, trial *, t->device_count + 1);
+    if (!trials) return rg_nomem(t->cx);
+    for (size_t i = 0; i < t->device_count; i++) {
+        trials[i] = RG_NEW(&t->cx->arena, trial, 1);
+        if (!trials[i]) return rg_nomem(t->cx);
+        RG_TRY(prepare(t, t->devices[i], trials[i]));
+    }
+    choose_mixture(t, trials);
+    for (size_t i = 0; i < t->device_count; i++) {
+        const trial *one = trials[i];
+        bool near = has_sister(t, t->devices[i]);
+        cards[i].unknown = mean_error(t, one, trees->reach, trees->pooled_weight, trees->trust);
+        for (size_t k = 0; k < one->rows.count; k++) {
+            double r = trees->trust * mixed(t, one, k, trees->reach, trees->pooled_weight);
+            RG_TRY(add_error(t, near ? &sister : &unknown, r - (double)one->rows.y[k]));
+        }
+    }
+    trees->devices = (int)t->device_count;
+    trees->sister_spread = spread_of(sister.log, sister.count);
+    trees->unknown_spread = spread_of(unknown.log, unknown.count);
+    trees->unknown_spread = fmax(trees->unknown_spread, trees->sister_spread);
+    if (trees->sister_spread == 0) trees->sister_spread = trees->unknown_spread;
+    return RG_OK;
+}
+
+/* ---- the whole ---- */
+
+static rg_err teach_all(teaching *t)
+{
+    rg_trees *trees = t->trees;
+    set rows;
+    trees->members = RG_NEW(&t->cx->arena, rg_trees_member, t->device_count + 1);
+    if (!trees->members) return rg_nomem(t->cx);
+    rg_trees_member *m = &trees->members[trees->member_count++];
+    RG_TRY(take(t, UINT32_MAX, UINT32_MAX, PART_ALL, ROWS_MAX / 3, &rows));
+    RG_TRY(name_member(t, UINT32_MAX, m));
+    RG_TRY(teach_member(t, &rows, true, m));
+    for (size_t i = 0; i < t->device_count; i++) {
+        if (t->rows[t->devices[i]] < ROWS_MIN) continue;
+        m = &trees->members[trees->member_count++];
+        RG_TRY(take(t, t->devices[i], UINT32_MAX, PART_ALL, ROWS_MAX, &rows));
+        RG_TRY(name_member(t, t->devices[i], m));
+        RG_TRY(teach_member(t, &rows, false, m));
+        t->own[t->devices[i]] = m;
+    }
+    return RG_OK;
+}
+
+static void average(rg_report_card *cards, size_t count)
+{
+    rg_report_card *all = &cards[0];
+    double n[3] = {0}, sum[3] = {0};
+    *all = (rg_report_card){0};
+    for (size_t i = 1; i < count; i++) {
+        const double parts[] = {cards[i].base, cards[i].known, cards[i].unknown};
+        all->rows += cards[i].rows;
+        for (int k = 0; k < 3; k++)
+            if (!isnan(parts[k])) sum[k] += parts[k], n[k]++;
+    }
+    all->base = sum[0] / n[0], all->known = sum[1] / n[1], all->unknown = sum[2] / n[2];
+}
+
+static rg_err teach(teaching *t, rg_taught *out)
+{
+    errors known = {0};
+    RG_TRY(count_devices(t));
+    RG_TRY(set_range(t));
+    RG_TRY(teach_all(t));
+    out->card_count = t->device_count + 1;
+    out->cards = RG_NEW(&t->cx->arena, rg_report_card, out->card_count);
+    if (!out->cards) return rg_nomem(t->cx);
+    for (size_t i = 0; i < t->device_count; i++) {
+        rg_report_card *card = &out->cards[i + 1];
+        card->device = t->lessons->devices[t->devices[i]]->id;
+        card->rows = t->rows[t->devices[i]];
+        card->unknown = NAN;
+        RG_TRY(test_known(t, t->devices[i], card, &known));
+    }
+    t->trees->known_spread = spread_of(known.log, known.count);
+    t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5; /* with one device untested */
+    if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1));
+    average(out->cards, out->card_count);
+    return RG_OK;
+}
+
+rg_err rg_teach(rg_ctx *cx, rg_booster *booster, const rg_lessons *lessons, const rg_lesson *lesson,
+                rg_taught *out)
+{
+    teaching t = {.cx = cx, .booster = booster, .lessons = lessons, .lesson = lesson};
+    *out = (rg_taught){0};
+    t.trees = RG_NEW(&cx->arena, rg_trees, 1);
+    if (!t.trees) return rg_nomem(cx);
+    out->trees = t.trees;
+    t.trees->key = lesson->key;
+    return teach(&t, out);
+}

@@ -1,0 +1,26 @@
+/* teach.h - a lesson learned: trees of one key, and how they do on what they have not seen. */
+#ifndef RG_TEACH_H
+#define RG_TEACH_H
+
+#include "learn/boost.h"
+#include "learn/lesson.h"
+
+/* Errors are |forecast / measured - 1|, means over devices; NAN: not tried. */
+typedef struct rg_report_card {
+    const char *device;          /* NULL: mean of all */
+    size_t rows;
+    double base;                 /* of the analytic base */
+    double known;                /* groups held out, the device known */
+    double unknown;              /* the device held out */
+} rg_report_card;
+
+typedef struct rg_taught {
+    rg_trees *trees;
+    rg_report_card *cards; size_t card_count; /* [0]: all */
+} rg_taught;
+
+/* In cx's arena. */
+rg_err rg_teach(rg_ctx *cx, rg_booster *booster, const rg_lessons *lessons, const rg_lesson *lesson,
+                rg_taught *out) RG_CHECKED;
+
+#endif

@@ -1,0 +1,174 @@
+/* trees.c - reading, checking and summing the trees of "ridge.trees/1". Nodes are used where they lie; what
+ * the file says of them is checked once, so that summing needs no checks: every walk moves forward inside its
+ * tree and ends at a leaf.
+ */
+#include "predict/trees.h"
+
+#include "hw/read.h"
+
+#include <math.h>
+#include <string.h>
+
+_Static_assert(sizeof(rg_tree_node) == 8, "as in the file");
+
+#define AT(member) offsetof(rg_trees_member, member)
+static const rg_field member_fields[] = {
+    {"device", RG_FIELD_TEXT, true, AT(device), .help = "id of its device, or all"},
+    {"architecture", RG_FIELD_TEXT, false, AT(architecture), .help = "of the device"},
+    {"traits", RG_FIELD_NUMBERS, false, AT(traits), AT(trait_count),
+     .help = "of the device, for its nearest"},
+    {"rows", RG_FIELD_COUNT, true, AT(rows), .help = "measurements that it was made of"},
+    {"nodes", RG_FIELD_COUNT, true, AT(node_count), .help = "of all of its trees"},
+    {"start", RG_FIELD_NUMBER, false, AT(start), .help = "what every sum begins with"},
+};
+#undef AT
+static const rg_record member_record = RG_RECORD(rg_trees_member, member_fields);
+
+static const char *const marks[] = {"ridge.trees/1", NULL};
+#define AT(member) offsetof(rg_trees, member)
+static const rg_field file_fields[] = {
+    {"schema", RG_FIELD_MARK, true, .names = marks, .help = "the format of this file"},
+    {"key", RG_FIELD_TEXT, true, AT(key), .help = "what rows it corrects: runtime.family.type"},
+    {"made_of", RG_FIELD_TEXT, true, AT(made_of), .help = "files of measurements"},
+    {"data_hash", RG_FIELD_TEXT, true, AT(data_hash), .help = "of the measurements"},
+    {"features", RG_FIELD_TEXTS, true, AT(features), AT(feature_count), .help = "names, in order"},
+    {"low", RG_FIELD_NUMBERS, true, AT(low), AT(low_count), .help = "least measured"},
+    {"high", RG_FIELD_NUMBERS, true, AT(high), AT(high_count), .help = "most measured"},
+    {"pooled_weight", RG_FIELD_REAL, true, AT(pooled_weight), .help = "of the member of all devices"},
+    {"reach", RG_FIELD_POSITIVE, true, AT(reach), .help = "distance at which a device counts 1/e"},
+    {"trust", RG_FIELD_REAL, true, AT(trust), .help = "of the answer for a device that was not measured"},
+    {"known_spread", RG_FIELD_REAL, true, AT(known_spread), .help = "90 % of |log error|, device known"},
+    {"sister_spread", RG_FIELD_REAL, true, AT(sister_spread), .help = "... its architecture known"},
+    {"unknown_spread", RG_FIELD_REAL, true, AT(unknown_spread), .help = "... neither known"},
+    {"devices", RG_FIELD_COUNT, true, AT(devices), .help = "that this rests on"},
+    {"members", RG_FIELD_ROWS, true, AT(members), AT(member_count), &member_record, .help = "sums of trees"},
+};
+#undef AT
+static const rg_record file_record = RG_RECORD(rg_trees, file_fields);
+
+/* Trees of a member: where each begins. A tree is complete when every inner node has both children. */
+rg_err rg_trees_find_roots(rg_ctx *cx, rg_arena *arena, rg_trees_member *m, size_t features)
+{
+    uint32_t count = (uint32_t)m->node_count, end = 0;
+    uint32_t ends[RG_TREES_DEPTH];       /* of the right children that are still to come */
+    m->roots = RG_NEW(arena, uint32_t, count + 1);
+    if (!m->roots) return rg_nomem(cx);
+    while (end < count) {
+        int open = 0;
+        m->roots[m->tree_count++] = end;
+        for (;;) {
+            if (end >= count)
+                return rg_fail(cx, RG_FORMAT, "member %s: its last tree ends at node %u of %u", m->device,
+                               end, count);
+            const rg_tree_node *node = &m->nodes[end];
+            if (!isfinite(node->value))
+                return rg_fail(cx, RG_FORMAT, "member %s: node %u is no number", m->device, end);
+            if (node->feature == RG_TREES_LEAF) {
+                end++;
+                if (open == 0) break;
+                if (ends[--open] != end)
+                    return rg_fail(cx, RG_FORMAT, "member %s: a right child should be node %u, not %u",
+                                   m->device, end, ends[open]);
+                continue;
+            }
+            if (node->feature >= features || open == RG_TREES_DEPTH)
+                return rg_fail(cx, RG_FORMAT, "member %s: node %u: feature %u of %zu, depth %d of %d",
+                               m->device, end, node->feature, features, open, RG_TREES_DEPTH);
+            ends[open++] = end + node->right;
+            end++;
+        }
+    }
+    return RG_OK;
+}
+
+static rg_err find_nodes(rg_ctx *cx, rg_trees *t, const char *begin, size_t size)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < t->member_count; i++) {
+        rg_trees_member *m = &t->members[i];
+        size_t bytes = (size_t)m->node_count * sizeof(rg_tree_node);
+        if (bytes > size - at)
+            return rg_fail(cx, RG_FORMAT, "member %s: %d nodes do not fit into the %zu bytes that are left",
+                           m->device, m->node_count, size - at);
+        if (m->trait_count != RG_TRAITS && m->trait_count != 0)
+            return rg_fail(cx, RG_FORMAT, "member %s: %zu traits in place of %d", m->device, m->trait_count,
+                           RG_TRAITS);
+        if (strcmp(m->device, "all") == 0) m->device = "";
+        m->nodes = (const void *)(begin + at);
+        at += bytes;
+        RG_TRY(rg_trees_find_roots(cx, &t->arena, m, t->feature_count));
+    }
+    return at == size ? RG_OK
+                      : rg_fail(cx, RG_FORMAT, "%zu bytes behind the last member's nodes", size - at);
+}
+
+static rg_err parse(rg_ctx *cx, rg_str bytes, rg_trees *t)
+{
+    const char *line = memchr(bytes.data, '\n', bytes.size);
+    size_t head = line ? (size_t)(line - bytes.data) + 1 : 0;
+    if (!head || head % sizeof(rg_tree_node) || (uintptr_t)bytes.data % sizeof(float))
+        return rg_fail(cx, RG_FORMAT, "the first line has %zu bytes, not a multiple of %zu", head,
+                       sizeof(rg_tree_node));
+    RG_TRY(rg_read_record(cx, &t->arena, (rg_str){bytes.data, head}, &file_record, NULL, t));
+    if (t->low_count != t->feature_count || t->high_count != t->feature_count)
+        return rg_fail(cx, RG_FORMAT, "%zu features, %zu low and %zu high", t->feature_count, t->low_count,
+                       t->high_count);
+    if (t->feature_count > RG_TREES_FEATURES)
+        return rg_fail(cx, RG_LIMIT, "%zu features exceed %d", t->feature_count, RG_TREES_FEATURES);
+    return find_nodes(cx, t, bytes.data + head, bytes.size - head);
+}
+
+rg_err rg_trees_parse(rg_ctx *cx, rg_str bytes, const char *name, rg_trees **out)
+{
+    rg_arena arena;
+    rg_arena_init(&arena, cx);
+    rg_trees *t = RG_NEW(&arena, rg_trees, 1);
+    if (!t) {
+        rg_arena_done(&arena);
+        return rg_nomem(cx);
+    }
+    t->arena = arena;
+    rg_err err = parse(cx, bytes, t);
+    if (err) {
+        rg_trees_free(t);
+        return rg_note(cx, err, "%s", name);
+    }
+    *out = t;
+    return RG_OK;
+}
+
+void rg_trees_free(const rg_trees *trees)
+{
+    if (!trees) return;
+    rg_arena arena = trees->arena; /* they lie in it themselves */
+    rg_arena_done(&arena);
+}
+
+double rg_trees_sum(const rg_trees_member *member, const float *x)
+{
+    double sum = member->start;
+    for (uint32_t i = 0; i < member->tree_count; i++) {
+        const rg_tree_node *node = &member->nodes[member->roots[i]];
+        while (node->feature != RG_TREES_LEAF) node += x[node->feature] < node->value ? 1 : node->right;
+        sum += (double)node->value;
+    }
+    return sum;
+}
+
+rg_err rg_trees_write(rg_ctx *cx, const rg_trees *trees, rg_str *out)
+{
+    rg_str json;
+    rg_text text;
+    RG_TRY(rg_write_record(cx, &file_record, trees, &json));
+    rg_text_init(&text, &cx->arena);
+    for (size_t i = 0; i < json.size; i++) rg_text_char(&text, json.data[i] == '\n' ? ' ' : json.data[i]);
+    while ((text.size + 1) % sizeof(rg_tree_node)) rg_text_char(&text, ' ');
+    rg_text_char(&text, '\n');
+    for (size_t i = 0; i < trees->member_count; i++) {
+        const rg_trees_member *m = &trees->members[i];
+        rg_text_put(&text, (rg_str){(const char *)m->nodes, (size_t)m->node_count * sizeof *m->nodes});
+    }
+    if (text.failed) return rg_nomem(cx);
+    *out = (rg_str){text.data, text.size};
+    return RG_OK;
+}

@@ -1,0 +1,111 @@
+/* test_tile_attention.c - attention on a GPU by closed forms: the scores that a causal mask leaves, heads
+ * that share keys in one tile, keys split among blocks, and what a prompt and a token are bound by.
+ */
+#include "machine.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HEAD "ridge.graph/1 \"net\" opset 24\n"
+
+/* The row of an attention: the last one. */
+static const rg_row *planned(bench *b, const char *stack, int batch, int heads, int kv_heads, int queries,
+                             int keys, const char *attrs)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             HEAD "graph (%%q: f16[%d,%d,%d,128], %%k: f16[%d,%d,%d,128], %%v: f16[%d,%d,%d,128], "
+                  "%%n: i64[%d]) { %%y = Attention(%%q, %%k, %%v, _, _, _, %%n) %s return %%y }",
+             batch, heads, queries, batch, kv_heads, keys, batch, kv_heads, keys, batch, attrs);
+    if (bench_known(b, "a100", stack, text, NULL, 0)) fail_msg("%s", rg_ctx_error(b->cx));
+    return &b->plan->rows[b->plan->row_count - 1];
+}
+
+static double time_of(const bench *b) { return b->forecast->rows[b->plan->row_count - 1].latency_s; }
+
+/* n (n + 1) / 2 of n^2 scores stay; all are counted. */
+static void a_causal_mask_halves_the_price_not_the_count(void **state)
+{
+    bench causal = {.cx = *state}, whole = {.cx = *state};
+    const rg_row *half = planned(&causal, "vllm", 1, 32, 32, 8192, 8192, "is_causal=1");
+    const rg_row *all = planned(&whole, "vllm", 1, 32, 32, 8192, 8192, "");
+    assert_float_equal(half->work.mac, all->work.mac, 0.5);
+    assert_float_equal(half->work.skipped, 1 - 8193.0 / (2 * 8192), 1e-12);
+    assert_float_equal(all->work.skipped, 0, 0);
+    assert_float_equal(time_of(&causal) / time_of(&whole), 0.52, 0.04);
+    bench_free(&causal);
+    bench_free(&whole);
+}
+
+/* 16 queries behind 48 keys: query i sees 49 + i of 64. */
+static void keys_in_front_are_seen(void **state)
+{
+    bench b = {.cx = *state};
+    const rg_row *row = planned(&b, "vllm", 1, 8, 8, 16, 64, "is_causal=1");
+    assert_float_equal(row->work.skipped, 1 - (16 * 48 + 16 * 17 / 2) / (16.0 * 64), 1e-12);
+    bench_free(&b);
+}
+
+/* 4 requests x 8 heads of keys are 32 blocks on 108 SMs: three pieces each. 4 heads fill 4 rows of 16. */
+static void a_token_groups_heads_and_splits_keys(void **state)
+{
+    bench b = {.cx = *state};
+    const rg_row *row = planned(&b, "vllm", 4, 32, 8, 1, 4096, "is_causal=1");
+    assert_float_equal(row->tiling.tile[0], 16, 0);
+    assert_float_equal(row->tiling.split_k, 3, 0);
+    assert_float_equal(row->tiling.blocks, 96, 0);
+    assert_float_equal(row->work.skipped, 0, 0);
+    assert_int_equal(b.forecast->rows[b.plan->row_count - 1].bound, RG_BOUND_MEMORY);
+    bench_free(&b);
+}
+
+/* 64 heads of one key head are one tile where the stack takes any number, 64 where it takes 32 at most. */
+static void a_stack_limits_the_heads_of_a_tile(void **state)
+{
+    bench any = {.cx = *state}, few = {.cx = *state};
+    assert_float_equal(planned(&any, "vllm", 256, 64, 1, 1, 512, "")->tiling.blocks, 256, 0);
+    assert_float_equal(planned(&few, "tensorrt-llm", 256, 64, 1, 1, 512, "")->tiling.blocks, 256 * 64, 0);
+    assert_true(time_of(&few) > 2 * time_of(&any));
+    bench_free(&any);
+    bench_free(&few);
+}
+
+/* r = 64 blocks of 128 queries; the diagonal's steps are half masked: (n + 1) / 2 of (r + 1) / 2 * 128 keys.
+ */
+static void a_prompt_fills_tiles_but_for_the_diagonal(void **state)
+{
+    bench b = {.cx = *state};
+    const rg_row *row = planned(&b, "vllm", 2, 64, 8, 8192, 8192, "is_causal=1");
+    double seen = (8192 + 1) / 2.0 / (65 / 2.0 * 128);
+    assert_float_equal(row->tiling.tile[0], 128, 0);
+    assert_float_equal(row->tiling.blocks, 2 * 64 * 64, 0);
+    assert_true(row->tiling.utilization <= seen && row->tiling.utilization > 0.85 * seen);
+    bench_free(&b);
+}
+
+static int setup(void **state) { return (*state = rg_ctx_new(NULL)) ? 0 : -1; }
+
+static int teardown(void **state)
+{
+    rg_ctx_free(*state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_causal_mask_halves_the_price_not_the_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(keys_in_front_are_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_token_groups_heads_and_splits_keys, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stack_limits_the_heads_of_a_tile, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_prompt_fills_tiles_but_for_the_diagonal, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
