@@ -188,6 +188,12 @@ static rg_err build_layer(rg_ctx *cx, const denoiser *d, const work *w, rg_graph
 
 typedef struct cost { double latency_s, power_w; } cost;
 
+/* A layer is no whole inference. */
+static rg_learning part_of(const rg_exam *exam)
+{
+    return exam->learning == RG_LEARN_ALL ? RG_LEARN_ROWS : exam->learning;
+}
+
 /* With attention in one kernel; f32 nowhere. */
 static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *g, const char *precision, cost *out)
 {
@@ -195,11 +201,12 @@ static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *g, const ch
     const rg_plan *plan = NULL;
     const rg_forecast *f = NULL;
     rg_plan_opt opt = {.size = sizeof opt, .precision = precision};
+    rg_forecast_opt how = {.size = sizeof how, .learning = part_of(exam)};
     RG_TRY(rg_runtime_clone(cx, exam->runtimes[0], &runtime));
     runtime->fuses_attention = true;
     runtime->graph_s = 0;
     rg_err err = rg_plan_make(cx, g, exam->device, runtime, &opt, &plan);
-    if (!err) err = rg_forecast_make(cx, plan, NULL, &f);
+    if (!err) err = rg_forecast_make(cx, plan, &how, &f);
     if (!err) *out = (cost){f->latency_s.value, f->power_w.value};
     rg_forecast_free(f);
     rg_plan_free(plan);
