@@ -1,5 +1,5 @@
-/* fitting.c - a device fitted with few measurements: a scale of each key, and trees over what is left where there
- * are enough of them.
+/* fitting.c - a device fitted with few measurements: a scale of each key, and trees over what is left where
+ * there are enough of them.
  *
  *     e_i = log(measured / forecast)      shift = n t^2 mean(e) / (n t^2 + s^2)
  *     variance = s^2 + s^2 t^2 / (n t^2 + s^2)

@@ -292,7 +292,11 @@ static rg_err forecast(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTIT
 
 /* ---- the kind ---- */
 
-static bool has_clock(const rg_exam *exam) { return rg_exam_real(exam, "sm_mhz") > 0; }
+/* A clock that was set: rows of a processor under some load tell the one that it then had. */
+static bool has_clock(const rg_exam *exam)
+{
+    return rg_exam_real(exam, "sm_mhz") > 0 && isnan(extra_of(exam, "load_pct"));
+}
 
 static rg_err clean(rg_ctx *cx, const rg_exam *exams, rg_verdict *const *rows, size_t count,
                     const char **note)
