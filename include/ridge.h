@@ -376,6 +376,9 @@ typedef struct rg_learn_opt {
 RG_API RG_CHECKED rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count,
                                       const rg_learn_opt *opt, rg_doc **out);
 
+/* What is known by learning, and its errors on what was held out; of keys with the word, NULL: all. */
+RG_API RG_CHECKED rg_err rg_learned_doc(rg_ctx *cx, const char *word, rg_doc **out);
+
 typedef struct rg_fit_opt {
     size_t size;
     const char *device;          /* id, file or alias: whose measurements they are */
