@@ -1,4 +1,4 @@
-/* learned_doc.c - `ridge learned`: the residuals that forecasts know, what they were made of, and how they did
+/* evidence_doc.c - `ridge evidence`: the residuals that forecasts know, what they were made of, and how they did
  * on what was held out. Everything comes from the files of data/learned/ themselves.
  */
 #include "learn/lesson.h"
@@ -84,7 +84,7 @@ static rg_err list_all(listing *l, const char *word)
         if (trees) add_trees(l, trees);
     }
     if (!l->keys->count && word)
-        return rg_fail(l->cx, RG_INPUT, "nothing was learned of '%.64s'; `ridge learned` lists all", word);
+        return rg_fail(l->cx, RG_INPUT, "nothing was learned of '%.64s'; `ridge evidence` lists all", word);
     return RG_OK;
 }
 
@@ -92,14 +92,14 @@ rg_err rg_learned_doc(rg_ctx *cx, const char *word, rg_doc **out)
 {
     listing l = {.cx = cx};
     *out = NULL;
-    RG_TRY(rg_doc_new(cx, "ridge.learned/1", &l.doc));
+    RG_TRY(rg_doc_new(cx, "ridge.evidence/1", &l.doc));
     l.keys = rg_doc_array(l.doc, rg_doc_root(l.doc), "keys");
     l.devices = rg_doc_array(l.doc, rg_doc_root(l.doc), "devices");
     rg_err err = list_all(&l, word);
     rg_doc_section(l.doc, 1, "What forecasts learned");
-    rg_doc_say(l.doc, "Mean errors |forecast / measured - 1|, devices weighted equally: of the analytic base; "
-                      "with the device known and a fifth of the models or shapes held out; with the whole "
-                      "device held out. Files are data/learned/KEY.trees.");
+    rg_doc_say(l.doc, "Mean errors |forecast / measured - 1|, devices weighted equally: of the analytic "
+                      "base; with the device known and a fifth of the models or shapes held out; with the "
+                      "whole device held out. Files are data/learned/KEY.trees.");
     rg_doc_table(l.doc, "keys", l.keys, key_columns, RG_COUNT(key_columns), 0);
     rg_doc_section(l.doc, 2, "By device");
     rg_doc_table(l.doc, "devices", l.devices, device_columns, RG_COUNT(device_columns), 0);
