@@ -8,7 +8,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 }
 
 RG_CMD(evidence) = {
-    .name = "evidence", .args = "[WORD]", .brief = "what measurements taught forecasts, and how well it holds",
+    .name = "evidence", .args = "[WORD]", .brief = "what measurements taught, and how well it holds",
     .detail = "Lists the residuals that come with the program or lie below --data: what they were made of,\n"
               "and their errors on models, shapes and devices that were held out. WORD: only keys with it.",
     .examples = "ridge evidence\nridge evidence gemm --format json",

@@ -1,5 +1,5 @@
-/* evidence_doc.c - `ridge evidence`: the residuals that forecasts know, what they were made of, and how they did
- * on what was held out. Everything comes from the files of data/learned/ themselves.
+/* evidence_doc.c - `ridge evidence`: the residuals that forecasts know, what they were made of, and how they
+ * did on what was held out. Everything comes from the files of data/learned/ themselves.
  */
 #include "learn/lesson.h"
 
