@@ -74,7 +74,6 @@ struct rg_judge {
     const char *curve_by[RG_JUDGE_KEYS]; /* columns that are the same all along a curve */
     const char *setting; /* the column that is varied; rows of a curve that are the same in it repeat each
                           * other. NULL: whatever differs is another setting */
-    bool any_device;     /* a device that nobody knows is no miss: exam->device is NULL */
     int time, energy;    /* quantities whose product the choice of a setting is judged by; both 0: none is */
     /* Names rows that show something else than what was to be measured: `dirty`. In the order of the file.
      * note: of the curve. */
