@@ -31,10 +31,10 @@ typedef struct rg_lessons {
     rg_map keys, names;          /* -> 1 + index of items, of devices */
 } rg_lessons;
 
-rg_err rg_lessons_init(rg_ctx *cx, rg_lessons *lessons);
+void rg_lessons_init(rg_ctx *cx, rg_lessons *lessons);
 void rg_lessons_done(rg_lessons *lessons);
-/* The rows of one file. learning: what the base is: RG_LEARN_NONE for kernels, RG_LEARN_ROWS for whole
- * inferences, whose kernels were learned before. whole: rows of whole inferences alone, else of kernels. */
+/* The rows of one file: of whole inferences alone, against forecasts whose kernels were learned before; else
+ * of kernels alone, against the analytic base. Rows that were found dirty teach nothing. */
 rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
                       bool whole) RG_CHECKED;
 /* DIR/KEY.csv each: residual, device, group, features. */
