@@ -122,7 +122,8 @@ static rg_err forecast(rg_ctx *cx, const work *w, const rg_graph *graph, const c
     const rg_plan *plan = NULL;
     const cmd_machine *m = &w->opt->machine;
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = m->precision, .threads = m->threads};
-    rg_forecast_opt opt = cmd_machine_clocks(m);
+    rg_forecast_opt opt;
+    CMD_TRY(cmd_machine_forecast(cx, m, &opt));
     opt.rates = w->rates;
     rg_err err = cmd_machine_find(cx, m, id, changed, &device, &runtime);
     if (!err) err = rg_plan_make(cx, graph, device, runtime, &plan_opt, &plan);
@@ -214,8 +215,8 @@ RG_CMD(predict) = {
               "each.\n"
               "\n"
               "Every row comes with its reason, every main figure with an interval that is meant to\n"
-              "hold it nine times in ten: a prior that the runtime's profile states, not yet validated\n"
-              "by measurements. Sizes that the model leaves open take customary values, which the report\n"
+              "hold it nine times in ten: from measurements that were held out, where some taught rows like\n"
+              "these (--learning), else a prior that the runtime's profile states. Sizes that the model leaves open take customary values, which the report\n"
               "lists as assumed; --shape sets them.\n"
               "\n"
               "Of a language model --past and --seq say what one step is: --past 0 --seq 2048 reads a\n"

@@ -192,6 +192,8 @@ RG_API RG_CHECKED rg_err rg_regions_doc(rg_ctx *cx, const char *const *words, si
 /* What measurements taught (data/learned/) that a forecast uses: of kernels and of whole inferences, of
  * kernels alone, nothing. */
 typedef enum rg_learning { RG_LEARN_ALL, RG_LEARN_ROWS, RG_LEARN_NONE } rg_learning;
+/* "all", "rows", "none"; NULL: all. RG_USAGE: another word. */
+RG_API RG_CHECKED rg_err rg_learning_read(rg_ctx *cx, const char *word, rg_learning *out);
 
 typedef struct rg_forecast_opt {
     size_t size;
@@ -260,6 +262,7 @@ typedef struct rg_study_opt {
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;
     const rg_rates *rates;       /* NULL: no costs */
+    rg_learning learning;        /* of what measurements taught, what forecasts use */
 } rg_study_opt;
 
 /* A combination that cannot be (a type that the device lacks, a model that does not fit a runtime) is kept

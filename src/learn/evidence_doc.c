@@ -49,7 +49,7 @@ static void add_trees(listing *l, const rg_trees *t)
     int64_t rows = 0, devices = 0;
     for (size_t i = 0; i < t->member_count; i++) {
         const rg_trees_member *m = &t->members[i];
-        if (!m->device[0]) {
+        if (rg_member_is_pooled(m)) {
             all = m;
             continue;
         }
@@ -80,7 +80,7 @@ static rg_err list_all(listing *l, const char *word)
     for (size_t i = 0; i < count; i++) {
         const rg_trees *trees;
         if (word && !strstr(keys[i], word)) continue;
-        RG_TRY(rg_learned_find(l->cx, keys[i], &trees));
+        RG_TRY(rg_learned_find(l->cx, keys[i], rg_learned_scope(keys[i]), &trees));
         if (trees) add_trees(l, trees);
     }
     if (!l->keys->count && word)

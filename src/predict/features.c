@@ -3,6 +3,7 @@
  * machine. Nothing here may name a device.
  */
 #include "predict/features.h"
+#include "predict/trees.h"
 
 #include <math.h>
 
@@ -20,9 +21,8 @@ static double share(double part, double all) { return all > 0 ? part / all : 0; 
 /* The largest power of two up to 256 that divides x, as a logarithm: what vector loads and tiles fit. */
 static double alignment(double x)
 {
-    double power = 0;
-    while (power < 8 && x >= 1 && fmod(x, exp2(power + 1)) == 0) power++;
-    return power;
+    if (!(x >= 1 && x < 0x1p53) || x != floor(x)) return 0;
+    return __builtin_ctzll((unsigned long long)x | 256);
 }
 
 static double limit(const view *v, int index)
@@ -124,6 +124,8 @@ static const struct { const char *name, *help; } row_features[] = {
 #undef X
 };
 
+_Static_assert(RG_COUNT(row_features) <= RG_TREES_FEATURES, "what a file of trees can name");
+
 void rg_feature_row(const rg_forecast *f, uint32_t row, float *out)
 {
     const rg_plan *plan = f->plan;
@@ -204,6 +206,8 @@ static const struct { const char *name, *help; } whole_features[] = {
     WHOLE_FEATURES(X)
 #undef X
 };
+
+_Static_assert(RG_COUNT(whole_features) <= RG_TREES_FEATURES, "what a file of trees can name");
 
 void rg_feature_whole(const rg_forecast *f, float *out)
 {

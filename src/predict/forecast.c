@@ -108,7 +108,21 @@ static rg_err make(rg_ctx *cx, rg_forecast *f)
     if (f->rates) rg_rates_for(f->rates, f->plan->device, &f->card);
     if (f->rates) rg_cost_once(&f->card.rates, f->latency_s, f->energy_j, &f->cost);
     f->hash = rg_hash_u64(rg_hash_u64(RG_HASH_SEED, f->plan->hash), (uint64_t)f->clock_hz);
+    for (uint32_t i = 1; i < f->evidence_count; i++)
+        f->hash = rg_hash_str(f->hash, rg_str_of(f->evidence[i].data_hash));
     return rg_forecast_check(cx, f);
+}
+
+rg_err rg_learning_read(rg_ctx *cx, const char *word, rg_learning *out)
+{
+    static const char *const words[] = {
+        [RG_LEARN_ALL] = "all", [RG_LEARN_ROWS] = "rows", [RG_LEARN_NONE] = "none",
+    };
+    for (size_t i = 0; i < RG_COUNT(words); i++) {
+        *out = (rg_learning)i;
+        if (!word || strcmp(word, words[i]) == 0) return RG_OK;
+    }
+    return rg_fail(cx, RG_USAGE, "'%.64s' is none of: all, rows, none", word);
 }
 
 rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt, const rg_forecast **out)
