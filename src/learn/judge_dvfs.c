@@ -320,5 +320,6 @@ RG_JUDGE(dvfs) = {
     .setting = "sm_mhz", .time = RG_DVFS_TIME, .energy = RG_DVFS_ENERGY, .clean = clean,
     .baselines = {{"fgcs", "power by the published formula of FGCS 2023, time as 1 / f", rg_dvfs_fgcs},
                   {"polynomial", "polynomial of degree 2 in clock and counters", rg_dvfs_polynomial},
-                  {"bayesian-linear", "Bayesian linear regression on clock and counters", rg_dvfs_linear}},
+                  {"bayesian-linear", "Bayesian linear regression on clock and counters", rg_dvfs_linear},
+                  {"forest", "extremely randomized trees on clock and counters", rg_dvfs_forest}},
 };
