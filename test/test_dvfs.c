@@ -3,6 +3,7 @@
  */
 #include "learn/cleaning.h"
 #include "learn/evaluate.h"
+#include "learn/forest.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -203,8 +204,8 @@ static void the_formula_is_the_published_one(void **state)
 
 static void regressions_learn_from_others(void **state)
 {
-    const char *const names[] = {"polynomial", "bayesian-linear"};
-    for (int i = 0; i < 2; i++) {
+    const char *const names[] = {"polynomial", "bayesian-linear", "forest"};
+    for (size_t i = 0; i < RG_COUNT(names); i++) {
         rg_evaluation *e =
             evaluated(*state, OPTIONS(.probes = 1, .known = "kernels", .baseline = names[i]), 1, NULL);
         assert_true(error_of(e, 0) < 0.06 && error_of(e, 1) < 0.06);
@@ -213,6 +214,30 @@ static void regressions_learn_from_others(void **state)
         assert_non_null(e->verdicts[0].error); /* of whom? */
         rg_evaluation_free(e, 1);
     }
+}
+
+/* Means of leaves: a constant is met, a step is met away from its edge, and nothing lies outside of what was
+ * seen. */
+static void trees_find_steps(void **state)
+{
+    enum { ROWS = 200 };
+    double x[2 * ROWS], y[2 * ROWS], got[2];
+    rg_forest *f;
+    for (int i = 0; i < ROWS; i++) {
+        x[2 * i] = i;
+        x[2 * i + 1] = i % 7; /* tells nothing */
+        y[2 * i] = i < 100 ? 1 : 3;
+        y[2 * i + 1] = 5;
+    }
+    assert_int_equal(rg_forest_grow(*state, x, y, ROWS, 2, 2, 1, &f), RG_OK);
+    rg_forest_at(f, (const double[]){50, 3}, got);
+    assert_near(got[0], 1, 0.01);
+    assert_near(got[1], 5, 1e-9);
+    rg_forest_at(f, (const double[]){150, 3}, got);
+    assert_near(got[0], 3, 0.01);
+    rg_forest_at(f, (const double[]){1e6, 3}, got);
+    assert_near(got[0], 3, 1e-9);
+    assert_int_equal(rg_forest_grow(*state, x, y, 0, 2, 2, 1, &f), RG_INPUT);
 }
 
 static void wrong_options_are_refused(void **state)
@@ -224,7 +249,7 @@ static void wrong_options_are_refused(void **state)
     assert_int_equal(rg_evaluate_file(*state, path, OPTIONS(.probes = -1), &all, &count), RG_USAGE);
     assert_int_equal(rg_evaluate_file(*state, path, OPTIONS(.known = "all"), &all, &count), RG_USAGE);
     assert_int_equal(rg_evaluate_file(*state, path, OPTIONS(.baseline = "x"), &all, &count), RG_USAGE);
-    assert_non_null(strstr(rg_ctx_error(*state), "fgcs, polynomial, bayesian-linear"));
+    assert_non_null(strstr(rg_ctx_error(*state), "fgcs, polynomial, bayesian-linear, forest"));
     assert_int_equal(rg_evaluate_file(*state, path, OPTIONS(.probes = 65), &all, &count), RG_USAGE);
     unlink(path);
 }
@@ -275,6 +300,7 @@ int main(void)
         TEST(families_are_kept_out),
         TEST(the_formula_is_the_published_one),
         TEST(regressions_learn_from_others),
+        TEST(trees_find_steps),
         TEST(wrong_options_are_refused),
         TEST(the_loss_is_that_of_the_chosen_clock),
     };

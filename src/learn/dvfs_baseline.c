@@ -9,9 +9,13 @@
  *
  * polynomial, bayesian-linear: regressions over all clocks of the known curves, of ln (T f / (T0 f0)) and
  * ln (P / P0), on the clock and the counters; the second with a prior on each weight (ridge: Bishop 2006, eq.
- * 3.54), linear in counters and in their product with the clock.
+ * 3.54), linear in counters and in their product with the clock. With it the mean of the prior are the
+ * weights that other devices' kernels have, where the reader lets it know other kernels at all.
+ *
+ * forest: the same by random trees (forest.c).
  */
 #include "learn/dvfs.h"
+#include "learn/forest.h"
 
 #include <math.h>
 #include <string.h>
@@ -61,6 +65,7 @@ rg_err rg_dvfs_fgcs(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITIES
 
 typedef struct regression {
     bool squares;                /* all products of two; else those with the clock only */
+    bool transfer;               /* the prior's mean comes from other devices; else it is 0 */
     double prior;                /* precision of a weight over that of an observation */
     int terms;
     double normal[TERMS_MAX][TERMS_MAX], time[TERMS_MAX], power[TERMS_MAX];
@@ -125,11 +130,32 @@ static void solve(regression *r)
     }
 }
 
+/* With precision a of the prior and its mean m, the right side has a m more. */
+static rg_err learn_abroad(rg_ctx *cx, rg_sitting *s, regression *r)
+{
+    regression other = {.squares = r->squares, .prior = r->prior};
+    size_t first = rg_sitting_curves(s), count = rg_sitting_abroad(s);
+    for (size_t k = first; k < first + count; k++) {
+        rg_dvfs_curve c;
+        RG_TRY(rg_dvfs_read(cx, s, k, &c));
+        add_curve(&other, &c);
+    }
+    if (!other.terms) return RG_OK;
+    solve(&other);
+    r->terms = other.terms;
+    for (int i = 0; i < r->terms; i++) {
+        r->time[i] = r->prior * other.time[i];
+        r->power[i] = r->prior * other.power[i];
+    }
+    return RG_OK;
+}
+
 static rg_err regress(rg_ctx *cx, rg_sitting *s, regression *r, double (*out)[RG_JUDGE_QUANTITIES])
 {
     rg_dvfs_curve own;
     const rg_clock_point *top = NULL;
     RG_TRY(read_own(cx, s, &own, &top));
+    if (r->transfer) RG_TRY(learn_abroad(cx, s, r));
     for (size_t k = 1; k < rg_sitting_curves(s); k++) {
         rg_dvfs_curve c;
         RG_TRY(rg_dvfs_read(cx, s, k, &c));
@@ -159,6 +185,60 @@ rg_err rg_dvfs_polynomial(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUAN
 rg_err rg_dvfs_linear(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITIES])
 {
     /* weights of a standard deviation of 1, observations of 0.1: ratios of times and powers are below e */
-    regression r = {.prior = 0.01};
+    regression r = {.prior = 0.01, .transfer = true};
     return regress(cx, s, &r, out);
+}
+
+/* ---- trees ---- */
+
+enum { FEATURES = 1 + USED };
+
+static void features_of(const rg_dvfs_curve *c, double x, double *out)
+{
+    out[0] = x;
+    for (int i = 0; i < (int)USED; i++) out[1 + i] = active_of(c, used[i]);
+}
+
+/* Rows of a known curve behind the `rows` there are; returns how many there are then. */
+static size_t add_rows(const rg_dvfs_curve *c, double *x, double *y, size_t rows)
+{
+    const rg_clock_point *top = &c->points[c->count - 1];
+    for (size_t i = 0; i < c->count; i++) {
+        const rg_clock_point *p = &c->points[i];
+        double time = log(p->time_s * p->clock_hz / (top->time_s * top->clock_hz));
+        double power = log(p->power_w / top->power_w);
+        if (isnan(time) || isnan(power)) continue;
+        features_of(c, p->clock_hz / top->clock_hz, &x[rows * FEATURES]);
+        y[2 * rows] = time;
+        y[2 * rows + 1] = power;
+        rows++;
+    }
+    return rows;
+}
+
+rg_err rg_dvfs_forest(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITIES])
+{
+    rg_dvfs_curve own;
+    const rg_clock_point *top = NULL;
+    size_t most = 0, rows = 0;
+    rg_forest *forest;
+    RG_TRY(read_own(cx, s, &own, &top));
+    for (size_t k = 1; k < rg_sitting_curves(s); k++) most += rg_sitting_count(s, k);
+    double *x = RG_NEW(&cx->arena, double, most *FEATURES + 1), *y = RG_NEW(&cx->arena, double, 2 * most + 1);
+    if (!x || !y) return rg_nomem(cx);
+    for (size_t k = 1; k < rg_sitting_curves(s); k++) {
+        rg_dvfs_curve c;
+        RG_TRY(rg_dvfs_read(cx, s, k, &c));
+        rows = add_rows(&c, x, y, rows);
+    }
+    if (!rows) return rg_fail(cx, RG_INPUT, "trees learn from other curves: --known kernels");
+    if (!top) return rg_fail(cx, RG_INPUT, "trees go from the highest clock: --probes 1");
+    RG_TRY(rg_forest_grow(cx, x, y, rows, FEATURES, 2, 1, &forest));
+    for (size_t i = 0; i < own.count; i++) {
+        double z[FEATURES], logs[2], hz = own.points[i].clock_hz;
+        features_of(&own, hz / top->clock_hz, z);
+        rg_forest_at(forest, z, logs);
+        answer(&own, i, top->time_s * exp(logs[0]) * top->clock_hz / hz, top->power_w * exp(logs[1]), out);
+    }
+    return RG_OK;
 }

@@ -91,6 +91,7 @@ extern const int rg_judge_count;
 /* ---- curves (sitting.c) ---- */
 
 size_t rg_sitting_curves(const rg_sitting *s);             /* with number 0 */
+size_t rg_sitting_abroad(const rg_sitting *s);             /* behind them: of other devices and families */
 size_t rg_sitting_count(const rg_sitting *s, size_t curve); /* of settings */
 const rg_exam *rg_sitting_exam(const rg_sitting *s, size_t curve, size_t setting);
 int rg_sitting_probes(const rg_sitting *s);                /* that may be asked for */
