@@ -132,10 +132,11 @@ static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg
 {
     rg_lessons lessons;
     rg_evaluate_opt how = {.size = sizeof how, .workers = opt->workers, .progress = opt->progress,
-                           .user = opt->user};
+                           .user = opt->user, .learning = opt->whole ? RG_LEARN_ROWS : RG_LEARN_NONE};
     RG_TRY(rg_lessons_init(cx, &lessons));
     rg_err err = RG_OK;
-    for (size_t i = 0; i < count && !err; i++) err = rg_lessons_add(cx, &lessons, files[i], &how, opt->whole);
+    for (size_t i = 0; i < count && !err; i++)
+        err = rg_lessons_add(cx, &lessons, files[i], &how, opt->whole, NULL);
     if (!err && !lessons.count) err = rg_fail(cx, RG_INPUT, "no row of the files teaches anything");
     if (!err && opt->export_to) err = rg_lessons_export(cx, &lessons, opt->export_to);
     if (!err && (opt->out || !opt->export_to)) err = teach_keys(cx, r, &lessons, opt);

@@ -4,7 +4,8 @@
  *
  * r_d: the member of device d; t: traits, logarithms of what a device is made of; r_0, w_0: the member of all
  * devices together. reach, w_0 and trust are those that did best on devices held out. A device that was
- * measured is answered by its own member alone.
+ * measured is answered by its own member alone; one that was fitted with few probes by the others and its
+ * own.
  */
 #include "predict/residual.h"
 
@@ -30,6 +31,9 @@ void rg_traits(const rg_device *device, double out[RG_TRAITS])
     out[6] = log2(rg_device_clock_max(device));
 }
 
+/* Devices so far off are not asked. */
+#define WEIGHT_LEAST 1e-6
+
 static double distance2(const double *a, const double *b)
 {
     double sum = 0;
@@ -45,33 +49,34 @@ static bool same_architecture(const rg_trees_member *m, const rg_device *device)
 void rg_trees_answer(const rg_trees *trees, const rg_device *device, const float *x, rg_residual *out)
 {
     double traits[RG_TRAITS], sum = 0, weights = 0, least = INFINITY;
+    const rg_trees_member *own = NULL;
     *out = (rg_residual){.trees = trees, .nearness = RG_NEAR_UNKNOWN};
     rg_traits(device, traits);
     for (size_t i = 0; i < trees->member_count; i++) {
         const rg_trees_member *m = &trees->members[i];
-        if (!m->device[0]) {
-            sum += trees->pooled_weight * rg_trees_sum(m, x);
-            weights += trees->pooled_weight;
+        if (strcmp(m->device, device->id) == 0) {
+            own = m;
             continue;
         }
+        bool pooled = !m->device[0];
         double far = m->trait_count ? distance2(m->traits, traits) : INFINITY;
-        bool known = strcmp(m->device, device->id) == 0;
-        if (known || far < least) out->nearest = m, least = far;
-        if (known) {
-            out->nearness = RG_NEAR_KNOWN;
-            sum = rg_trees_sum(m, x), weights = 1;
-            break;
-        }
-        if (same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
-        double weight = exp(-far / (trees->reach * trees->reach));
-        if (weight < 1e-6) continue;
+        double weight = pooled    ? trees->pooled_weight
+                        : m->over ? 0
+                                  : exp(-far / (trees->reach * trees->reach));
+        if (!pooled && !m->over && far < least) out->nearest = m, least = far;
+        if (!pooled && same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
+        if (weight < WEIGHT_LEAST) continue;
         sum += weight * rg_trees_sum(m, x);
         weights += weight;
     }
-    out->r = weights > 0 ? sum / weights : 0;
-    if (out->nearness != RG_NEAR_KNOWN) out->r *= trees->trust;
     const double spreads[] = {trees->known_spread, trees->sister_spread, trees->unknown_spread};
-    out->spread = spreads[out->nearness];
+    if (!own || own->over) out->r = weights > 0 ? trees->trust * sum / weights : 0;
+    if (own) {
+        out->r += rg_trees_sum(own, x);
+        out->nearest = own;
+        out->nearness = RG_NEAR_KNOWN;
+    }
+    out->spread = own && own->spread > 0 ? own->spread : spreads[out->nearness];
 }
 
 /* Each feature beyond what was measured makes the answer less certain by a tenth (assumed). */
