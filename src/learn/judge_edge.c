@@ -112,6 +112,13 @@ static rg_err with_calls(rg_ctx *cx, const machine *m, double cpu_s, rg_runtime 
     return RG_OK;
 }
 
+/* Products that are called again and again have their weights as the library wants them: they stream. */
+static void stream_products(rg_runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->efficiency_count; i++)
+        if (strcmp(runtime->efficiencies[i].family, "gemm@cpu") == 0) runtime->efficiencies[i].memory = 1;
+}
+
 /* ---- graphs ---- */
 
 typedef struct wish { const char *precision; int threads; bool apart, whole; } wish;
@@ -155,6 +162,7 @@ static rg_err price_piece(rg_ctx *cx, rg_graph *g, const machine *m, bool numpy,
     rg_err err = rg_graph_resolve(cx, g);
     if (!err) err = rg_graph_infer(cx, g);
     if (!err) err = with_calls(cx, m, numpy ? NUMPY_CALL_S : OPERATOR_CALL_S, &runtime);
+    if (!err) stream_products(runtime);
     if (!err) err = price(cx, g, m, runtime, w, out);
     if (!err && w.apart) *out += call_s(m);
     rg_runtime_free(runtime);
