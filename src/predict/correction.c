@@ -59,7 +59,7 @@ static uint32_t note_evidence(rg_forecast *f, const rg_residual *residual)
 
 typedef struct learning {
     rg_forecast *f;
-    float features[RG_TREES_FEATURES * 2];
+    float features[RG_TREES_FEATURES];
     double spread_s;             /* sum of rows: time x spread */
     double *power_w;             /* by row; 0: as the base has it */
     bool power;                  /* of some row was learned */
