@@ -27,8 +27,8 @@ typedef struct rg_trees_member {
     double start;                /* what every sum begins with */
     bool over;                   /* its sum is added to what the others answer: fitted with few probes */
     double spread;               /* 90 % of |log error| of its device; 0: as the file's */
-    /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with the
-     * device known and groups held out, with the device held out; 0: not tried. */
+    /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with
+     * the device known and groups held out, with the device held out; 0: not tried. */
     double analytic, known, unknown;
     /* of the file, not of its JSON */
     const rg_tree_node *nodes;
@@ -50,7 +50,10 @@ typedef struct rg_trees {
     uint8_t columns[RG_TREES_FEATURES]; /* of each feature in its table; set by residual.c */
 } rg_trees;
 
-static inline bool rg_member_is_pooled(const rg_trees_member *m) { return strcmp(m->device, RG_TREES_ALL) == 0; }
+static inline bool rg_member_is_pooled(const rg_trees_member *m)
+{
+    return strcmp(m->device, RG_TREES_ALL) == 0;
+}
 
 /* Keeps nothing of `bytes`. RG_FORMAT, RG_LIMIT: the text names the member and the node that is wrong. */
 rg_err rg_trees_parse(rg_ctx *cx, rg_str bytes, const char *name, rg_trees **out) RG_CHECKED;
