@@ -208,7 +208,9 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 }
 
 RG_CMD(predict) = {
-    .name = "predict", .args = "MODEL...", .brief = "predict time, energy, power and memory of one inference",
+    .name = "predict",
+    .args = "MODEL...",
+    .brief = "predict time, energy, power and memory of one inference",
     .detail = "MODEL is an ONNX file, a graph as text (.rg), a config.json or .gguf of a known kind, a\n"
               "directory with a model.onnx or config.json, or zoo:NAME (see 'ridge zoo'). With several\n"
               "models or devices the report is one table, a row for each; --explain 2 adds the report of\n"
@@ -216,8 +218,8 @@ RG_CMD(predict) = {
               "\n"
               "Every row comes with its reason, every main figure with an interval that is meant to\n"
               "hold it nine times in ten: from measurements that were held out, where some taught rows like\n"
-              "these (--learning), else a prior that the runtime's profile states. Sizes that the model leaves open take customary values, which the report\n"
-              "lists as assumed; --shape sets them.\n"
+              "these (--learning), else a prior that the runtime's profile states. Sizes that the model\n"
+              "leaves open take customary values, which the report lists as assumed; --shape sets them.\n"
               "\n"
               "Of a language model --past and --seq say what one step is: --past 0 --seq 2048 reads a\n"
               "prompt, --past 2048 --seq 1 writes a token behind it. A --precision such as\n"
@@ -241,6 +243,10 @@ RG_CMD(predict) = {
                 "ridge predict zoo:bert-base --on l4 --owned price_usd=9000,years=4,tariff_usd_per_kwh=0.2 "
                 "--region de\n"
                 "ridge predict zoo:bert-base --on h100-sxm --runtime tensorrt --explain 3 --format json",
-    .opt_size = sizeof(predict_opt), .opts = opts, .opt_count = CMD_COUNT(opts),
-    .arg_min = 1, .arg_max = -1, .run = run,
+    .opt_size = sizeof(predict_opt),
+    .opts = opts,
+    .opt_count = CMD_COUNT(opts),
+    .arg_min = 1,
+    .arg_max = -1,
+    .run = run,
 };

@@ -238,7 +238,8 @@ static void a_runtime_does_not_differ_from_itself(void **state)
     rg_study *s = study(cx, OPTIONS(LIST(model, TINY), LIST(device, "t4"), .keep = true));
     rg_spread_step steps[RG_SPREAD_STEPS];
     int count = -1;
-    assert_int_equal(rg_spread(cx, s->points[0].forecast->plan, s->runtimes[0], 0, RG_LEARN_ALL, steps, &count), RG_OK);
+    assert_int_equal(
+        rg_spread(cx, s->points[0].forecast->plan, s->runtimes[0], 0, RG_LEARN_ALL, steps, &count), RG_OK);
     assert_int_equal(count, 0);
     rg_study_free(s);
 }

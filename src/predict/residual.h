@@ -22,7 +22,8 @@ typedef enum rg_nearness { RG_NEAR_KNOWN, RG_NEAR_SISTER, RG_NEAR_UNKNOWN } rg_n
  */
 void rg_traits(const rg_device *device, double out[RG_TRAITS]);
 double rg_traits_distance2(const double *a, const double *b);
-/* exp(-(distance / reach)^2); 0 below a thousandth, so that members which would not be heard are not asked. */
+/* exp(-(distance / reach)^2); 0 below a thousandth, so that members which would not be heard are not asked.
+ */
 double rg_member_weight(double distance2, double reach);
 
 /* Who of some trees answers for a device, and how loud: found once, then asked for every row. */

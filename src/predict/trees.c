@@ -104,7 +104,8 @@ rg_err rg_trees_find_roots(rg_ctx *cx, rg_arena *arena, rg_trees_member *m, size
     for (m->tree_count = 0; c.at < (uint32_t)m->node_count;) {
         uint32_t begin = c.at;
         RG_TRY(check_tree(&c));
-        if (m->tree_count < trees) m->roots[m->tree_count++] = begin; /* more than that: a later one is broken */
+        if (m->tree_count < trees)
+            m->roots[m->tree_count++] = begin; /* more than that: a later one is broken */
     }
     return RG_OK;
 }
@@ -175,7 +176,8 @@ void rg_trees_free(const rg_trees *trees)
     rg_arena_done(&arena);
 }
 
-/* One step down; a leaf stays. Without a branch that depends on x: which way is a coin toss to the machine. */
+/* One step down; a leaf stays. Without a branch that depends on x: which way is a coin toss to the machine.
+ */
 static inline const rg_tree_node *step(const rg_tree_node *node, const float *x)
 {
     bool leaf = node->feature == RG_TREES_LEAF, left = x[leaf ? 0 : node->feature] < node->value;

@@ -45,7 +45,10 @@ typedef struct rg_trees {
     uint8_t columns[RG_TREES_FEATURES]; /* of each feature in its table; set by residual.c */
 } rg_trees;
 
-static inline bool rg_member_is_pooled(const rg_trees_member *m) { return strcmp(m->device, RG_TREES_ALL) == 0; }
+static inline bool rg_member_is_pooled(const rg_trees_member *m)
+{
+    return strcmp(m->device, RG_TREES_ALL) == 0;
+}
 
 /* Keeps nothing of `bytes`. RG_FORMAT, RG_LIMIT: the text names the member and the node that is wrong. */
 rg_err rg_trees_parse(rg_ctx *cx, rg_str bytes, const char *name, rg_trees **out) RG_CHECKED;
