@@ -1,14 +1,11 @@
 /* test_teach.c - lessons whose law is known, taught: what is left of the error on rows that were held out,
  * how many fresh rows the intervals hold, and that the same lesson gives the same bytes.
  */
+#include "json_schema.h"
 #include "learn/teach.h"
+#include "tree_file.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static int setup(void **state) { return (*state = rg_ctx_new(NULL)) ? 0 : -1; }
 
@@ -175,6 +172,101 @@ static void the_same_lesson_gives_the_same_bytes(void **state)
     assert_memory_equal(bytes[0].data, bytes[1].data, bytes[0].size);
 }
 
+/* ---- files ---- */
+
+/* Products that take 30 us and a tenth more than half of the published rate of a T4 lets them. */
+static void put_products(const char *path)
+{
+    static const int sizes[] = {64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536};
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("device,op,batch,m,n,k,dtype,latency_us\n", file);
+    for (int i = 0; i < 300; i++) {
+        int m = sizes[i % 10], n = sizes[i / 10 % 10], k = sizes[(i / 100 * 3 + i) % 10];
+        double us = 30 + 1.1 * 2.0 * m * n * k / 4.05e6;
+        char number[32];
+        rg_str_print(number, sizeof number, "%.6g", us);
+        fprintf(file, "t4,linear,1,%d,%d,%d,float32,%s\n", m, n, k, number);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static json_t *json_of(rg_ctx *cx, rg_doc *doc)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (rg_doc_write(cx, doc, "json", file)) fail_msg("%s", rg_ctx_error(cx));
+    fclose(file);
+    json_t *json = json_loadb(text, size, 0, NULL);
+    assert_non_null(json);
+    free(text);
+    rg_doc_free(doc);
+    return json;
+}
+
+static double mape_of(const char *dir, const char *path, rg_learning learning)
+{
+    rg_ctx *cx = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .data_dir = dir});
+    rg_doc *doc = NULL;
+    const rg_evaluate_opt opt = {.size = sizeof opt, .workers = 2, .learning = learning};
+    if (rg_evaluate_doc(cx, &path, 1, &opt, &doc)) fail_msg("%s", rg_ctx_error(cx));
+    json_t *json = json_of(cx, doc), *result = json_array_get(json_object_get(json, "results"), 0);
+    double mape = json_number_value(json_object_get(result, "mape"));
+    json_decref(json);
+    rg_ctx_free(cx);
+    return mape;
+}
+
+static void files_teach_forecasts(void **state)
+{
+    static const char key[] = "pytorch-eager.gemm.f32";
+    char dir[64], into[80], path[80], wrong[256];
+    rg_ctx *cx = *state;
+    rg_doc *doc = NULL;
+    const char *file = path;
+    if (!can_teach(cx)) skip();
+    overlay_make(dir, sizeof dir);
+    snprintf(into, sizeof into, "%s/learned", dir);
+    snprintf(path, sizeof path, "%s/products.csv", dir);
+    put_products(path);
+    double base = mape_of(dir, path, RG_LEARN_ALL);
+    assert_true(base > 0.1);
+    if (rg_learn_doc(cx, &file, 1, &(rg_learn_opt){.size = sizeof(rg_learn_opt), .out = into, .force = true,
+                                                   .workers = 2}, &doc))
+        fail_msg("%s", rg_ctx_error(cx));
+    json_t *json = json_of(cx, doc), *one = json_array_get(json_object_get(json, "keys"), 0);
+    json_t *schema = schema_load("learn", wrong, sizeof wrong);
+    if (!schema || !schema_obeyed(schema, json, wrong, sizeof wrong)) fail_msg("%s", wrong);
+    json_decref(schema);
+    assert_string_equal(json_string_value(json_object_get(one, "key")), key);
+    assert_string_equal(json_string_value(json_object_get(one, "written")), "yes");
+    json_decref(json);
+    assert_true(mape_of(dir, path, RG_LEARN_ALL) < 0.05);
+    assert_true(mape_of(dir, path, RG_LEARN_NONE) == base);
+    overlay_drop(dir, key);
+    unlink(path);
+    overlay_done(dir);
+}
+
+/* The page has each feature as its table has it. */
+static void the_page_names_every_feature(void **state)
+{
+    static char page[65536];
+    FILE *file = fopen(RG_SOURCE_ROOT "/doc/learn.md", "r");
+    (void)state;
+    assert_non_null(file);
+    assert_true(fread(page, 1, sizeof page - 1, file) > 0);
+    fclose(file);
+    for (int of = RG_OF_ROW; of <= RG_OF_WHOLE; of++)
+        for (size_t i = 0; i < rg_feature_count((rg_features_of)of); i++) {
+            char line[256];
+            snprintf(line, sizeof line, "\n| `%s` | %s |\n", rg_feature_name((rg_features_of)of, i),
+                     rg_feature_help((rg_features_of)of, i));
+            if (!strstr(page, line)) fail_msg("doc/learn.md lacks%s", line);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +274,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_of_one_device_stays_there, setup, teardown),
         cmocka_unit_test_setup_teardown(intervals_hold_fresh_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_lesson_gives_the_same_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_teach_forecasts, setup, teardown),
+        cmocka_unit_test(the_page_names_every_feature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
