@@ -314,6 +314,30 @@ typedef struct rg_place_opt {
  * tried. *good: how many keep the limits. */
 RG_API RG_CHECKED rg_err rg_place_doc(rg_ctx *cx, const rg_place_opt *opt, size_t *good, rg_doc **out);
 
+/* ---- the core clock of a machine: time and energy at each, and which to fix ---- */
+
+typedef struct rg_frequency_opt {
+    size_t size;
+    const char *const *models; size_t model_count; /* as rg_graph_load; several run in turn at one clock */
+    const double *weights;       /* how often each runs; NULL: all as often */
+    const char *device, *runtime, *precision; /* NULL: host, the customary one, model */
+    int batch;                   /* 0: as the models say */
+    const char *seq;             /* size of the dimension that is called seq; NULL: as the models say */
+    const char *shape, *value, *trip;         /* as rg_load_opt */
+    const char *const *changes; size_t change_count; /* as rg_device_change */
+    const char *probe;           /* CSV of what was measured: core_mhz, latency_s, power_w or energy_j, and of
+                                  * several models which; NULL: nothing was */
+    const char *objective;       /* "edp", "ed2p", "energy"; NULL: edp */
+    double slowdown;             /* longest time, over the shortest, less 1; below 0: any */
+    double limit_w;              /* power that supply or cooling hold for long; 0: the device's own cap */
+    size_t workers;              /* threads that compute; 0: one a core */
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_frequency_opt;
+
+/* The curve over the device's clocks, the choice and what it saves, the front of time and energy. */
+RG_API RG_CHECKED rg_err rg_frequency_doc(rg_ctx *cx, const rg_frequency_opt *opt, rg_doc **out);
+
 /* ---- evaluation: forecasts against measurements by others ---- */
 
 typedef struct rg_evaluate_opt {
@@ -354,6 +378,26 @@ typedef struct rg_learn_opt {
  * stands in `out`. */
 RG_API RG_CHECKED rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count,
                                       const rg_learn_opt *opt, rg_doc **out);
+
+/* What is known by learning, and its errors on what was held out; of keys with the word, NULL: all. */
+RG_API RG_CHECKED rg_err rg_learned_doc(rg_ctx *cx, const char *word, rg_doc **out);
+
+typedef struct rg_fit_opt {
+    size_t size;
+    const char *device;          /* id, file or alias: whose measurements they are */
+    const char *out;             /* folder for files of trees: learned/ of an overlay; NULL: none */
+    bool whole;                  /* from whole inferences, else from kernels */
+    const char *model;           /* for it, the probes that would help most; NULL: none are named */
+    const char *runtime, *precision; /* of the model's forecast; NULL: the device's customary one, model */
+    size_t workers;
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_fit_opt;
+
+/* Fits a device with few measurements of files as rg_evaluate_doc takes them: a scale of each key, trees
+ * where there are enough of them. */
+RG_API RG_CHECKED rg_err rg_fit_doc(rg_ctx *cx, const char *const *files, size_t count,
+                                    const rg_fit_opt *opt, rg_doc **out);
 
 /* Adds to a document of forecasts what writing text takes, where the model is a language model with caches:
  * ttft_s, tpot_s and tokens_per_s of results[i], for prompts as long as the new tokens of its forecast, or as

@@ -225,11 +225,19 @@ static void curves(void **state)
         assert_true(apart(rg_tanhf(x), tanh(x)) < 2e-7);
         assert_true(apart(rg_erff(x), erf(x)) < 2e-7);
         assert_true(fabs(rg_sigmoidf(x) - 1 / (1 + exp(-(double)x))) < 2e-7);
+        assert_true(fabs(rg_swishf(x, 0.7f) - x / (1 + exp(-0.7 * x))) <= 2e-7 * fmax(1, fabs(x)));
     }
     assert_true(rg_expf(-INFINITY) == 0 && rg_expf(INFINITY) == INFINITY && isnan(rg_expf(NAN)));
     assert_true(rg_expf(0) == 1 && rg_tanhf(0) == 0 && rg_erff(0) == 0);
     assert_true(rg_tanhf(-INFINITY) == -1 && rg_erff(INFINITY) == 1);
     assert_true(isnan(rg_tanhf(NAN)) && isnan(rg_erff(NAN)));
+    assert_true(isnan(rg_sigmoidf(NAN)) && isnan(rg_sigmoidf(-NAN)) && isnan(rg_swishf(NAN, 1)));
+    for (float x = 80; x < INFINITY; x *= 1.01f) {
+        assert_true(rg_sigmoidf(x) == 1 && fabsf(rg_sigmoidf(-x)) < 1e-34f);
+        assert_true(rg_swishf(x, 1) == x && fabsf(rg_swishf(-x, 1)) < 1e-32f);
+    }
+    assert_true(rg_sigmoidf(INFINITY) == 1 && rg_sigmoidf(-INFINITY) == 0 && rg_sigmoidf(0) == 0.5f);
+    assert_true(rg_swishf(INFINITY, 1) == INFINITY && rg_swishf(0, 1) == 0);
 }
 
 int main(void)

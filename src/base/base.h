@@ -86,7 +86,7 @@ struct rg_ctx {
     void (*free)(void *user, void *block);
     void *user;
     const char *data_dir;
-    struct rg_kept *kept; /* shared with the contexts of workers */
+    struct rg_kept *kept; /* shared with the contexts of workers; NULL: nothing is */
     rg_err err;
     char text[2048];
 };
@@ -100,7 +100,7 @@ typedef struct rg_maker {
     void (*done)(const void *object);
 } rg_maker;
 rg_err rg_ctx_keep(rg_ctx *cx, const char *name, const rg_maker *maker, const void **out) RG_CHECKED;
-rg_kept *rg_kept_new(rg_ctx *cx); /* NULL: no memory */
+rg_err rg_kept_begin(rg_ctx *cx) RG_CHECKED; /* before workers share it */
 rg_kept *rg_kept_ref(rg_kept *kept);
 void rg_kept_unref(rg_kept *kept);
 /* As rg_ctx_new with the parent's allocator, limit and data; what is kept is shared. */

@@ -42,11 +42,9 @@ static rg_ctx *new_context(const rg_ctx_opt *o, rg_kept *shared)
     cx->free = o->free;
     cx->user = o->user;
     cx->data_dir = o->data_dir ? o->data_dir : getenv("RIDGE_DATA");
-    cx->kept = shared ? rg_kept_ref(shared) : rg_kept_new(cx);
+    cx->kept = shared ? rg_kept_ref(shared) : NULL;
     rg_arena_init(&cx->arena, cx);
-    if (cx->kept) return cx;
-    o->free(o->user, cx);
-    return NULL;
+    return cx;
 }
 
 rg_ctx *rg_ctx_new(const rg_ctx_opt *opt)

@@ -51,13 +51,13 @@ bool rg_data_has(rg_ctx *cx, const char *path)
 
 typedef struct names { rg_ctx *cx; const char **items; size_t count; uint32_t capacity; } names;
 
-/* "NAME.json" gives NAME; anything else is passed over. */
+/* "NAME.json" and "NAME.trees" give NAME; anything else is passed over. */
 static bool add_name(names *list, const char *file)
 {
-    size_t size = strlen(file);
-    if (size <= 5 || strcmp(file + size - 5, ".json") != 0) return true;
+    const char *end = strrchr(file, '.');
+    if (!end || end == file || (strcmp(end, ".json") != 0 && strcmp(end, ".trees") != 0)) return true;
     if (!RG_GROW(&list->cx->arena, list->items, list->count, list->capacity)) return false;
-    const char *name = rg_arena_cstr(&list->cx->arena, (rg_str){file, size - 5});
+    const char *name = rg_arena_cstr(&list->cx->arena, (rg_str){file, (size_t)(end - file)});
     if (name) list->items[list->count++] = name;
     return name != NULL;
 }

@@ -25,14 +25,18 @@ struct rg_kept {
     void *user;
 };
 
-rg_kept *rg_kept_new(rg_ctx *cx)
+rg_err rg_kept_begin(rg_ctx *cx)
 {
+    if (cx->kept) return RG_OK;
     rg_kept *kept = cx->alloc(cx->user, sizeof *kept);
-    if (!kept) return NULL;
+    if (!kept) return rg_nomem(cx);
     *kept = (rg_kept){.refs = 1, .free = cx->free, .user = cx->user};
-    if (pthread_mutex_init(&kept->lock, NULL) == 0) return kept;
+    if (pthread_mutex_init(&kept->lock, NULL) == 0) {
+        cx->kept = kept;
+        return RG_OK;
+    }
     cx->free(cx->user, kept);
-    return NULL;
+    return rg_nomem(cx);
 }
 
 rg_kept *rg_kept_ref(rg_kept *kept)
@@ -74,6 +78,7 @@ rg_err rg_ctx_keep(rg_ctx *cx, const char *name, const rg_maker *maker, const vo
 {
     rg_err err = RG_OK;
     const kept_thing *t;
+    RG_TRY(rg_kept_begin(cx));
     pthread_mutex_lock(&cx->kept->lock);
     for (t = cx->kept->things; t && strcmp(t->name, name) != 0;) t = t->next;
     if (t) *out = t->object;

@@ -74,6 +74,7 @@ rg_err rg_workers_run(rg_ctx *cx, const rg_workers *w)
     if (wanted > w->count) wanted = w->count;
     if (wanted > THREADS_MAX) wanted = THREADS_MAX;
     team t = {.cx = cx, .work = w};
+    RG_TRY(rg_kept_begin(cx));
     if (pthread_mutex_init(&t.lock, NULL)) return rg_nomem(cx);
     while (started + 1 < wanted && pthread_create(&threads[started], NULL, work, &t) == 0) started++;
     work(&t);

@@ -7,7 +7,10 @@
 #include "exec/axes.h"
 #include "exec/mathf.h"
 
-enum { LINE_BYTE = 64 };     /* of a cache: no two workers write one */
+enum {
+    LINE_BYTE = 64,          /* of a cache: no two workers write one */
+    WIDE = 8 * RG_BLOCK,
+};
 
 typedef struct binary {
     void (*run)(const struct binary *s, int64_t from, int64_t to);
@@ -43,26 +46,51 @@ typedef struct binary {
         y[i] = (out)(formula);                                     \
     }
 
-/* A run as long as a block of channels is a constant, so that it becomes one vector. */
+/* Lines of `run` elements, operands that many elements apart from one to the next. */
+typedef struct lines { int64_t count, run, step[2]; } lines;
+
+/* Lines of a block of channels: neighbors in one operand, all the same in the other. Repeated, that one makes
+ * lines of WIDE elements of them: compilers make no vectors of lines of eight. */
+static inline bool meet_one_block(const binary *s, const rg_span *p)
+{
+    const rg_walk *w = &s->walk;
+    int64_t a = w->line_step[0], b = w->line_step[1];
+    return p->run == RG_BLOCK && w->moves[0] && w->moves[1] && a + b == RG_BLOCK && a * b == 0;
+}
+
 #define X(id, onnx, in_dtype, in, out_dtype, out, formula)                                                   \
-    RG_INLINE void id##_lines(const binary *s, const rg_span *p, out *y, int64_t run)                        \
+    RG_INLINE void id##_lines(const binary *s, const in *pa, const in *pb, out *y, const lines *l)           \
     {                                                                                                        \
-        const in *pa = (const in *)s->a + p->at[0], *pb = (const in *)s->b + p->at[1];                       \
-        for (int64_t line = 0; line < p->lines; line++) {                                                    \
+        const int64_t run = l->run;                                                                          \
+        for (int64_t line = 0; line < l->count; line++) {                                                    \
             in one_a = *pa, one_b = *pb; /* where it stands */                                               \
             if (s->walk.moves[0] && s->walk.moves[1]) LINE(pa[i], pb[i], in, out, formula)                   \
             else if (s->walk.moves[0]) LINE(pa[i], one_b, in, out, formula)                                  \
             else LINE(one_a, pb[i], in, out, formula)                                                        \
-            pa += s->walk.line_step[0], pb += s->walk.line_step[1], y += run;                                \
+            pa += l->step[0], pb += l->step[1], y += run;                                                    \
         }                                                                                                    \
+    }                                                                                                        \
+    RG_INLINE void id##_blocks(const binary *s, const in *pa, const in *pb, out *y, int64_t count)           \
+    {                                                                                                        \
+        in again[2][WIDE];                                                                                   \
+        const int64_t *step = s->walk.line_step;                                                             \
+        for (int i = 0; i < WIDE; i++) again[0][i] = pa[i % RG_BLOCK], again[1][i] = pb[i % RG_BLOCK];       \
+        lines l = {count, WIDE, {step[0] ? WIDE : 0, step[1] ? WIDE : 0}};                                   \
+        id##_lines(s, step[0] ? pa : again[0], step[1] ? pb : again[1], y, &l);                              \
     }                                                                                                        \
     RG_INLINE void id##_loop(const binary *s, int64_t from, int64_t to)                                      \
     {                                                                                                        \
         rg_span p;                                                                                           \
+        const int64_t *step = s->walk.line_step;                                                             \
         for (int64_t at = from, count; at < to; at += count) {                                               \
             count = rg_walk_next(&s->walk, at, to, &p);                                                      \
-            if (p.run == RG_BLOCK) id##_lines(s, &p, (out *)s->y + at, RG_BLOCK);                            \
-            else id##_lines(s, &p, (out *)s->y + at, p.run);                                                 \
+            const in *pa = (const in *)s->a + p.at[0], *pb = (const in *)s->b + p.at[1];                     \
+            out *y = (out *)s->y + at;                                                                       \
+            const int64_t each = WIDE / RG_BLOCK;                                                            \
+            int64_t wide = meet_one_block(s, &p) ? p.lines / each : 0, skip = wide * each;                   \
+            if (wide) id##_blocks(s, pa, pb, y, wide);                                                       \
+            lines rest = {p.lines - skip, p.run, {step[0], step[1]}};                                        \
+            id##_lines(s, pa + skip * step[0], pb + skip * step[1], y + skip * p.run, &rest);                \
         }                                                                                                    \
     }                                                                                                        \
     RG_FOR_MACHINE(id##_loop, binary)

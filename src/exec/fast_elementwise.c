@@ -41,7 +41,7 @@ struct unary {
     X(softplus, "Softplus", NULL, NULL, rg_softplusf(x))                                                     \
     X(softsign, "Softsign", NULL, NULL, x / (1.0f + rg_absf(x)))                                             \
     X(sqrt, "Sqrt", NULL, NULL, sqrtf(x))                                                                    \
-    X(swish, "Swish", "alpha", NULL, x * rg_sigmoidf(a * x))                                                 \
+    X(swish, "Swish", "alpha", NULL, rg_swishf(x, a))                                                        \
     X(tanh, "Tanh", NULL, NULL, rg_tanhf(x))                                                                 \
     X(thresholded_relu, "ThresholdedRelu", "alpha", NULL, rg_pickf((x > a) | (x != x), x, 0))
 

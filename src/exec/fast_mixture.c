@@ -117,7 +117,7 @@ RG_INLINE void gate(const gating *s, int64_t from, int64_t to)
         for (int64_t j = 0; j < m->inner; j++) {
             float g = h[j * step], v = rg_betweenf(h[j * step + second], -limit, limit);
             g = rg_pickf(g > limit, limit, g);
-            other[j] = g * rg_sigmoidf(alpha * g) * (v + beta);
+            other[j] = rg_swishf(g, alpha) * (v + beta);
         }
     }
 }

@@ -5,7 +5,7 @@
  * A run is read two or three times while it lies in the nearest cache. A result may lie where the input does.
  */
 #include "exec/fast.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 #include <math.h>
 

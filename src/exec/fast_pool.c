@@ -9,7 +9,7 @@
  * ever looked at alone. What falls into the padding is left out beforehand.
  */
 #include "exec/fast.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 #include "op/window.h"
 
 #include <math.h>

@@ -6,7 +6,7 @@
  * Rounding is as in the plain kernels: the quotient to f32, then to an integer, to nearest even.
  */
 #include "exec/quantized.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 enum { GRAIN = 64 };         /* elements: no two workers write one line of the cache */
 

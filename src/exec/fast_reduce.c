@@ -8,7 +8,7 @@
  * block.
  */
 #include "exec/axes.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 enum { CHUNK = 64 }; /* sums that stay in registers and the nearest cache while the axis is gone along */
 

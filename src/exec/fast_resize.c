@@ -7,7 +7,7 @@
  * rarer - cubic, stretched kernels, cropping - is left to the plain kernel.
  */
 #include "exec/fast.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 #include <math.h>
 #include <string.h>

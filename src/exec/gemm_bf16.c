@@ -6,7 +6,7 @@
  * 2^-1, which fixes the place; else the integer addition of half a last place, ties by the bit above.
  */
 #include "exec/gemm_bf16.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 enum { BLOCK_FLOATS = 32 * 1024 };   /* 128 KB of widened panels: a quarter of a second cache of 512 KB */
 enum { AHEAD = 512, WIDE = 2 * RG_BLOCK }; /* elements of B that are asked for early; columns of a row */

@@ -1,7 +1,7 @@
 /* gemm_f32_row.c - a row times a matrix that lies as it is: for a few rows packing would cost more than it
  * saves. */
 #include "exec/gemm_f32.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 enum { VECTORS = 8 };        /* of sums at a time, which do not wait for each other */
 

@@ -111,13 +111,37 @@ RG_INLINE float rg_with_sign(float size, float sign)
         .f;
 }
 
-/* With e = e^-|x|, which is never above 1: 1 / (1 + e), and e / (1 + e) of what is negative. */
+/* Of two parameters, since only then compilers see a minimum before they see a branch. */
+RG_INLINE int32_t rg_min_i32(int32_t a, int32_t b) { return a < b ? a : b; }
+RG_INLINE uint32_t rg_min_u32(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+/* e^-x = 2^n 2^f, 0 from 88 on and infinity from -89 on, for what is added to 1 and divided by: the error of
+ * 2^f is 9e-8 of it. Bits of positive numbers are in the order of the numbers, those of negative ones behind
+ * them in the opposite order: so either bound is a minimum of integers. A NaN does not survive it. */
+RG_INLINE float rg_exp_minusf(float x)
+{
+    const float round = 12582912.0f + 127.0f, log2_e = 1.44269504f;
+    const rg_f32_bits most = {.f = 88.0f}, least = {.f = -89.0f};
+    int32_t below = rg_min_i32((int32_t)((rg_f32_bits){.f = x}).u, (int32_t)most.u);
+    float y = ((rg_f32_bits){.u = rg_min_u32((uint32_t)below, least.u)}).f;
+    rg_f32_bits shifted = {.f = round - y * log2_e};
+    float f = (round - shifted.f) - y * log2_e;
+    float p = 1.326473882e-03f;
+    p = p * f + 9.671516688e-03f;
+    p = p * f + 5.550733753e-02f;
+    p = p * f + 2.402224202e-01f;
+    p = p * f + 6.931469776e-01f;
+    p = p * f + 1.0f;
+    return p * ((rg_f32_bits){.u = shifted.u << 23}).f;
+}
+
 RG_INLINE float rg_sigmoidf(float x)
 {
-    rg_f32_bits bits = {.f = x};
-    float e = rg_exp_belowf(((rg_f32_bits){.u = bits.u | 0x80000000u}).f), half = 1.0f / (1.0f + e);
-    return rg_pickf(x < 0.0f, e * half, half);
+    rg_f32_bits y = {.f = 1.0f / (1.0f + rg_exp_minusf(x))};
+    return ((rg_f32_bits){.u = y.u | (0u - (uint32_t)(x != x))}).f;
 }
+/* x times the sigmoid of alpha x. */
+RG_INLINE float rg_swishf(float x, float alpha) { return x / (1.0f + rg_exp_minusf(alpha * x)); }
 
 RG_INLINE float rg_tanhf(float x)
 {
@@ -208,92 +232,5 @@ RG_INLINE float rg_mishf(float x)
     return x * (p / (p + 2.0f));
 }
 RG_INLINE float rg_hard_swishf(float x) { return x * rg_betweenf(x * (1.0f / 6) + 0.5f, 0.0f, 1.0f); }
-
-/* ---- vectors of eight, and reductions: the order of a sum is ours to choose ---- */
-
-typedef float rg_f32x8 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef int32_t rg_i32x8 __attribute__((vector_size(32), aligned(4), may_alias));
-
-RG_INLINE rg_f32x8 rg_load8(const float *from) { return *(const rg_f32x8 *)(const void *)from; }
-RG_INLINE void rg_store8(float *to, rg_f32x8 x) { *(rg_f32x8 *)(void *)to = x; }
-RG_INLINE rg_f32x8 rg_pick8(rg_i32x8 yes, rg_f32x8 x, rg_f32x8 y)
-{
-    return (rg_f32x8)(((rg_i32x8)x & yes) | ((rg_i32x8)y & ~yes));
-}
-
-RG_INLINE float rg_sumf(const float *x, int64_t count)
-{
-    rg_f32x8 a = {0}, b = {0};
-    float sum = 0;
-    int64_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-        a += *(const rg_f32x8 *)(const void *)(x + i);
-        b += *(const rg_f32x8 *)(const void *)(x + i + 8);
-    }
-    a += b;
-    for (; i < count; i++) sum += x[i];
-    for (int k = 0; k < 8; k++) sum += a[k];
-    return sum;
-}
-
-/* Sum of (x - mean)^2. */
-RG_INLINE float rg_squaresf(const float *x, int64_t count, float mean)
-{
-    rg_f32x8 a = {0}, b = {0};
-    float sum = 0;
-    int64_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-        rg_f32x8 left = *(const rg_f32x8 *)(const void *)(x + i) - mean;
-        rg_f32x8 right = *(const rg_f32x8 *)(const void *)(x + i + 8) - mean;
-        a += left * left;
-        b += right * right;
-    }
-    a += b;
-    for (; i < count; i++) sum += (x[i] - mean) * (x[i] - mean);
-    for (int k = 0; k < 8; k++) sum += a[k];
-    return sum;
-}
-
-/* The greatest, NaN passed over; -infinity of nothing. */
-RG_INLINE float rg_maxf(const float *x, int64_t count)
-{
-    float max = -__builtin_inff();
-    rg_f32x8 a = {max, max, max, max, max, max, max, max}, b = a;
-    int64_t i = 0;
-    for (; i + 16 <= count; i += 16) {
-        rg_f32x8 left = rg_load8(x + i), right = rg_load8(x + i + 8);
-        a = rg_pick8(left > a, left, a);
-        b = rg_pick8(right > b, right, b);
-    }
-    a = rg_pick8(b > a, b, a);
-    for (; i < count; i++) max = x[i] > max ? x[i] : max;
-    for (int k = 0; k < 8; k++) max = a[k] > max ? a[k] : max;
-    return max;
-}
-
-/* ---- a square of eight vectors ---- */
-
-/* rows[i][j] becomes rows[j][i]: neighbors change places in ever larger groups. */
-RG_INLINE void rg_turn8(rg_f32x8 *v)
-{
-    rg_f32x8 a[8], b[8];
-    RG_UNROLLED
-    for (int i = 0; i < 8; i += 2) {
-        a[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        a[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    RG_UNROLLED
-    for (int i = 0; i < 8; i += 4) {
-        b[i] = __builtin_shufflevector(a[i], a[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-        b[i + 1] = __builtin_shufflevector(a[i], a[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        b[i + 2] = __builtin_shufflevector(a[i + 1], a[i + 3], 0, 1, 8, 9, 4, 5, 12, 13);
-        b[i + 3] = __builtin_shufflevector(a[i + 1], a[i + 3], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-    RG_UNROLLED
-    for (int i = 0; i < 4; i++) {
-        v[i] = __builtin_shufflevector(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        v[i + 4] = __builtin_shufflevector(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-}
 
 #endif

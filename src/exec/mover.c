@@ -1,6 +1,6 @@
 /* mover.c - elements of a box moved to where another one has them. */
 #include "exec/mover.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
  * near 1 no power of theirs is far from 1: the error is less than half of that of 1 and 2.
  */
 #include "exec/winograd.h"
-#include "exec/mathf.h"
+#include "exec/f32x8.h"
 
 #include <string.h>
 

@@ -30,7 +30,10 @@ typedef struct rg_exam {
     size_t index;                /* of the case */
     rg_learning learning;        /* what its forecasts use of what was learned */
     const struct rg_witness *witness; /* NULL, or who is shown the forecasts */
+    double *spread;              /* by quantity, said by the forecast: log(high end / value) of its 90 %
+                                  * interval; NULL: nobody asks */
 } rg_exam;
+void rg_exam_interval(const rg_exam *exam, int quantity, rg_estimate estimate);
 rg_str rg_exam_text(const rg_exam *exam, const char *column);
 double rg_exam_real(const rg_exam *exam, const char *column);  /* NAN: empty, or no number */
 int64_t rg_exam_int(const rg_exam *exam, const char *column);  /* -1: empty, or no whole number */
@@ -61,7 +64,7 @@ struct rg_judge {
     bool (*has)(const rg_exam *exam); /* NULL, or whether a row is of this kind */
     const char *device, *family; /* columns among them by which scores are grouped; a device that nobody knows
                                   * is a miss ... */
-    bool any_device;               /* ... or given as NULL: its name may say enough */
+    bool any_device;             /* ... or given as NULL: its name may say enough */
     const char *finer[RG_JUDGE_FINER]; /* columns whose cells stand behind the family's: "gemm fp8" */
     const char *runtimes[RG_JUDGE_RUNTIMES]; /* ids of those that its forecasts plan with */
     rg_quantity quantities[RG_JUDGE_QUANTITIES]; /* a file of this kind has one of them at least */
@@ -88,6 +91,7 @@ extern const int rg_judge_count;
 /* ---- curves (sitting.c) ---- */
 
 size_t rg_sitting_curves(const rg_sitting *s);             /* with number 0 */
+size_t rg_sitting_abroad(const rg_sitting *s);             /* behind them: of other devices and families */
 size_t rg_sitting_count(const rg_sitting *s, size_t curve); /* of settings */
 const rg_exam *rg_sitting_exam(const rg_sitting *s, size_t curve, size_t setting);
 int rg_sitting_probes(const rg_sitting *s);                /* that may be asked for */
@@ -104,10 +108,15 @@ typedef struct rg_score {
     double mape, median_ape;     /* shares */
     double mae, rmse;            /* in the quantity's unit, of what was answered */
     double r2, tau, bias;        /* tau: Kendall's tau-b; bias: mean of forecast / measured - 1 */
+    double coverage90, width90;  /* of those with an interval: share that lies in it; mean of (high - low) /
+                                  * forecast; NAN: none has one */
 } rg_score;
 /* forecast NAN: a miss. In cx's scratch. */
 rg_err rg_score_of(rg_ctx *cx, const double *measured, const double *forecast, size_t n,
                    rg_score *out) RG_CHECKED;
+/* spread: log(high / forecast) = log(forecast / low); NAN: no interval. Sets the last two of `out`. */
+void rg_score_intervals(const double *measured, const double *forecast, const double *spread, size_t n,
+                        rg_score *out);
 
 /* ---- a file judged (judging.c) ---- */
 
@@ -115,6 +124,7 @@ struct rg_verdict {              /* of one row */
     uint32_t row, group;
     uint32_t curve, setting;     /* where it is one of a curve */
     double measured[RG_JUDGE_QUANTITIES], forecast[RG_JUDGE_QUANTITIES]; /* NAN: not measured, a miss */
+    double spread[RG_JUDGE_QUANTITIES]; /* log(high end / forecast); NAN: no interval */
     const char *error;           /* why there is none */
     const char *dirty;           /* why it is scored apart, or NULL; a constant */
     bool probe;                  /* was shown to the forecast, and is not scored */

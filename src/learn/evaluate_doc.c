@@ -16,7 +16,7 @@ typedef struct scoring {
     rg_doc *doc;
     const rg_evaluation *e;
     int quantity;
-    double *measured, *forecast;   /* of one group */
+    double *measured, *forecast, *spread; /* of one group */
     rg_verdict **order;
 } scoring;
 
@@ -31,6 +31,8 @@ static void add_score(rg_doc *d, rg_item *r, const rg_score *s)
     rg_doc_real(d, r, "r2", s->r2);
     rg_doc_real(d, r, "tau", s->tau);
     rg_doc_real(d, r, "bias", s->bias);
+    rg_doc_real(d, r, "coverage90", s->coverage90);
+    rg_doc_real(d, r, "width90", s->width90);
 }
 
 static bool is_in(const rg_evaluation *e, const rg_verdict *v, const rg_str *device, const rg_str *family)
@@ -53,9 +55,12 @@ static rg_err score_rows(scoring *s, const rg_str *device, const rg_str *family,
         const rg_verdict *v = &s->e->verdicts[i];
         if (!is_scored(s, v, dirty) || !is_in(s->e, v, device, family)) continue;
         s->measured[n] = v->measured[s->quantity];
+        s->spread[n] = v->spread[s->quantity];
         s->forecast[n++] = v->forecast[s->quantity];
     }
-    return rg_score_of(s->cx, s->measured, s->forecast, n, out);
+    RG_TRY(rg_score_of(s->cx, s->measured, s->forecast, n, out));
+    rg_score_intervals(s->measured, s->forecast, s->spread, n, out);
+    return RG_OK;
 }
 
 static rg_err score(scoring *s, const rg_str *device, const rg_str *family, rg_score *out)
@@ -75,7 +80,7 @@ static bool begins_device(const rg_evaluation *e, size_t group)
 static rg_err add_overall(scoring *s, rg_item *result, rg_item *devices)
 {
     rg_score sum = {0};
-    double count = 0, taus = 0, tau_count = 0;
+    double count = 0, taus = 0, tau_count = 0, covered = 0, wide = 0, cover_count = 0;
     for (size_t g = 0; g < s->e->group_count; g++) {
         rg_score one;
         if (!begins_device(s->e, g)) continue;
@@ -88,6 +93,7 @@ static rg_err add_overall(scoring *s, rg_item *result, rg_item *devices)
         sum.mape += one.mape, sum.median_ape += one.median_ape;
         sum.bias += isnan(one.bias) ? 0 : one.bias;
         if (!isnan(one.tau)) taus += one.tau, tau_count++;
+        if (!isnan(one.coverage90)) covered += one.coverage90, wide += one.width90, cover_count++;
         count++;
     }
     rg_item *r = rg_doc_object(s->doc, result, "overall");
@@ -98,6 +104,8 @@ static rg_err add_overall(scoring *s, rg_item *result, rg_item *devices)
     rg_doc_real(s->doc, r, "median_ape", sum.median_ape / count);
     rg_doc_real(s->doc, r, "tau", tau_count > 0 ? taus / tau_count : NAN);
     rg_doc_real(s->doc, r, "bias", sum.bias / count);
+    rg_doc_real(s->doc, r, "coverage90", cover_count > 0 ? covered / cover_count : NAN);
+    rg_doc_real(s->doc, r, "width90", cover_count > 0 ? wide / cover_count : NAN);
     return RG_OK;
 }
 
@@ -208,7 +216,8 @@ static rg_err add_dirty(scoring *s, rg_item *result, rg_item **out)
 #define SCORES \
     {"n", "rows", RG_UNIT_COUNT, false}, {"answered", "answered", RG_UNIT_COUNT, false}, \
     {"mape", "MAPE", RG_UNIT_FRACTION, true}, {"median_ape", "median", RG_UNIT_FRACTION, false}, \
-    {"bias", "bias", RG_UNIT_FRACTION, false}, {"tau", "Kendall tau", RG_UNIT_NONE, false}
+    {"bias", "bias", RG_UNIT_FRACTION, false}, {"tau", "Kendall tau", RG_UNIT_NONE, false}, \
+    {"coverage90", "in 90 %", RG_UNIT_FRACTION, false}
 
 static const rg_column overall_columns[] = {SCORES};
 static const rg_column device_columns[] = {{"device", "device", RG_UNIT_NONE, false}, SCORES};
@@ -253,7 +262,7 @@ static rg_err add_result(scoring *s, rg_item *results, const char *path)
         {"family", "family", RG_UNIT_NONE, false}, {"why", "not scored, because", RG_UNIT_NONE, false},
         {"measured", "measured", q->unit, false},  {"forecast", "forecast", q->unit, false},
     };
-    if (dirty->count) rg_doc_table(d, "dirty", dirty, dirty_columns, RG_COUNT(dirty_columns), WORST);
+    if (dirty && dirty->count) rg_doc_table(d, "dirty", dirty, dirty_columns, RG_COUNT(dirty_columns), WORST);
     if (misses && misses->count)
         rg_doc_table(d, "misses", misses, miss_columns, RG_COUNT(miss_columns), WORST);
     return RG_OK;
@@ -279,7 +288,8 @@ static rg_err add_file(rg_ctx *cx, rg_doc *doc, rg_item *results, rg_item *choic
         scoring s = {.cx = cx, .doc = doc, .e = &all[i]};
         s.measured = RG_NEW(&cx->arena, double, all[i].count + 1);
         s.forecast = RG_NEW(&cx->arena, double, all[i].count + 1);
-        if (!s.measured || !s.forecast) err = rg_nomem(cx);
+        s.spread = RG_NEW(&cx->arena, double, all[i].count + 1);
+        if (!s.measured || !s.forecast || !s.spread) err = rg_nomem(cx);
         for (; !err && s.quantity < RG_JUDGE_QUANTITIES && all[i].judge->quantities[s.quantity].name;
              s.quantity++)
             if (is_measured(&all[i], s.quantity)) err = add_result(&s, results, path);

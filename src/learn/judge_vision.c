@@ -159,6 +159,7 @@ static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg
     rg_model_cost cost;
     RG_TRY(rg_judge_model_cost(cx, exam, graph, s->runtime, s->precision, sort, &cost));
     out[0] = out[2] = cost.latency_s;
+    if (exam->spread) exam->spread[1] = exam->spread[2] = exam->spread[0];
     out[1] = (double)s->batch / cost.latency_s;
     return RG_OK;
 }

@@ -36,6 +36,11 @@ bool rg_exam_flag(const rg_exam *exam, const char *column)
     return rg_str_is(cell, "True") || rg_str_is(cell, "true") || rg_str_is(cell, "1");
 }
 
+void rg_exam_interval(const rg_exam *exam, int quantity, rg_estimate estimate)
+{
+    if (exam->spread && estimate.value > 0) exam->spread[quantity] = log(estimate.high / estimate.value);
+}
+
 rg_err rg_exam_show(rg_ctx *cx, const rg_exam *exam, const rg_forecast *f, bool whole)
 {
     return exam->witness ? exam->witness->see(cx, exam->witness->user, exam, f, whole) : RG_OK;
@@ -52,7 +57,8 @@ typedef struct judging {
     size_t measured[RG_JUDGE_QUANTITIES]; int quantities;
     rg_str *keys;                  /* cells of each case, `columns` of them */
     uint32_t *case_of;             /* by verdict */
-    double (*answers)[RG_JUDGE_QUANTITIES]; /* by case; those of curves are in their settings */
+    double (*answers)[2 * RG_JUDGE_QUANTITIES]; /* by case, forecasts and then their spreads; those of curves
+                                                  * are in their settings */
     const char **errors;           /* by case */
     rg_arena *texts;               /* by case */
     rg_map names;                  /* of devices -> 1 + index */
@@ -143,6 +149,7 @@ static rg_err add_row(judging *j, rg_map *cases, rg_map *groups, size_t row, uin
     for (int i = 0; i < j->quantities; i++) {
         double x = number_of(cell_at(j, row, j->measured[i])) * e->judge->quantities[i].scale;
         v->measured[i] = x > 0 ? x : NAN;
+        v->spread[i] = NAN;
         measured |= x > 0;
     }
     if (!measured) return RG_OK;
@@ -219,11 +226,12 @@ static rg_err answer(rg_ctx *cx, void *user, size_t index)
     judging *j = user;
     const rg_str *cells = &j->keys[index * (size_t)j->columns];
     uint32_t device = rg_map_get(&j->names, cell_named(j, cells, j->e->judge->device)) - 1;
-    rg_exam exam = {j->e->judge, cells, j->devices[device], j->runtimes, index, j->opt->learning, j->witness};
-    double *out = j->answers[index];
+    double *out = j->answers[index], *spread = out + RG_JUDGE_QUANTITIES;
+    rg_exam exam = {j->e->judge, cells, j->devices[device], j->runtimes, index, j->opt->learning, j->witness,
+                    spread};
     const char *why = j->e->judge->any_device ? NULL : j->unknown[device];
     rg_err err = RG_OK;
-    for (int i = 0; i < RG_JUDGE_QUANTITIES; i++) out[i] = NAN;
+    for (int i = 0; i < RG_JUDGE_QUANTITIES; i++) out[i] = spread[i] = NAN;
     if (!why) err = j->e->judge->forecast(cx, &exam, out);
     if (err == RG_NOMEM || err == RG_INTERNAL || err == RG_INTERRUPTED) return err;
     if (err) why = rg_ctx_error(cx);
@@ -260,7 +268,9 @@ static rg_err answer_rows(judging *j)
     if (j->witness) RG_TRY(j->witness->end(j->cx, j->witness->user, e, j->case_of));
     for (size_t i = 0; i < e->count; i++) {
         const char *text = j->errors[j->case_of[i]];
-        memcpy(e->verdicts[i].forecast, j->answers[j->case_of[i]], sizeof *j->answers);
+        const double *answers = j->answers[j->case_of[i]];
+        memcpy(e->verdicts[i].forecast, answers, sizeof e->verdicts[i].forecast);
+        memcpy(e->verdicts[i].spread, answers + RG_JUDGE_QUANTITIES, sizeof e->verdicts[i].spread);
         if (text && !(e->verdicts[i].error = rg_arena_cstr(&e->arena, rg_str_of(text))))
             return rg_nomem(j->cx);
     }
@@ -295,7 +305,7 @@ static rg_err answer_all(judging *j)
 {
     rg_evaluation *e = j->e;
     size_t texts = e->cases > e->curve_count ? e->cases : e->curve_count;
-    j->answers = (void *)RG_NEW(&j->cx->arena, double, (e->cases + 1) * RG_JUDGE_QUANTITIES);
+    j->answers = (void *)RG_NEW(&j->cx->arena, double, (e->cases + 1) * RG_JUDGE_QUANTITIES * 2);
     j->errors = RG_NEW(&j->cx->arena, const char *, e->cases + 1);
     j->texts = RG_NEW(&j->cx->arena, rg_arena, texts + 1);
     if (!j->answers || !j->errors || !j->texts) return rg_nomem(j->cx);

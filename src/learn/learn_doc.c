@@ -135,8 +135,8 @@ static rg_err collect(rg_ctx *cx, const char *const *files, size_t count, const 
                       rg_lessons *lessons)
 {
     rg_evaluate_opt how = {.size = sizeof how, .workers = opt->workers, .progress = opt->progress,
-                           .user = opt->user};
-    for (size_t i = 0; i < count; i++) RG_TRY(rg_lessons_add(cx, lessons, files[i], &how, opt->whole));
+                           .user = opt->user, .learning = opt->whole ? RG_LEARN_ROWS : RG_LEARN_NONE};
+    for (size_t i = 0; i < count; i++) RG_TRY(rg_lessons_add(cx, lessons, files[i], &how, opt->whole, NULL));
     if (!lessons->count) return rg_fail(cx, RG_INPUT, "no row of the files teaches anything");
     return opt->export_to ? rg_lessons_export(cx, lessons, opt->export_to) : RG_OK;
 }

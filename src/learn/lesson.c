@@ -27,6 +27,7 @@ typedef struct collecting {
     rg_lessons *lessons;
     bool whole;
     const char *file;            /* base name */
+    const char *device;          /* id; NULL: any */
     sight *sights;               /* by case */
 } collecting;
 
@@ -81,6 +82,7 @@ static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast
     sight *s = &c->sights[exam->index];
     uint32_t longest = 0;
     if (whole != c->whole || f->plan->row_count == 0 || !exam->device) return RG_OK;
+    if (c->device && strcmp(exam->device->id, c->device) != 0) return RG_OK;
     for (uint32_t r = 1; r < f->plan->row_count; r++)
         if (f->rows[r].total_s > f->rows[longest].total_s) longest = r;
     s->device = exam->device;
@@ -188,15 +190,13 @@ static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t
 }
 
 rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
-                      bool whole)
+                      bool whole, const char *device)
 {
-    collecting c = {.lessons = lessons, .whole = whole, .file = rg_path_base(path)};
+    collecting c = {.lessons = lessons, .whole = whole, .file = rg_path_base(path), .device = device};
     rg_witness witness = {begin, see, end, &c};
-    rg_evaluate_opt o = *opt;
     rg_evaluation *evaluations;
     size_t count;
-    o.learning = whole ? RG_LEARN_ROWS : RG_LEARN_NONE;
-    RG_TRY(rg_judge_file(cx, path, &o, &witness, &evaluations, &count));
+    RG_TRY(rg_judge_file(cx, path, opt, &witness, &evaluations, &count));
     rg_evaluation_free(evaluations, count);
     return RG_OK;
 }

@@ -33,10 +33,11 @@ typedef struct rg_lessons {
 
 void rg_lessons_init(rg_ctx *cx, rg_lessons *lessons);
 void rg_lessons_done(rg_lessons *lessons);
-/* The rows of one file: of whole inferences alone, against forecasts whose kernels were learned before; else
- * of kernels alone, against the analytic base. Rows that were found dirty teach nothing. */
+/* The rows of one file, of whole inferences or else of kernels. opt->learning says what the base is:
+ * RG_LEARN_NONE for kernels, RG_LEARN_ROWS for whole inferences, whose kernels were learned before. device:
+ * an id, whose rows alone are taken; NULL: any. */
 rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
-                      bool whole) RG_CHECKED;
+                      bool whole, const char *device) RG_CHECKED;
 /* DIR/KEY.csv each: residual, device, group, features. */
 rg_err rg_lessons_export(rg_ctx *cx, const rg_lessons *lessons, const char *dir) RG_CHECKED;
 

@@ -69,7 +69,7 @@ rg_err rg_score_of(rg_ctx *cx, const double *measured, const double *forecast, s
     pair *p = RG_NEW(&cx->arena, pair, 2 * n + 1);
     double *ape = RG_NEW(&cx->arena, double, n + 1), sum = 0, mean = 0, square = 0, spread = 0;
     *out = (rg_score){.n = n, .r2 = NAN, .tau = NAN, .mae = NAN, .rmse = NAN, .bias = NAN, .mape = NAN,
-                      .median_ape = NAN};
+                      .median_ape = NAN, .coverage90 = NAN, .width90 = NAN};
     if (!p || !ape) return rg_nomem(cx);
     if (!n) return RG_OK;
     double absolute = 0, bias = 0;
@@ -97,4 +97,18 @@ rg_err rg_score_of(rg_ctx *cx, const double *measured, const double *forecast, s
     if (spread > 0) out->r2 = 1 - square / spread;
     out->tau = tau_of(p, p + n, out->answered);
     return RG_OK;
+}
+
+void rg_score_intervals(const double *measured, const double *forecast, const double *spread, size_t n,
+                        rg_score *out)
+{
+    double count = 0, within = 0, width = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(forecast[i]) || isnan(spread[i])) continue;
+        count++;
+        within += fabs(log(measured[i] / forecast[i])) <= spread[i];
+        width += exp(spread[i]) - exp(-spread[i]);
+    }
+    out->coverage90 = count > 0 ? within / count : NAN;
+    out->width90 = count > 0 ? width / count : NAN;
 }

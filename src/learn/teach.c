@@ -366,6 +366,20 @@ static void average(rg_report_card *cards, size_t count)
     all->base = sum[0] / n[0], all->known = sum[1] / n[1], all->unknown = sum[2] / n[2];
 }
 
+/* Into the file: 0 stands for what was not tried. */
+static void note_errors(const teaching *t, const rg_report_card *cards)
+{
+    for (size_t i = 0; i < t->trees->member_count; i++) {
+        rg_trees_member *m = &t->trees->members[i];
+        const rg_report_card *card = &cards[0];
+        for (size_t k = 0; k < t->device_count; k++)
+            if (strcmp(cards[k + 1].device, m->device) == 0) card = &cards[k + 1];
+        m->analytic = isnan(card->base) ? 0 : card->base;
+        m->known = isnan(card->known) ? 0 : card->known;
+        m->unknown = isnan(card->unknown) ? 0 : card->unknown;
+    }
+}
+
 static rg_err teach(teaching *t, rg_taught *out)
 {
     errors known = {0};
@@ -387,6 +401,7 @@ static rg_err teach(teaching *t, rg_taught *out)
     t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5;
     if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1));
     average(out->cards, out->card_count);
+    note_errors(t, out->cards);
     return RG_OK;
 }
 

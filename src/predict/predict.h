@@ -123,7 +123,7 @@ rg_err rg_forecast_advise(rg_ctx *cx, const rg_forecast *f, const rg_advice **ad
                           uint32_t *count) RG_CHECKED; /* advice.c */
 
 /* What would make it fit into main memory, each with the peak that it then has; none where it fits. fits:
- * that peak does; estimated: not planned, but worked out from the parts. In cx's arena. fit.c */
+ * that peak does; estimated: not planned, but worked out from the parts. In cx's arena. remedy.c */
 typedef struct rg_remedy { const char *name, *text; double peak_byte; bool fits, estimated; } rg_remedy;
 rg_err rg_forecast_mend(rg_ctx *cx, const rg_forecast *f, const rg_remedy **remedies,
                         uint32_t *count) RG_CHECKED;

@@ -58,6 +58,7 @@ static void answer_alone(rg_mixture *mixture, size_t member)
 rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device, rg_mixture *out)
 {
     double traits[RG_TRAITS], all = 0, least = INFINITY;
+    size_t over = SIZE_MAX;
     *out = (rg_mixture){.trees = trees, .device = device, .nearness = RG_NEAR_UNKNOWN};
     out->weights = RG_NEW(&cx->arena, double, trees->member_count);
     if (!out->weights) return rg_nomem(cx);
@@ -65,9 +66,13 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
     for (size_t i = 0; i < trees->member_count; i++) {
         const rg_trees_member *m = &trees->members[i];
         double *weight = &out->weights[i], far = INFINITY;
-        if (strcmp(m->device, device->id) == 0) {
+        if (strcmp(m->device, device->id) == 0 && !m->over) {
             answer_alone(out, i);
             return RG_OK;
+        }
+        if (m->over) { /* says nothing of other devices */
+            if (strcmp(m->device, device->id) == 0) over = i;
+            continue;
         }
         if (m->trait_count) far = rg_traits_distance2(m->traits, traits);
         *weight = rg_member_is_pooled(m) ? trees->pooled_weight : rg_member_weight(far, trees->reach);
@@ -76,6 +81,10 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
         if (same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
     }
     for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= trees->trust / all;
+    if (over == SIZE_MAX) return RG_OK;
+    out->weights[over] = 1; /* fitted to what the others leave */
+    out->nearest = &trees->members[over];
+    out->nearness = RG_NEAR_KNOWN;
     return RG_OK;
 }
 
@@ -109,7 +118,9 @@ void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *ou
     }
     for (size_t i = 0; i < trees->member_count; i++)
         if (mixture->weights[i] > 0) out->r += mixture->weights[i] * rg_trees_sum(&trees->members[i], x);
-    out->spread = spreads[mixture->nearness] * (1 + OUTSIDE_WIDENS * out->outside);
+    bool own = mixture->nearness == RG_NEAR_KNOWN && mixture->nearest->spread > 0;
+    out->spread = own ? mixture->nearest->spread : spreads[mixture->nearness];
+    out->spread *= 1 + OUTSIDE_WIDENS * out->outside;
 }
 
 /* ---- files ---- */
@@ -129,6 +140,17 @@ static rg_err check_trees(rg_ctx *cx, rg_trees *trees, const char *path, rg_feat
 }
 
 /* For rg_ctx_keep, by the path below data/; NULL where there is no such file. */
+rg_features_of rg_learned_scope(const char *key)
+{
+    const char *begin = strchr(key, '.');
+    size_t size = begin ? strcspn(begin + 1, ".") : 0;
+    for (int i = 0; i < RG_FAMILY_COUNT; i++) {
+        const char *name = rg_family_name((rg_family)i);
+        if (size && strlen(name) == size && strncmp(begin + 1, name, size) == 0) return RG_OF_ROW;
+    }
+    return RG_OF_WHOLE;
+}
+
 static rg_err make_trees(rg_ctx *cx, const char *path, rg_features_of scope, const void **out)
 {
     rg_str bytes;
@@ -158,12 +180,12 @@ static rg_err make_of_whole(rg_ctx *cx, const char *path, const void **out)
 
 static void free_trees(const void *trees) { rg_trees_free(trees); }
 
-static rg_err find_trees(rg_ctx *cx, const char *key, bool whole, const rg_trees **out)
+rg_err rg_learned_find(rg_ctx *cx, const char *key, rg_features_of scope, const rg_trees **out)
 {
     const void *found = NULL;
     const char *path = rg_arena_printf(&cx->arena, "learned/%s.trees", key);
     if (!path) return rg_nomem(cx);
-    RG_TRY(rg_ctx_keep(cx, path, &(rg_maker){whole ? make_of_whole : make_of_row, free_trees}, &found));
+    RG_TRY(rg_ctx_keep(cx, path, &(rg_maker){scope == RG_OF_WHOLE ? make_of_whole : make_of_row, free_trees}, &found));
     *out = found;
     return RG_OK;
 }
@@ -199,7 +221,7 @@ rg_err rg_learned_for(rg_ctx *cx, const rg_forecast *f, uint32_t row, rg_target 
     for (size_t i = 0; i <= runtime->teacher_count && !trees; i++) {
         const char *key, *from = i ? runtime->teachers[i - 1] : runtime->id;
         RG_TRY(rg_learned_key(cx, f, row, from, target, &key));
-        RG_TRY(find_trees(cx, key, row == RG_WHOLE, &trees));
+        RG_TRY(rg_learned_find(cx, key, row == RG_WHOLE ? RG_OF_WHOLE : RG_OF_ROW, &trees));
     }
     return trees ? rg_mixture_of(cx, trees, f->plan->device, out) : RG_OK;
 }

@@ -56,6 +56,10 @@ rg_err rg_trees_resolve(rg_ctx *cx, rg_trees *trees, rg_features_of scope) RG_CH
 rg_err rg_learned_key(rg_ctx *cx, const rg_forecast *f, uint32_t row, const char *runtime, rg_target target,
                       const char **out) RG_CHECKED;
 
+/* Of data/learned/KEY.trees, kept by the context; NULL: there is no such file. */
+rg_err rg_learned_find(rg_ctx *cx, const char *key, rg_features_of scope, const rg_trees **out) RG_CHECKED;
+/* What a key is of: its second part is a family of kernels, or else a sort of inference. */
+rg_features_of rg_learned_scope(const char *key);
 /* The trees of the first runtime that has some: the plan's own, then those that it learns from; mixed for the
  * plan's device. The trees are kept by the context. */
 rg_err rg_learned_for(rg_ctx *cx, const rg_forecast *f, uint32_t row, rg_target target,

@@ -20,6 +20,11 @@ static const rg_field member_fields[] = {
     {"rows", RG_FIELD_COUNT, true, AT(rows), .help = "measurements that it was made of"},
     {"nodes", RG_FIELD_COUNT, true, AT(node_count), .help = "of all of its trees"},
     {"start", RG_FIELD_NUMBER, false, AT(start), .help = "what every sum begins with"},
+    {"over", RG_FIELD_FLAG, false, AT(over), .help = "its sum is added to what the others answer"},
+    {"spread", RG_FIELD_REAL, false, AT(spread), .help = "90 % of |log error| of its device"},
+    {"analytic", RG_FIELD_REAL, false, AT(analytic), .help = "mean error of the base"},
+    {"known", RG_FIELD_REAL, false, AT(known), .help = "mean error where groups were held out"},
+    {"unknown", RG_FIELD_REAL, false, AT(unknown), .help = "mean error where the device was"},
 };
 #undef AT
 static const rg_record member_record = RG_RECORD(rg_trees_member, member_fields);

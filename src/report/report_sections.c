@@ -305,8 +305,7 @@ static void show_evidence(rg_doc *doc, const rg_item *result)
     const rg_item *list = rg_item_find(result, "evidence");
     if (!list || !list->count) return;
     rg_doc_section(doc, 2, "Evidence");
-    rg_doc_say(doc,
-               "Measurements corrected the analytic forecast of these rows, in their term `correction`:");
+    rg_doc_say(doc, "Measurements corrected the analytic time of these rows, in their term `correction`:");
     TABLE(doc, "evidence", list, evidence, 0);
 }
 

@@ -1,4 +1,4 @@
-/* fit.c - what would make a model fit into main memory that does not: narrower weights and caches, each
+/* remedy.c - what would make a model fit into main memory that does not: narrower weights and caches, each
  * planned anew; and more devices, an estimate of what tensor parallelism leaves on each:
  *
  *     (weights + caches) / n + activations + workspace + communication + runtime
