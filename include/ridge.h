@@ -204,6 +204,7 @@ typedef struct rg_forecast_opt {
     rg_learning learning;
     const char *sort;      /* of inference, among those that whole ones taught. NULL: "whole", a graph as it
                             * is; "totals": one made of sums; "decode": a step of a language model */
+    const struct rg_sketch *sketch; /* what is known besides the graph; NULL: nothing */
 } rg_forecast_opt;
 
 RG_API RG_CHECKED rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt,

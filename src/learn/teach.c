@@ -104,9 +104,16 @@ static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, s
     return RG_OK;
 }
 
-/* More rows bear more and finer trees. */
-static rg_boost_opt options(size_t rows, bool pooled)
+/* More rows bear more and finer trees. Of whole inferences few networks are known, each by many rows: what is
+ * said of one that is not among them is best where each tree is small and sees half of the features (families
+ * of timm held out). */
+static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
 {
+    if (lesson->of == RG_OF_WHOLE)
+        return (rg_boost_opt){
+            .rounds = rows < 300 ? 100 : 300, .depth = rows < 300 ? 3 : 4, .rate = 0.05,
+            .leaf_weight = pooled ? 10 : 5, .rows = 0.7, .columns = 0.5, .seed = 1, .threads = 1,
+        };
     rg_boost_opt o = {
         .rounds = rows < 300 ? 60 : rows < 3000 ? 120 : 200, .depth = rows < 300 ? 3 : rows < 3000 ? 5 : 6,
         .rate = rows < 3000 ? 0.07 : 0.1, .leaf_weight = pooled ? 20 : rows < 3000 ? 4 : 8, .rows = 0.8,
@@ -117,7 +124,7 @@ static rg_boost_opt options(size_t rows, bool pooled)
 
 static rg_err teach_member(teaching *t, const set *s, bool pooled, rg_trees_member *out)
 {
-    rg_boost_opt o = options(s->count, pooled);
+    rg_boost_opt o = options(t->lesson, s->count, pooled);
     rg_boost_data data = {s->x, s->y, s->weight, s->count, t->lesson->features};
     RG_TRY(rg_booster_train(t->cx, t->booster, &data, &o, &t->cx->arena, out));
     out->rows = (int)s->count;

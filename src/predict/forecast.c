@@ -145,6 +145,7 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
     f->asked_hz = o.core_hz;
     f->host_hz = o.host_hz;
     f->learning = o.learning;
+    if (o.sketch) f->sketch = *o.sketch;
     f->sort = rg_arena_cstr(&f->arena, rg_str_of(o.sort ? o.sort : "whole"));
     if (!f->sort) {
         rg_forecast_free(f);
