@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     bench_forecast("zoo:resnet50", "h100-sxm", NULL);
     bench_forecast("zoo:bert-base", "h100-sxm", NULL);
     bench_forecast("zoo:resnet50", "xeon-8480", NULL);
-    static const char *const devices[] = {"t4", "h100-sxm"}; /* most is learned of eager f32: known, and not */
+    static const char *const devices[] = {"t4", "h100-sxm"}; /* eager f32: one is known, one is not */
     for (int i = 0; i < 2; i++) {
         bench_forecast("zoo:resnet50", devices[i], "pytorch-eager");
         bench_forecast("zoo:bert-base", devices[i], "pytorch-eager");

@@ -235,7 +235,9 @@ static void features_have_a_limit(void **state)
         "1, "
         "\"known_spread\": 0, \"sister_spread\": 0, \"unknown_spread\": 0, \"devices\": 1, \"members\": []}",
         names.data, zeros.data, zeros.data);
-    assert_broken(cx, file_of(cx, json, nodes, 0), RG_LIMIT, "49 features exceed 48");
+    char words[64];
+    snprintf(words, sizeof words, "%d features exceed %d", RG_TREES_FEATURES + 1, RG_TREES_FEATURES);
+    assert_broken(cx, file_of(cx, json, nodes, 0), RG_LIMIT, words);
 }
 
 /* ---- training ---- */

@@ -46,7 +46,8 @@ static rg_err train(rg_ctx *cx, const rg_exam *exam, size_t which, const rg_devi
     rg_exam there = *exam;
     there.device = device;
     there.witness = NULL; /* a step of training teaches nothing about inference */
-    rg_err err = rg_judge_model_cost(cx, &there, g, "pytorch-eager", "f32", NULL, &forward);
+    rg_err err = rg_judge_model_cost(cx, &there, g, &(rg_model_way){"pytorch-eager", "f32", NULL, NULL},
+                                     &forward);
     rg_graph_free(g);
     if (err) return err;
     out[0] = ceil(trained[which].images / (double)batch) * STEP * forward.latency_s;

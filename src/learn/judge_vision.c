@@ -258,8 +258,8 @@ static int stages_of(rg_str name)
 }
 
 /* Each parameter meets every position: of a transformer those are its patches; networks of convolutions use
- * it as often as if all of them saw an image 17 times smaller, with depthwise ones 19 (median of timm's tables,
- * which lie within a factor of 1.3 and 2), and write an element for so many multiply-adds. */
+ * it as often as if all of them saw an image 17 times smaller, with depthwise ones 19 (median of timm's
+ * tables, which lie within a factor of 1.3 and 2), and write an element for so many multiply-adds. */
 static void guess(rg_totals *t, double side, double patch, uint32_t blocks)
 {
     struct { double step, macs; } is = {17, 450};
@@ -307,7 +307,7 @@ static rg_err refuse(rg_ctx *cx, const rg_exam *exam, double *out)
 
 #define COLUMNS                                                                                              \
     .columns = {"device", "mode", "model", "family", "batch", "precision", "img_size", "gmacs", "macts_m",   \
-                "params_m", "framework", "compile", "layout"},                                                         \
+                "params_m", "framework", "compile", "layout"},                                               \
     .device = "device", .family = "family",                                                                  \
     .quantities = {{"step time", "step_ms", 1e-3, RG_UNIT_SECOND},                                           \
                    {"samples per second", "samples_per_s", 1, RG_UNIT_COUNT},                                \

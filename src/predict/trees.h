@@ -27,8 +27,8 @@ typedef struct rg_trees_member {
     double start;                /* what every sum begins with */
     bool over;                   /* its sum is added to what the others answer: fitted with few probes */
     double spread;               /* 90 % of |log error| of its device; 0: as the file's */
-    /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with the
-     * device known and groups held out, with the device held out; 0: not tried. */
+    /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with
+     * the device known and groups held out, with the device held out; 0: not tried. */
     double analytic, known, unknown;
     /* of the file, not of its JSON */
     const rg_tree_node *nodes;
