@@ -184,6 +184,19 @@ expect 2 "none of static|continuous|chunked" simulate $small --on t4 --policy fa
 expect 2 "ttft.*no quantity in s" simulate $small --on t4 --ttft 5W
 expect 2 "size.*WIDTHxHEIGHT" diffusion zoo:sd15 --on t4 --size 512
 expect 2 "jobs.*negative" evaluate "$work/ops.csv" --jobs -1
+expect 0 '"answered": 2' evaluate "$work/ops.csv" --kind llm_op --learning none --format json
+for learning in all rows none; do
+    expect 0 'latency' predict "$demo" --on t4 --learning $learning
+    expect 0 't4' compare "$demo" --on t4 --learning $learning
+    expect 0 'latency' explain "$demo" --on t4 --learning $learning
+done
+expect 2 "learning: 'some' is none of all|rows|none" predict "$demo" --on t4 --learning some
+expect 5 "nowhere: there is no such folder" learn "$work/ops.csv" --into "$work/nowhere"
+expect 5 "nowhere: there is no such folder" learn "$work/ops.csv" --export "$work/nowhere"
+mkdir -p "$work/data/learned"
+printf '{"schema": "ridge.trees/2"}' >"$work/data/learned/tensorrt.conv.f32.trees"
+expect 5 "learned/tensorrt.conv.f32.trees: none of its 27 bytes ends" predict "$demo" --on t4 --data "$work/data"
+expect 0 'latency' predict "$demo" --on t4 --data "$work/data" --learning none
 expect 5 "no language model with caches" llm zoo:resnet50 --on t4
 expect 5 "no such pipeline; there are: .*zoo:sdxl" diffusion zoo:nosuch --on t4
 expect 5 "those of no measurement.*llm_op" evaluate "$work/trace.csv"

@@ -14,7 +14,9 @@ rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out)
         const char *full = rg_arena_printf(&cx->arena, "%s/%s", cx->data_dir, path);
         rg_file *file = NULL;
         if (!full) return rg_nomem(cx);
-        if (rg_file_map(cx, full, &file) == RG_OK) {
+        rg_err err = rg_file_map(cx, full, &file);
+        if (err == RG_NOMEM) return err; /* what is embedded would be another file */
+        if (!err) {
             rg_str bytes = rg_file_bytes(file);
             *out = bytes.size > RG_DATA_MAX ? (rg_str){NULL, 0} : rg_arena_str(&cx->arena, bytes);
             rg_file_unref(file);

@@ -306,8 +306,8 @@ static rg_err refuse(rg_ctx *cx, const rg_exam *exam, double *out)
 }
 
 #define COLUMNS                                                                                              \
-    .columns = {"device", "mode",    "model",    "family",    "batch",   "precision", "img_size",            \
-                "gmacs",  "macts_m", "params_m", "framework", "compile", "layout"},                          \
+    .columns = {"device", "mode", "model", "family", "batch", "precision", "img_size", "gmacs", "macts_m",   \
+                "params_m", "framework", "compile", "layout"},                                               \
     .device = "device", .family = "family",                                                                  \
     .quantities = {{"step time", "step_ms", 1e-3, RG_UNIT_SECOND},                                           \
                    {"samples per second", "samples_per_s", 1, RG_UNIT_COUNT},                                \

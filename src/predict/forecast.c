@@ -39,7 +39,7 @@ void rg_forecast_sum(rg_forecast *f)
     /* what overlaps idles once */
     double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s + f->correction_s);
     f->energy.static_j += idle_j;
-    f->wasted_j += idle_j;
+    f->wasted_j = fmax(f->wasted_j + idle_j, 0); /* what beats its rows saves no more than they wasted */
     f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
     f->power_w.value = f->latency_s.value > 0 ? f->energy_j.value / f->latency_s.value : plan->device->idle_w;
 }

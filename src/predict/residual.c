@@ -185,8 +185,8 @@ rg_err rg_learned_find(rg_ctx *cx, const char *key, rg_features_of scope, const 
     const void *found = NULL;
     const char *path = rg_arena_printf(&cx->arena, "learned/%s.trees", key);
     if (!path) return rg_nomem(cx);
-    RG_TRY(rg_ctx_keep(cx, path, &(rg_maker){scope == RG_OF_WHOLE ? make_of_whole : make_of_row, free_trees},
-                       &found));
+    const rg_maker maker = {scope == RG_OF_WHOLE ? make_of_whole : make_of_row, free_trees};
+    RG_TRY(rg_ctx_keep(cx, path, &maker, &found));
     *out = found;
     return RG_OK;
 }
