@@ -1,5 +1,5 @@
 /* forest.c - extremely randomized trees (Geurts, Ernst and Wehenkel, Machine Learning 63, 2006): each node
- * draws a few thresholds of every feature, and splits by the one that leaves the least sum of squares; leaves
+ * draws one threshold of every feature, and splits by the one that leaves the least sum of squares; leaves
  * answer with means, the forest with the mean of its trees.
  *
  *     gain = sum over outputs of (sum_left^2 / n_left + sum_right^2 / n_right)
@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* As the paper has it for regression: leaves of up to 5 rows; trees enough that more change little. */
-enum { TREES = 60, LEAF = 5, DRAWS = 4 };
+enum { TREES = 60, LEAF = 5 };
 
 typedef struct node {
     int feature;                 /* -1: a leaf */
@@ -87,8 +87,7 @@ static size_t grow(growing *g, size_t from, size_t to)
     int feature = -1;
     for (size_t i = from; i < to; i++) add_row(g, &all, i);
     for (int k = 0; k < f->outputs; k++) f->nodes[at].mean[k] = all.y[k] / all.n;
-    for (int k = 0; k < f->features * DRAWS && to - from > LEAF; k++) {
-        int tried = k / DRAWS;
+    for (int tried = 0; tried < f->features && to - from > LEAF; tried++) {
         double middle = (row_x(g, draw(g, from, to))[tried] + row_x(g, draw(g, from, to))[tried]) / 2;
         double gain = gain_of(g, from, to, tried, middle);
         if (gain > best) best = gain, feature = tried, threshold = middle;
