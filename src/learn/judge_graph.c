@@ -32,32 +32,41 @@ static rg_err without_pauses(rg_ctx *cx, const rg_runtime *runtime, rg_runtime *
 }
 
 static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_device *device,
-                    const rg_runtime *runtime, rg_kernel_cost *out)
+                    const rg_runtime *runtime, double beside_byte, rg_kernel_cost *out)
 {
     rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning};
     if (how.learning == RG_LEARN_ALL) how.learning = RG_LEARN_ROWS;
     rg_runtime *alone = NULL;
+    const rg_facts *facts = NULL;
     const rg_plan *plan = NULL;
     const rg_forecast *f = NULL;
     rg_plan_opt opt = {.size = sizeof opt};
     rg_err err = without_pauses(cx, runtime, &alone);
-    if (!err) err = rg_plan_make(cx, graph, device, alone, &opt, &plan);
+    if (!err) err = rg_facts_at_precision(cx, graph, NULL, &facts);
+    if (!err) err = rg_plan_among(cx, facts, device, alone, &opt, beside_byte, &plan);
     if (!err) err = rg_forecast_make(cx, plan, &how, &f);
     if (!err) err = rg_exam_show(cx, exam, f, false);
     if (!err) rg_exam_interval(exam, 0, f->latency_s);
     if (!err) *out = (rg_kernel_cost){f->latency_s.value, f->power_w.value};
     rg_forecast_free(f);
     rg_plan_free(plan);
+    rg_facts_free(facts);
     rg_runtime_free(alone);
+    return err;
+}
+
+rg_err rg_judge_graph_among(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
+                            const rg_runtime *runtime, double beside_byte, rg_kernel_cost *out)
+{
+    rg_err err = rg_graph_resolve(cx, graph);
+    if (!err) err = rg_graph_infer(cx, graph);
+    if (!err) err = price(cx, exam, graph, device, runtime, beside_byte, out);
+    rg_graph_free(graph);
     return err;
 }
 
 rg_err rg_judge_graph(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
                       const rg_runtime *runtime, rg_kernel_cost *out)
 {
-    rg_err err = rg_graph_resolve(cx, graph);
-    if (!err) err = rg_graph_infer(cx, graph);
-    if (!err) err = price(cx, exam, graph, device, runtime, out);
-    rg_graph_free(graph);
-    return err;
+    return rg_judge_graph_among(cx, exam, graph, device, runtime, 0, out);
 }

@@ -17,5 +17,8 @@ typedef struct rg_kernel_cost { double latency_s, power_w; } rg_kernel_cost;
  * is plain f32. Frees the graph. */
 rg_err rg_judge_graph(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
                       const rg_runtime *runtime, rg_kernel_cost *out) RG_CHECKED;
+/* ... where `beside_byte` of other weights are read between two runs of it. */
+rg_err rg_judge_graph_among(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
+                            const rg_runtime *runtime, double beside_byte, rg_kernel_cost *out) RG_CHECKED;
 
 #endif

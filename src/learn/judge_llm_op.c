@@ -2,7 +2,8 @@
  * floats, `num_tokens` rows, one device's share of `num_tensor_parallel_workers`.
  *
  * Each is a graph of one or two nodes, and what is compared is the time of its rows: no step of an engine is
- * around them.
+ * around them. The layer is profiled as a whole, so the weights of its other operators are read between two
+ * runs of one.
  */
 #include "learn/judge_graph.h"
 
@@ -86,6 +87,14 @@ static rg_value_id add(rg_build *b, const sizes *s)
     return rg_build_node(b, "Add", NULL, x, y, -1);
 }
 
+/* Weights of a whole layer. */
+static double layer_byte(const sizes *s)
+{
+    double heads = (double)((shared(s, s->heads) + kv_of(s)) * 2 * head_of(s)); /* in and out */
+    double inner = (double)((s->gated ? 3 : 2) * shared(s, s->inner));
+    return (heads + inner) * (double)s->width * rg_dtype_bits(RG_F16) / 8;
+}
+
 static const struct { const char *name; rg_value_id (*build)(rg_build *b, const sizes *s); } operators[] = {
     {"emb", embed}, {"input_layernorm", norm}, {"post_attention_layernorm", norm},
     {"attn_pre_proj", project}, {"attn_rope", turn}, {"attn_post_proj", leave},
@@ -128,7 +137,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
     rg_kernel_cost cost;
     RG_TRY(read_sizes(cx, exam, &s));
     RG_TRY(build(cx, &s, &graph));
-    RG_TRY(rg_judge_graph(cx, exam, graph, exam->device, exam->runtimes[0], &cost));
+    RG_TRY(rg_judge_graph_among(cx, exam, graph, exam->device, exam->runtimes[0], layer_byte(&s), &cost));
     out[0] = cost.latency_s;
     return RG_OK;
 }

@@ -80,6 +80,7 @@ struct rg_plan {
      * the rows into several: buffers, block and live_byte, too. */
     double weight_byte, cache_byte, workspace_byte, communication_byte, overhead_byte;
     double peak_byte;          /* sum of rg_plan_memory_items */
+    double beside_byte;        /* other weights, read between two runs: rg_plan_among */
     uint32_t pipeline_count, pipeline_largest; /* stages, 1 without a Send; the one that needs most */
     double reuse;              /* sum of buffer sizes / block */
     uint64_t hash;             /* graph, device, runtime, precision, rows */
@@ -93,6 +94,10 @@ rg_err rg_facts_at_precision(rg_ctx *cx, const rg_graph *graph, const char *prec
                              const rg_facts **out) RG_CHECKED;
 rg_err rg_plan_from(rg_ctx *cx, const rg_facts *facts, const rg_device *device, const rg_runtime *runtime,
                     const rg_plan_opt *opt, const rg_plan **out) RG_CHECKED;
+/* ... of a part of something larger, which reads `beside_byte` of other weights between two runs of it:
+ * they pass through the same caches, but are no part of this plan's memory. */
+rg_err rg_plan_among(rg_ctx *cx, const rg_facts *facts, const rg_device *device, const rg_runtime *runtime,
+                     const rg_plan_opt *opt, double beside_byte, const rg_plan **out) RG_CHECKED;
 /* Rate of a row's unit in op/s when the device's fastest engine runs at clock_hz. */
 double rg_row_rate(const rg_row *row, double clock_hz);
 /* Type that a machine computes an IR type in; false for strings and the like. */

@@ -54,8 +54,8 @@ static rg_err make(rg_ctx *cx, rg_plan *plan)
     return RG_OK;
 }
 
-rg_err rg_plan_from(rg_ctx *cx, const rg_facts *facts, const rg_device *device, const rg_runtime *runtime,
-                    const rg_plan_opt *opt, const rg_plan **out)
+rg_err rg_plan_among(rg_ctx *cx, const rg_facts *facts, const rg_device *device, const rg_runtime *runtime,
+                     const rg_plan_opt *opt, double beside_byte, const rg_plan **out)
 {
     rg_plan_opt o = {0};
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
@@ -74,6 +74,7 @@ rg_err rg_plan_from(rg_ctx *cx, const rg_facts *facts, const rg_device *device, 
     plan->device = rg_device_ref(device);
     plan->runtime = rg_runtime_ref(runtime);
     plan->threads = o.threads;
+    plan->beside_byte = beside_byte;
     plan->precision = rg_arena_cstr(&plan->arena, rg_str_of(o.precision ? o.precision : "model"));
     rg_err err = plan->precision ? make(cx, plan) : rg_nomem(cx);
     if (err) {
@@ -82,6 +83,12 @@ rg_err rg_plan_from(rg_ctx *cx, const rg_facts *facts, const rg_device *device, 
     }
     *out = plan;
     return RG_OK;
+}
+
+rg_err rg_plan_from(rg_ctx *cx, const rg_facts *facts, const rg_device *device, const rg_runtime *runtime,
+                    const rg_plan_opt *opt, const rg_plan **out)
+{
+    return rg_plan_among(cx, facts, device, runtime, opt, 0, out);
 }
 
 rg_err rg_facts_at_precision(rg_ctx *cx, const rg_graph *graph, const char *precision, const rg_facts **out)

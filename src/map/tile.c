@@ -3,7 +3,8 @@
  *
  * Steady state is modelled: the same inference again and again, as a server runs it. So data that a near
  * memory can keep does not travel from the far one again:
- *   - weights stay in a level whose usable capacity holds the whole model with its activations;
+ *   - weights stay in a level whose usable capacity holds the whole model with its activations, and what the
+ *     plan says is read besides;
  *   - a scratchpad that cannot hold them all keeps a share of them;
  *   - activations pass from row to row through a level of which the row's input and output fill half at most
  *     (the other half streams weights through).
@@ -70,7 +71,7 @@ static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_le
 {
     const rg_work *w = &row->work;
     double kept = kept_byte(plan, row, near), activations = w->in_byte + w->out_byte;
-    if (plan->weight_byte + (double)plan->block_byte <= kept) return 0;
+    if (plan->weight_byte + plan->beside_byte + (double)plan->block_byte <= kept) return 0;
     double pinned = pinned_share(plan, near, kept) * w->weight_byte;
     double weights = w->weight_byte <= kept / 2 ? w->weight_byte : w->weight_byte * fmax(w->steps, 1);
     double bytes = weights - pinned + (activations <= kept / 2 ? 0 : activations);

@@ -50,6 +50,17 @@ static double caches(const view *v, double byte)
 
 static double tile(const view *v, int axis) { return log_of(fmax(v->row->tiling.tile[axis], 1)); }
 
+/* Useful share of a product on all units in blocks of tm x tn: which of them a library takes is not known,
+ * but it takes one that fills them. */
+static double filled(const view *v, double tm, double tn)
+{
+    const rg_work *w = &v->row->work;
+    if (!rg_row_is_product(v->row) || w->m <= 0 || w->n <= 0) return 0;
+    double m = rg_ceil_div(w->m, tm), n = rg_ceil_div(w->n, tn), units = fmax(v->row->unit_count, 1);
+    double blocks = m * n * w->batch;
+    return w->m * w->n / (m * tm * n * tn) * blocks / (units * rg_ceil_div(blocks, units));
+}
+
 static double input_dim(const view *v, uint32_t input, int axis)
 {
     if (input >= v->node->in_count || !v->node->in[input]) return 1;
@@ -69,6 +80,12 @@ static double grouped_heads(const view *v)
 {
     if (v->row->family != RG_FAMILY_ATTENTION) return 0;
     return log_of(input_dim(v, 0, 1) / input_dim(v, 1, 1));
+}
+
+/* Requests side by side, each with caches of its own. */
+static double requests(const view *v)
+{
+    return v->row->family == RG_FAMILY_ATTENTION ? log_of(input_dim(v, 0, 0)) : 0;
 }
 
 static double stored_bit(const view *v)
@@ -116,7 +133,12 @@ static double stored_bit(const view *v)
     X(spread, log_of(share(WORK.in_byte, WORK.out_byte)), "bytes in against bytes out")                      \
     X(grouped, grouped_heads(v), "heads of queries to one of keys")                                          \
     X(clock, v->clock_share, "clock under the power cap against the highest")                                \
-    X(kernels, v->row->kernels, "launches of the row")
+    X(kernels, v->row->kernels, "launches of the row")                                                       \
+    X(filled_large, filled(v, 256, 128), "useful share of blocks of 256 x 128")                              \
+    X(filled_medium, filled(v, 128, 128), "of 128 x 128")                                                    \
+    X(filled_small, filled(v, 64, 64), "of 64 x 64")                                                         \
+    X(requests, requests(v), "side by side, of attention")                                                   \
+    X(skipped, WORK.skipped, "of the scores, by a causal mask")
 
 static const struct { const char *name, *help; } row_features[] = {
 #define X(name, value, help) {#name, help},
