@@ -102,7 +102,9 @@ static inline rg_err machine_forecast(bench *b, const char *text, const char *pr
                                       double core_hz)
 {
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = precision, .threads = threads};
-    rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = core_hz};
+    /* closed forms are of the analytic base */
+    rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = core_hz,
+                                    .learning = RG_LEARN_NONE};
     RG_TRY(machine_graph(b->cx, text, &b->graph));
     RG_TRY(rg_plan_make(b->cx, b->graph, b->device, b->runtime, &plan_opt, &b->plan));
     return rg_forecast_make(b->cx, b->plan, &forecast_opt, &b->forecast);

@@ -109,7 +109,7 @@ static rg_evaluation *evaluated(rg_ctx *cx, const char *text, size_t *count)
 {
     char path[64];
     rg_evaluation *all = NULL;
-    rg_evaluate_opt opt = {.size = sizeof opt};
+    rg_evaluate_opt opt = {.size = sizeof opt, .learning = RG_LEARN_NONE}; /* closed forms are of the base */
     if (rg_evaluate_file(cx, written(path, text), &opt, &all, count)) fail_msg("%s", rg_ctx_error(cx));
     unlink(path);
     return all;

@@ -181,7 +181,7 @@ static void launches_follow_the_host_clock(void **state)
     const rg_forecast *half = NULL, *never = NULL;
     assert_int_equal(bench_known(&gpu, "t4", "pytorch-eager", tiny, NULL, 0), RG_OK);
     double stated_hz = gpu.runtime->host_clock_hz;
-    rg_forecast_opt opt = {.size = sizeof opt, .host_hz = stated_hz / 2};
+    rg_forecast_opt opt = {.size = sizeof opt, .host_hz = stated_hz / 2, .learning = RG_LEARN_NONE};
     assert_int_equal(rg_forecast_make(gpu.cx, gpu.plan, &opt, &half), RG_OK);
     assert_close(half->rows[0].latency_s, 2 * gpu.runtime->launch_s);
     assert_close(half->graph_s, 2 * gpu.runtime->graph_s);

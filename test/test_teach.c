@@ -230,7 +230,7 @@ static void files_teach_forecasts(void **state)
     snprintf(into, sizeof into, "%s/learned", dir);
     snprintf(path, sizeof path, "%s/products.csv", dir);
     put_products(path);
-    double base = mape_of(dir, path, RG_LEARN_ALL);
+    double base = mape_of(dir, path, RG_LEARN_NONE); /* the program may have learned this key before */
     assert_true(base > 0.1);
     if (rg_learn_doc(cx, &file, 1, &(rg_learn_opt){.size = sizeof(rg_learn_opt), .out = into, .force = true,
                                                    .workers = 2}, &doc))

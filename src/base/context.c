@@ -57,6 +57,7 @@ rg_ctx *rg_ctx_new(const rg_ctx_opt *opt)
 
 rg_ctx *rg_ctx_worker(rg_ctx *parent)
 {
+    if (rg_kept_begin(parent)) return NULL;
     rg_ctx_opt o = {
         .memory_limit_byte = parent->memory_limit_byte, .alloc = parent->alloc, .free = parent->free,
         .user = parent->user, .data_dir = parent->data_dir,

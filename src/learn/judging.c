@@ -322,8 +322,8 @@ static rg_err answer_all(judging *j)
 static rg_err judge(rg_ctx *cx, const rg_evaluate_opt *opt, rg_evaluation *e, judging *j)
 {
     j->cx = cx, j->e = e, j->opt = opt;
-    RG_TRY(rg_sitting_check(cx, e->judge, opt));
     RG_TRY(list_rows(j));
+    if (e->count) RG_TRY(rg_sitting_check(cx, e->judge, opt)); /* files of other kinds may share columns */
     if (e->count && is_curved(j)) RG_TRY(rg_curves_make(cx, e, j->keys, j->columns, j->case_of));
     return e->count ? answer_all(j) : RG_OK;
 }
