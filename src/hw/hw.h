@@ -246,8 +246,8 @@ rg_err rg_runtime_clone(rg_ctx *cx, const rg_runtime *runtime, rg_runtime **out)
 const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family,
                                            rg_device_kind kind);
 /* NULL: nothing is known of that architecture's. */
-const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture, const char *dtype,
-                                         bool weights);
+const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture,
+                                         const char *dtype, bool weights);
 bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device);
 
 /* What this machine can measure: for `ridge doctor` (hw/detect.c). */

@@ -344,8 +344,8 @@ const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char
     return found[EXACT] ? found[EXACT] : found[FAMILY] ? found[FAMILY] : found[DEFAULT];
 }
 
-const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture, const char *dtype,
-                                         bool weights)
+const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture,
+                                         const char *dtype, bool weights)
 {
     for (size_t i = 0; i < runtime->tile_count && architecture; i++) {
         const rg_library_tiles *t = &runtime->tiles[i];

@@ -133,8 +133,8 @@ static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg
     rg_lessons lessons;
     rg_evaluate_opt how = {.size = sizeof how, .workers = opt->workers, .progress = opt->progress,
                            .user = opt->user};
-    RG_TRY(rg_lessons_init(cx, &lessons));
-    rg_err err = RG_OK;
+    rg_err err = rg_lessons_init(cx, &lessons);
+    lessons.without = opt->without;
     for (size_t i = 0; i < count && !err; i++) err = rg_lessons_add(cx, &lessons, files[i], &how, opt->whole);
     if (!err && !lessons.count) err = rg_fail(cx, RG_INPUT, "no row of the files teaches anything");
     if (!err && opt->export_to) err = rg_lessons_export(cx, &lessons, opt->export_to);

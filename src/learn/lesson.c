@@ -36,7 +36,7 @@ rg_err rg_lessons_init(rg_ctx *cx, rg_lessons *lessons)
     rg_map_init(&lessons->keys, &lessons->arena);
     rg_map_init(&lessons->names, &lessons->arena);
     rg_text_init(&lessons->made_of, &lessons->arena);
-    return RG_OK;
+    return rg_doubts_read(cx, lessons);
 }
 
 void rg_lessons_done(rg_lessons *lessons)
@@ -81,7 +81,9 @@ static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast
     const collecting *c = user;
     sight *s = &c->sights[exam->index];
     uint32_t longest = 0;
-    if (whole != c->whole || f->plan->row_count == 0) return RG_OK;
+    const char *without = c->lessons->without;
+    if (whole != c->whole || f->plan->row_count == 0 || rg_is_doubted(c->lessons, exam)) return RG_OK;
+    if (without && strcmp(exam->device->id, without) == 0) return RG_OK;
     for (uint32_t r = 1; r < f->plan->row_count; r++)
         if (f->rows[r].total_s > f->rows[longest].total_s) longest = r;
     s->device = exam->device;

@@ -22,8 +22,13 @@ typedef struct rg_lesson {
     uint64_t *group;             /* what is held out together: a model, a family of models, or a shape */
 } rg_lesson;
 
+/* A session that nothing is learned from: doubt.c. */
+typedef struct rg_doubt { const char *judge, *family, *device, *why; } rg_doubt;
+
 typedef struct rg_lessons {
     rg_arena arena;
+    const rg_doubt *doubts; size_t doubt_count;
+    const char *without;         /* id of a device that nothing is learned from either; NULL: none */
     rg_lesson *items; size_t count; uint32_t capacity;
     const rg_device **devices; size_t device_count; uint32_t device_capacity;
     rg_map keys, names;          /* -> 1 + index of items, of devices */
@@ -37,6 +42,8 @@ void rg_lessons_done(rg_lessons *lessons);
  * inferences, whose kernels were learned before. whole: rows of whole inferences alone, else of kernels. */
 rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
                       bool whole) RG_CHECKED;
+rg_err rg_doubts_read(rg_ctx *cx, rg_lessons *lessons) RG_CHECKED;
+bool rg_is_doubted(const rg_lessons *lessons, const rg_exam *exam);
 /* DIR/KEY.csv each: residual, device, group, features. */
 rg_err rg_lessons_export(rg_ctx *cx, const rg_lessons *lessons, const char *dir) RG_CHECKED;
 

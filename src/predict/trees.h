@@ -12,7 +12,7 @@
 
 #include "base/base.h"
 
-enum { RG_TREES_FEATURES = 48, RG_TREES_LEAF = 0xffff, RG_TREES_DEPTH = 64, RG_TRAITS = 7 };
+enum { RG_TREES_FEATURES = 48, RG_TREES_LEAF = 0xffff, RG_TREES_DEPTH = 64, RG_TRAITS = 8 };
 
 typedef struct rg_tree_node { float value; uint16_t feature, right; } rg_tree_node;
 
