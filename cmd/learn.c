@@ -3,7 +3,7 @@
 
 typedef struct learn_opt {
     cmd_common common;
-    const char *into, *export_to, *key;
+    const char *into, *export_to, *key, *without;
     bool whole, force;
     int jobs;
 } learn_opt;
@@ -15,6 +15,8 @@ static const rg_opt opts[] = {
     {"export", "DIR", RG_OPT_TEXT, FIELD(export_to), NULL, NULL,
      "write the features and residuals of each key to DIR/KEY.csv"},
     {"key", "KEY", RG_OPT_TEXT, FIELD(key), NULL, NULL, "learn only keys that begin so: pytorch-eager.gemm"},
+    {"without", "DEVICE", RG_OPT_TEXT, FIELD(without), NULL, NULL,
+     "learn nothing from this device: what is written then shows how it fares unseen"},
     {"whole", NULL, RG_OPT_FLAG, FIELD(whole), NULL, NULL,
      "learn from whole inferences, on top of what kernels taught, else from kernels"},
     {"force", NULL, RG_OPT_FLAG, FIELD(force), NULL, NULL, "replace a file that scores better, too"},
@@ -30,7 +32,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     cmd_progress_begin(&progress, &o->common, "ridge learn");
     rg_err err = rg_learn_doc(cx, argv, (size_t)argc, &(rg_learn_opt){
         .size = sizeof(rg_learn_opt), .out = o->into, .export_to = o->export_to, .key = o->key,
-        .whole = o->whole, .force = o->force, .workers = (size_t)o->jobs, .progress = cmd_progress_step,
+        .without = o->without, .whole = o->whole, .force = o->force, .workers = (size_t)o->jobs, .progress = cmd_progress_step,
         .user = &progress,
     }, out);
     cmd_progress_end(&progress);

@@ -368,6 +368,8 @@ typedef struct rg_learn_opt {
                                   */
     const char *export_to;       /* folder for tables of features and residuals, one a key; NULL: none */
     const char *key;             /* learn only keys that begin so; NULL: all */
+    const char *without;         /* id of a device that nothing is learned from, to see how it
+                                  * fares unseen; NULL: none */
     bool whole;                  /* from whole inferences, with what kernels taught; else from kernels */
     bool force;                  /* replace files that score better */
     size_t workers;

@@ -258,8 +258,7 @@ const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char
                                            rg_device_kind kind);
 /* NULL: nothing is known of that architecture's. */
 const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture,
-                                         const char *dtype,
-                                         bool weights);
+                                         const char *dtype, bool weights);
 bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device);
 
 /* What this machine can measure: for `ridge doctor` (hw/detect.c). */

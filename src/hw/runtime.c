@@ -347,8 +347,7 @@ const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char
 }
 
 const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture,
-                                         const char *dtype,
-                                         bool weights)
+                                         const char *dtype, bool weights)
 {
     for (size_t i = 0; i < runtime->tile_count && architecture; i++) {
         const rg_library_tiles *t = &runtime->tiles[i];

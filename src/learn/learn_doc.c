@@ -134,6 +134,7 @@ static rg_err teach_keys(rg_ctx *cx, report *r, rg_booster *booster, const rg_le
 static rg_err collect(rg_ctx *cx, const char *const *files, size_t count, const rg_learn_opt *opt,
                       rg_lessons *lessons)
 {
+    RG_TRY(rg_doubts_read(cx, lessons));
     rg_evaluate_opt how = {.size = sizeof how, .workers = opt->workers, .progress = opt->progress,
                            .user = opt->user, .learning = opt->whole ? RG_LEARN_ROWS : RG_LEARN_NONE};
     for (size_t i = 0; i < count; i++) RG_TRY(rg_lessons_add(cx, lessons, files[i], &how, opt->whole, NULL));
@@ -157,6 +158,7 @@ static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg
     RG_TRY(is_folder(cx, opt->export_to));
     if (teaches) RG_TRY(rg_booster_open(cx, &booster));
     rg_lessons_init(cx, &lessons);
+    lessons.without = opt->without;
     rg_err err = collect(cx, files, count, opt, &lessons);
     if (!err && teaches) err = teach_keys(cx, r, booster, &lessons, opt);
     rg_lessons_done(&lessons);

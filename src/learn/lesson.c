@@ -81,8 +81,11 @@ static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast
     const collecting *c = user;
     sight *s = &c->sights[exam->index];
     uint32_t longest = 0;
+    const char *without = c->lessons->without;
     if (whole != c->whole || f->plan->row_count == 0 || !exam->device) return RG_OK;
     if (c->device && strcmp(exam->device->id, c->device) != 0) return RG_OK;
+    if (without && strcmp(exam->device->id, without) == 0) return RG_OK;
+    if (rg_is_doubted(c->lessons, exam)) return RG_OK;
     for (uint32_t r = 1; r < f->plan->row_count; r++)
         if (f->rows[r].total_s > f->rows[longest].total_s) longest = r;
     s->device = exam->device;

@@ -24,8 +24,13 @@ typedef struct rg_lesson {
     uint64_t hash;               /* of all rows */
 } rg_lesson;
 
+/* A session that nothing is learned from: doubt.c. */
+typedef struct rg_doubt { const char *judge, *family, *device, *why; } rg_doubt;
+
 typedef struct rg_lessons {
     rg_arena arena;
+    const rg_doubt *doubts; size_t doubt_count;
+    const char *without;         /* id of a device that nothing is learned from either; NULL: none */
     rg_lesson *items; size_t count; uint32_t capacity;
     const rg_device **devices; size_t device_count; uint32_t device_capacity;
     rg_map keys, names;          /* -> 1 + index of items, of devices */
@@ -38,6 +43,9 @@ void rg_lessons_done(rg_lessons *lessons);
  * an id, whose rows alone are taken; NULL: any. */
 rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
                       bool whole, const char *device) RG_CHECKED;
+/* Sessions that nothing is learned from, of data/learned/doubt.json. */
+rg_err rg_doubts_read(rg_ctx *cx, rg_lessons *lessons) RG_CHECKED;
+bool rg_is_doubted(const rg_lessons *lessons, const rg_exam *exam);
 /* DIR/KEY.csv each: residual, device, group, features. */
 rg_err rg_lessons_export(rg_ctx *cx, const rg_lessons *lessons, const char *dir) RG_CHECKED;
 

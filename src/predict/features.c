@@ -48,6 +48,14 @@ static double caches(const view *v, double byte)
     return log_of(share(byte, capacity));
 }
 
+/* What no kernel of this device and stack can be shorter than: the longer of the device's launch and the
+ * host's. Where the host's is the longer, the device's would only name the device. */
+static double launch_floor(const view *v)
+{
+    const rg_runtime *r = v->plan->runtime;
+    return fmax(v->plan->device->launch_s, v->plan->device->kind == RG_DEVICE_CPU ? 0 : r->launch_s);
+}
+
 static double tile(const view *v, int axis) { return log_of(fmax(v->row->tiling.tile[axis], 1)); }
 
 /* Useful share of a product on all units in blocks of tm x tn: which of them a library takes is not known,
@@ -103,7 +111,7 @@ static double stored_bit(const view *v)
     X(cache, last_limit(v, 1), "the level before main memory against the row's time")                        \
     X(tail, share(v->cost->terms_s[RG_TERM_TAIL], v->latency_s), "waves and padding against the row's time") \
     X(launch, share(v->cost->terms_s[RG_TERM_LAUNCH], v->latency_s), "launch against the row's time")        \
-    X(floors, log_of(share(v->latency_s, v->plan->device->launch_s)), "time in launches of the device")      \
+    X(floors, log_of(share(v->latency_s, launch_floor(v))), "time in launches")                              \
     X(utilization, TILING.utilization, "useful share of the tiling")                                         \
     X(occupancy, TILING.occupancy, "of threads or lanes")                                                    \
     X(waves, log_of(TILING.waves), "rounds of blocks")                                                       \
@@ -138,7 +146,8 @@ static double stored_bit(const view *v)
     X(filled_medium, filled(v, 128, 128), "of 128 x 128")                                                    \
     X(filled_small, filled(v, 64, 64), "of 64 x 64")                                                         \
     X(requests, requests(v), "side by side, of attention")                                                   \
-    X(skipped, WORK.skipped, "of the scores, by a causal mask")
+    X(skipped, WORK.skipped, "of the scores, by a causal mask")                                             \
+    X(lockstep, log_of(fmax(v->plan->device->engines[0].warp, 1)), "lanes that run in step")
 
 static const struct { const char *name, *help; } row_features[] = {
 #define X(name, value, help) {#name, help},

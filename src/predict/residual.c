@@ -13,6 +13,8 @@
 
 /* Ten years of releases weigh as much as a factor of 16 in a rate: generations change kernels. */
 #define YEARS_A_TRAIT 2.5
+/* Twice the lanes in step are another vendor: as far as a factor of 16 in a rate. */
+#define WARP_TRAIT 4
 
 void rg_traits(const rg_device *device, double out[RG_TRAITS])
 {
@@ -28,6 +30,8 @@ void rg_traits(const rg_device *device, double out[RG_TRAITS])
     out[4] = log2(fmax(device->engines[0].count, 1)) / 2;
     out[5] = (device->year ? device->year : 2020) / YEARS_A_TRAIT;
     out[6] = log2(rg_device_clock_max(device));
+    /* the lanes that run in step decide whose libraries and compilers a device has */
+    out[7] = WARP_TRAIT * log2(fmax(device->engines[0].warp, 1));
 }
 
 double rg_traits_distance2(const double *a, const double *b)

@@ -13,7 +13,7 @@
 #include "base/base.h"
 
 /* DEPTH: of nodes above one that still wait for their right child. */
-enum { RG_TREES_FEATURES = 80, RG_TREES_LEAF = 0xffff, RG_TREES_DEPTH = 64, RG_TRAITS = 7 };
+enum { RG_TREES_FEATURES = 80, RG_TREES_LEAF = 0xffff, RG_TREES_DEPTH = 64, RG_TRAITS = 8 };
 #define RG_TREES_ALL "all" /* the device of the member of all devices */
 
 typedef struct rg_tree_node { float value; uint16_t feature, right; } rg_tree_node;
