@@ -201,7 +201,9 @@ typedef struct rg_forecast_opt {
     const rg_rates *rates; /* NULL: no costs */
     rg_learning learning;
     const char *sort;      /* of inference, among those that whole ones taught. NULL: "whole", a graph as it
-                            * is; "totals": one made of sums; "decode": a step of a language model */
+                            * is; "totals": one made of sums; "decode": a step of a language model that
+                            * writes a token of each sequence, "prefill": one that reads prompts */
+    double sequences;      /* that a host attends to in one step of a language model; 0: none */
 } rg_forecast_opt;
 
 RG_API RG_CHECKED rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt,

@@ -2,7 +2,7 @@
  * row, on its power, and on the whole, with the evidence and the interval that come with them.
  *
  *     t = base e^r        correction = base (e^r - 1), never below what the published peaks allow
- *     P = P_base e^s      between idle and the cap: dynamic energies are scaled to it
+ *     P = P_base e^s      between idle and the cap: dynamic energies are scaled to it, of a row or of all
  *
  * The clock stays: measurements were made at the clock that the cap left, and the residual is against the
  * base at the clock that the base found.
@@ -127,19 +127,51 @@ static void set_power(const learning *l)
     rg_forecast_sum(f);
 }
 
-/* Of whole inferences: a factor on the sum. */
+/* All dynamic energies scaled, so that the whole draws so much; static ones of rows below what is left. What
+ * runs between rows idles. */
+static void draw_whole(rg_forecast *f, double power_w)
+{
+    double around_s = f->graph_s + f->overlap_s + f->correction_s;
+    double wanted = power_w * f->latency_s.value - f->plan->device->idle_w * around_s;
+    double dynamic = f->energy.compute_j + f->energy.memory_j, fixed = 0;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) fixed += f->rows[r].energy.static_j;
+    if (dynamic <= 0 || wanted <= 0) return;
+    double by = fmax(wanted - fixed, 0) / dynamic, still = fixed > wanted ? wanted / fixed : 1;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) {
+        rg_row_cost *c = &f->rows[r];
+        c->energy.compute_j *= by;
+        c->energy.memory_j *= by;
+        c->energy.static_j *= still;
+        c->energy_j = c->energy.compute_j + c->energy.memory_j + c->energy.static_j;
+        if (c->total_s > 0) c->power_w = c->energy_j / c->total_s;
+    }
+    rg_forecast_sum(f);
+}
+
+/* Of whole inferences: a factor on the sum, and one on the mean power. Features are those of the base. */
 static rg_err learn_whole(rg_ctx *cx, learning *l)
 {
     rg_forecast *f = l->f;
-    const rg_trees *trees;
+    const rg_device *device = f->plan->device;
+    const rg_trees *trees, *power;
     rg_residual residual;
+    double watt = f->power_w.value;
     RG_TRY(rg_learned_for(cx, f, RG_WHOLE, RG_TARGET_LATENCY, &trees));
-    if (!trees || f->latency_s.value <= 0) return RG_OK;
+    RG_TRY(rg_learned_for(cx, f, RG_WHOLE, RG_TARGET_POWER, &power));
+    if ((!trees && !power) || f->latency_s.value <= 0) return RG_OK;
     rg_feature_whole(f, l->features);
-    rg_residual_of(trees, f->plan->device, l->features, &residual);
-    if (!note_evidence(f, &residual)) return rg_nomem(cx);
-    f->correction_s = f->latency_s.value * (exp(residual.r) - 1);
-    if (residual.spread > 0) f->spread = residual.spread;
+    if (trees) {
+        rg_residual_of(trees, device, l->features, &residual);
+        if (!note_evidence(f, &residual)) return rg_nomem(cx);
+        f->correction_s = f->latency_s.value * (exp(residual.r) - 1);
+        if (residual.spread > 0) f->spread = residual.spread;
+        rg_forecast_sum(f);
+    }
+    if (!power) return RG_OK;
+    rg_residual_of(power, device, l->features, &residual);
+    f->power_spread = residual.spread;
+    watt = fmax(watt * exp(residual.r), device->idle_w);
+    draw_whole(f, device->cap_w > 0 ? fmin(watt, device->cap_w) : watt);
     return RG_OK;
 }
 
@@ -159,7 +191,5 @@ rg_err rg_forecast_learn(rg_ctx *cx, rg_forecast *f)
     double rows_s = 0;
     for (uint32_t r = 0; r < rows; r++) rows_s += f->rows[r].total_s;
     if (f->evidence_count > 1 && rows_s > 0) f->spread = l.spread_s / rows_s;
-    if (f->learning == RG_LEARN_ALL) RG_TRY(learn_whole(cx, &l));
-    if (f->correction_s != 0) rg_forecast_sum(f);
-    return RG_OK;
+    return f->learning == RG_LEARN_ALL ? learn_whole(cx, &l) : RG_OK;
 }
