@@ -14,12 +14,12 @@
 #include <math.h>
 #include <string.h>
 
-/* Mean tokens of a prompt by what is asked, assumed: questions of GPQA with four answers are some 200 tokens
- * (Rein et al. 2023, arXiv:2311.12022); chats with what was said before; a picture is one to two thousand
- * (Qwen2.5-VL, arXiv:2502.13923: one token for 28 x 28 pixels), a video its frames; code to be filled in is
- * the file around. */
+/* Mean tokens of a prompt by what is asked, estimated: a question of GPQA with its four answers (Rein et al.
+ * 2023, arXiv:2311.12022); a chat with what was said before; code to be filled in with the file around it; of
+ * a picture and of a video what the time of steps at large batches leaves for reading their caches. What
+ * turns pictures into tokens is not forecast. */
 static const struct { const char *task; int64_t tokens; } prompts[] = {
-    {"gpqa", 256}, {"lm-arena-chat", 512}, {"image-chat", 1536}, {"video-chat", 8192},
+    {"gpqa", 256}, {"lm-arena-chat", 512}, {"image-chat", 768}, {"video-chat", 2048},
     {"sourcegraph-fim", 2048},
 };
 enum { PROMPT = 512 }; /* of any other */
