@@ -3,6 +3,8 @@
  */
 #include "learn/evaluate.h"
 #include "learn/stand_in.h"
+#include "learn/stand_in_llm.h"
+#include "scenario/llm.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -169,13 +171,90 @@ static void impossible_totals_are_refused(void **state)
     assert_int_equal(rg_stand_in(*state, &(rg_totals){1e9, 1e6, 1e15, 50, 1}, 1, &g), RG_UNSUPPORTED);
 }
 
+/* Parameters in all and of a token in 1e9 and experts, as the models' cards say; 0: they do not. */
+static const struct { double all, active; int64_t experts; } decoders[] = {
+    {1.2, 1.2, 0}, {8, 8, 0}, {14, 14, 0}, {32, 32, 0}, {70, 70, 0}, {405, 405, 0}, /* dense */
+    {30, 3, 0}, {109, 17, 16}, {235, 22, 0}, {671, 37, 256}, {1000, 32, 384},
+};
+
+static void decoders_have_their_totals(void **state)
+{
+    for (size_t i = 0; i < RG_COUNT(decoders); i++) {
+        rg_llm *llm = NULL;
+        rg_decoder sizes;
+        bool mixture = decoders[i].active < decoders[i].all;
+        rg_llm_totals totals = {.parameters = 1e9 * decoders[i].all, .active = 1e9 * decoders[i].active,
+                                .experts = decoders[i].experts, .mixture = mixture};
+        rg_llm_setup setup = {.model = "some", .decoder = &sizes, .device = "h100-sxm", .runtime = "vllm",
+                              .parallel = "tp=8"};
+        assert_int_equal(rg_stand_in_decoder(*state, &totals, &sizes), RG_OK);
+        if (rg_llm_open(*state, &setup, &llm)) fail_msg("%s", rg_ctx_error(*state));
+        double has = rg_llm_parameters(llm) / totals.parameters;
+        const rg_experts *e = &sizes.experts;
+        double idle = 3.0 * (double)((e->count - e->chosen) * e->inner * sizes.width * sizes.layers);
+        double active = (rg_llm_parameters(llm) - idle) / totals.active;
+        rg_llm_close(llm);
+        if (!(fabs(has - 1) < 0.1)) fail_msg("%g: %.3f of its parameters", decoders[i].all, has);
+        if (!(fabs(active - 1) < 0.15)) fail_msg("%g: %.3f of what is active", decoders[i].all, active);
+        assert_int_equal(e->count > 0, mixture);
+    }
+}
+
+static void no_decoder_has_such_totals(void **state)
+{
+    rg_decoder sizes;
+    assert_int_equal(rg_stand_in_decoder(*state, &(rg_llm_totals){.parameters = 8e9, .active = 9e9}, &sizes),
+                     RG_UNSUPPORTED);
+    assert_int_equal(rg_stand_in_decoder(*state, &(rg_llm_totals){.parameters = NAN, .active = NAN}, &sizes),
+                     RG_UNSUPPORTED);
+}
+
+/* One in eight layers of a hybrid has a cache that grows: 60 times the tokens need far less than 60 times the
+ * bytes. */
+static void hybrids_hold_states(void **state)
+{
+    rg_decoder sizes;
+    rg_llm *llm = NULL;
+    rg_llm_totals totals = {.parameters = 9e9, .active = 9e9, .hybrid = true};
+    rg_llm_setup setup = {.model = "some", .decoder = &sizes, .device = "h100-sxm", .runtime = "vllm"};
+    assert_int_equal(rg_stand_in_decoder(*state, &totals, &sizes), RG_OK);
+    if (rg_llm_open(*state, &setup, &llm)) fail_msg("%s", rg_ctx_error(*state));
+    double few = rg_llm_cache_byte(*state, llm, 1024), many = rg_llm_cache_byte(*state, llm, 61440);
+    rg_llm_close(llm);
+    assert_true(few > 0 && many > 5 * few && many < 15 * few);
+}
+
+static void any_served_model_has_an_answer(void **state)
+{
+    size_t count = 0;
+    rg_evaluation *e = evaluated(*state,
+        "kind,device,n_gpus,pp,ep,dp,model,precision,batch,osl,arch,task,total_params_b,act_params_b,"
+        "median_itl_ms,output_tok_s,avg_power_w,energy_per_token_j\n"
+        "llm_serving_energy,h100-sxm,1,1,1,1,who/Knows-9B,bfloat16,16,400,Dense Transformer,gpqa,9,9,"
+        "10,1600,500,0.3\n"
+        "llm_serving_energy,h100-sxm,4,1,4,1,who/Knows-90B-16E,fp8,16,400,MoE,else,90,12,10,1600,500,0.3\n"
+        "llm_serving_energy,h100-sxm,1,1,1,1,who/Knows,bfloat16,16,400,Dense Transformer,gpqa,,,"
+        "10,1600,500,0.3\n", &count);
+    assert_int_equal(count, 1);
+    for (int i = 0; i < 2; i++) {
+        const double *f = e->verdicts[i].forecast;
+        double device_w = f[2] / (i ? 4 : 1);
+        assert_true(f[0] > 1e-3 && f[0] < 0.1 && f[1] < 16 / f[0] * (1 + 1e-9));
+        assert_true(fabs(f[3] * f[1] / f[2] - 1) < 1e-9 && device_w > 50 && device_w < 701); /* the cap */
+    }
+    assert_non_null(e->verdicts[2].error);
+    rg_evaluation_free(e, count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_language_model_takes_its_arithmetic), cmocka_unit_test(images_are_of_three_kinds),
         cmocka_unit_test(images_are_forecast_from_their_columns_only),
         cmocka_unit_test(products_of_a_stand_in_sum_to_its_totals),
-        cmocka_unit_test(impossible_totals_are_refused),
+        cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(decoders_have_their_totals),
+        cmocka_unit_test(no_decoder_has_such_totals), cmocka_unit_test(hybrids_hold_states),
+        cmocka_unit_test(any_served_model_has_an_answer),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

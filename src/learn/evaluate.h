@@ -156,18 +156,20 @@ typedef struct rg_evaluation {
     rg_curve *curves; size_t curve_count; /* of a kind that has them */
 } rg_evaluation;
 
+/* One kernel, or one whole inference, on one of `devices` alike whose power was measured together. */
+typedef struct rg_view { bool whole; int devices; } rg_view;
+
 /* Whoever learns from measurements looks at the forecasts behind the answers. */
 typedef struct rg_witness {
     /* Before the forecasts of a kind: e->cases are known. */
     rg_err (*begin)(rg_ctx *cx, void *user, const rg_evaluation *e);
-    /* One kernel, or one whole inference, whose time (and power) a case is; from any thread, each case once.
-     */
-    rg_err (*see)(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast *f, bool whole);
+    /* A forecast whose time (and power) a case is; from any thread, each case once. */
+    rg_err (*see)(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast *f, rg_view view);
     /* After them. case_of: by verdict. */
     rg_err (*end)(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t *case_of);
     void *user;
 } rg_witness;
-rg_err rg_exam_show(rg_ctx *cx, const rg_exam *exam, const rg_forecast *f, bool whole) RG_CHECKED;
+rg_err rg_exam_show(rg_ctx *cx, const rg_exam *exam, const rg_forecast *f, rg_view view) RG_CHECKED;
 
 /* As rg_evaluate_file, with what was learned as said and a witness. */
 rg_err rg_judge_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, const rg_witness *witness,

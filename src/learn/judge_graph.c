@@ -45,7 +45,7 @@ static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, cons
     if (!err) err = rg_facts_at_precision(cx, graph, NULL, &facts);
     if (!err) err = rg_plan_among(cx, facts, device, alone, &opt, beside_byte, &plan);
     if (!err) err = rg_forecast_make(cx, plan, &how, &f);
-    if (!err) err = rg_exam_show(cx, exam, f, false);
+    if (!err) err = rg_exam_show(cx, exam, f, (rg_view){.devices = 1});
     if (!err) rg_exam_interval(exam, 0, f->latency_s);
     if (!err) *out = (rg_kernel_cost){f->latency_s.value, f->power_w.value};
     rg_forecast_free(f);

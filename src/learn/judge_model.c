@@ -48,7 +48,7 @@ rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *grap
     rg_err err = rg_runtime_find(cx, way->runtime, device, &found);
     if (!err) err = rg_plan_make(cx, graph, device, found, &opt, &plan);
     if (!err) err = rg_forecast_make(cx, plan, &how, &f);
-    if (!err) err = rg_exam_show(cx, exam, f, true);
+    if (!err) err = rg_exam_show(cx, exam, f, (rg_view){.whole = true, .devices = 1});
     if (!err) rg_exam_interval(exam, 0, f->latency_s);
     if (!err) *out = (rg_model_cost){f->latency_s.value, f->power_w.value};
     rg_forecast_free(f);

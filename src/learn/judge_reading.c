@@ -50,7 +50,7 @@ static rg_err answer(rg_ctx *cx, const rg_exam *exam, const reading *r, const rg
         out[1] = f->peak_memory_byte.value;
         rg_exam_interval(exam, 0, f->latency_s);
         rg_exam_interval(exam, 1, f->peak_memory_byte);
-        return rg_exam_show(cx, exam, f, true);
+        return rg_exam_show(cx, exam, f, (rg_view){true, 1});
     }
     for (uint32_t i = 0; i < f->plan->row_count; i++)
         if (f->plan->rows[i].id == r->id) {

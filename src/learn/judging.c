@@ -41,9 +41,9 @@ void rg_exam_interval(const rg_exam *exam, int quantity, rg_estimate estimate)
     if (exam->spread && estimate.value > 0) exam->spread[quantity] = log(estimate.high / estimate.value);
 }
 
-rg_err rg_exam_show(rg_ctx *cx, const rg_exam *exam, const rg_forecast *f, bool whole)
+rg_err rg_exam_show(rg_ctx *cx, const rg_exam *exam, const rg_forecast *f, rg_view view)
 {
-    return exam->witness ? exam->witness->see(cx, exam->witness->user, exam, f, whole) : RG_OK;
+    return exam->witness ? exam->witness->see(cx, exam->witness->user, exam, f, view) : RG_OK;
 }
 
 /* ---- one kind of one file ---- */

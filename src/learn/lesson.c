@@ -76,12 +76,13 @@ static rg_err put_keys(rg_ctx *cx, const rg_forecast *f, uint32_t row, sight *s)
     return RG_OK;
 }
 
-static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast *f, bool whole)
+static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast *f, rg_view view)
 {
     const collecting *c = user;
     sight *s = &c->sights[exam->index];
     uint32_t longest = 0;
     const char *without = c->lessons->without;
+    bool whole = view.whole;
     if (whole != c->whole || f->plan->row_count == 0 || !exam->device) return RG_OK;
     if (c->device && strcmp(exam->device->id, c->device) != 0) return RG_OK;
     if (without && strcmp(exam->device->id, without) == 0) return RG_OK;
@@ -92,7 +93,7 @@ static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast
     s->group = group_of(exam);
     s->base_s = whole ? f->latency_s.value : f->rows[longest].total_s;
     s->rest_s = f->latency_s.value - s->base_s;
-    s->base_w = whole ? f->power_w.value : f->rows[longest].power_w;
+    s->base_w = view.devices * (whole ? f->power_w.value : f->rows[longest].power_w);
     if (whole) rg_feature_whole(f, s->x);
     else rg_feature_row(f, longest, s->x);
     s->seen = s->base_s > 0;

@@ -205,6 +205,7 @@ static rg_err learn_whole(rg_ctx *cx, learning *l)
     }
     if (!of[RG_TARGET_POWER].trees) return RG_OK;
     rg_residual_of(&of[RG_TARGET_POWER], x, &said);
+    f->power_spread = said.spread;
     draw_whole(f, fmax(base_w * exp(said.r), device->idle_w));
     return RG_OK;
 }

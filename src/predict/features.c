@@ -5,6 +5,8 @@
 #include "predict/features.h"
 #include "predict/trees.h"
 
+#include "op/collective.h"
+
 #include <math.h>
 
 typedef struct view {            /* of one row, computed once */
@@ -183,13 +185,32 @@ static double family_share(const rg_forecast *f, rg_family family)
     return share(sum, all);
 }
 
-typedef struct sums { double flop, in_byte, weight_byte, out_byte, launches, launch_s, tail_s; } sums;
+typedef struct sums {
+    double flop, in_byte, weight_byte, out_byte, launches, launch_s, tail_s;
+    double sequences, past, devices; /* at least 1 */
+} sums;
+
+static void add_caches(const rg_graph *g, sums *s)
+{
+    const rg_region *main = &g->regions[RG_MAIN];
+    for (uint32_t i = 0; i < main->input_count; i++) {
+        const rg_value *v = &g->values[main->inputs[i]];
+        if (!rg_str_starts(v->name, "past_key_values.") || v->type.rank < 3) continue;
+        s->past = fmax(s->past, (double)rg_dim_value(&g->dims, v->type.dim[v->type.rank - 2]));
+    }
+}
 
 static sums sums_of(const rg_forecast *f)
 {
-    sums s = {0};
+    sums s = {.sequences = fmax(f->sequences, 1), .past = 1, .devices = 1};
+    add_caches(f->plan->graph, &s);
     for (uint32_t i = 0; i < f->plan->row_count; i++) {
         const rg_row *r = &f->plan->rows[i];
+        rg_collective_kind kind;
+        int64_t group = 1;
+        if (rg_node_collective(rg_node_at(f->plan->graph, f->plan->facts->steps[r->anchor].node), &kind,
+                               &group))
+            s.devices = fmax(s.devices, (double)group);
         s.flop += r->work.flop * r->times;
         s.in_byte += r->work.in_byte * r->times;
         s.weight_byte += r->work.weight_byte * r->times;
@@ -283,7 +304,13 @@ static double has_block(const rg_forecast *f, char letter)
     X(collective, family_share(f, RG_FAMILY_COLLECTIVE), "of the time")                                \
     X(filled, share(f->energy.static_j, f->energy_j.value), "static share of the energy")              \
     X(overlap, share(-f->overlap_s, f->latency_s.value), "saved by parallel branches")                 \
-    X(clock, share(f->clock_hz, rg_device_clock_max(PLAN_DEVICE)), "clock under the power cap")
+    X(clock, share(f->clock_hz, rg_device_clock_max(PLAN_DEVICE)), "clock under the power cap")        \
+    X(power, share(f->power_w.value, PLAN_DEVICE->cap_w), "of the cap")                                \
+    X(sequences, log_of(s.sequences), "that a step of a language model writes")                        \
+    X(past, log_of(s.past), "tokens that the longest cache holds")                                     \
+    X(devices, log_of(s.devices), "of a collective, at most")                                          \
+    X(caches, log_of(share(f->plan->cache_byte, f->plan->weight_byte)), "bytes of caches against weights") \
+    X(active, log_of(share(s.weight_byte, f->plan->weight_byte)), "weights read against weights held")
 
 static const struct { const char *name, *help; } whole_features[] = {
 #define X(name, value, help) {#name, help},

@@ -34,7 +34,8 @@ void rg_forecast_sum(rg_forecast *f)
         f->wasted_j += c->energy.static_j * (1 - c->utilization);
         f->peak_power_w = fmax(f->peak_power_w, c->power_w);
     }
-    f->graph_s = plan->runtime->graph_s * rg_host_stretch(plan, (rg_clocks){f->clock_hz, f->host_hz});
+    f->graph_s = (plan->runtime->graph_s + f->sequences * plan->runtime->sequence_s)
+                 * rg_host_stretch(plan, (rg_clocks){f->clock_hz, f->host_hz});
     f->latency_s.value = rows_s + f->overlap_s + f->graph_s + f->correction_s;
     /* what overlaps idles once */
     double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s + f->correction_s);
@@ -69,7 +70,7 @@ static void set_intervals(rg_forecast *f)
     const rg_device *device = f->plan->device;
     double factor = fmax(f->plan->runtime->interval_factor, 1);
     if (f->spread > 0) factor = exp(f->spread);
-    double root = sqrt(factor);
+    double root = f->power_spread > 0 ? exp(f->power_spread) : sqrt(factor);
     double t = f->latency_s.value, p = f->power_w.value;
     f->latency_s.low = fmax(t - f->arm_spread_s, 0) / factor;
     f->latency_s.high = t * factor;
@@ -133,6 +134,8 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
         return rg_fail(cx, RG_USAGE, "a core clock of %g Hz is not possible", o.core_hz);
     if (!(o.host_hz >= 0) || isinf(o.host_hz))
         return rg_fail(cx, RG_USAGE, "a host clock of %g Hz is not possible", o.host_hz);
+    if (!(o.sequences >= 0) || isinf(o.sequences))
+        return rg_fail(cx, RG_USAGE, "a step of %g sequences is not possible", o.sequences);
     rg_arena arena;
     rg_arena_init(&arena, cx);
     rg_forecast *f = RG_NEW(&arena, rg_forecast, 1);
@@ -146,6 +149,7 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
     f->host_hz = o.host_hz;
     f->learning = o.learning;
     if (o.sketch) f->sketch = *o.sketch;
+    f->sequences = o.sequences;
     f->sort = rg_arena_cstr(&f->arena, rg_str_of(o.sort ? o.sort : "whole"));
     if (!f->sort) {
         rg_forecast_free(f);

@@ -83,13 +83,14 @@ struct rg_forecast {
     bool *skipped;                   /* by row: in the arm of an If that is not taken, or in one inside it */
     double arm_spread_s;             /* what the arms not taken would save */
     double overlap_s;                /* <= 0: what parallel branches save */
-    double graph_s;                  /* fixed cost of one inference */
+    double graph_s;                  /* fixed cost of one inference, with that of its sequences */
+    double sequences;                /* of a step of a language model, as asked */
     double correction_s;             /* learned from whole inferences, beyond that of rows */
     rg_learning learning;            /* as asked */
     const char *sort;                /* of inference, as asked: "whole" if nothing was */
     rg_sketch sketch;                /* as given */
     rg_evidence *evidence; uint32_t evidence_count; /* [0] unused; the last may be of the whole */
-    double spread;                   /* of latency, log; 0: the runtime's prior holds */
+    double spread, power_spread;     /* of latency, of power, log; 0: the runtime's prior holds */
     rg_estimate latency_s, energy_j, power_w, peak_memory_byte;
     rg_energy energy;
     double peak_power_w;

@@ -195,7 +195,8 @@ rg_err rg_learned_find(rg_ctx *cx, const char *key, rg_features_of scope, const 
     return RG_OK;
 }
 
-/* Of the whole, the type in which most is computed. */
+/* Of the whole, the type in which most is computed. A step that writes tokens waits for bytes, which features
+ * count: models of all types teach it together. */
 static rg_hw_dtype main_type(const rg_plan *plan)
 {
     double flop[RG_HW_DTYPE_COUNT] = {0};
@@ -212,8 +213,9 @@ rg_err rg_learned_key(rg_ctx *cx, const rg_forecast *f, uint32_t row, const char
                       const char **out)
 {
     const rg_row *r = row == RG_WHOLE ? NULL : &f->plan->rows[row];
+    bool decodes = !r && strcmp(f->sort, "decode") == 0;
     *out = rg_arena_printf(&cx->arena, "%s.%s.%s%s", runtime, r ? rg_family_name(r->family) : f->sort,
-                           rg_type_class(r ? r->dtype : main_type(f->plan)),
+                           decodes ? "any" : rg_type_class(r ? r->dtype : main_type(f->plan)),
                            target == RG_TARGET_POWER ? ".power" : "");
     return *out ? RG_OK : rg_nomem(cx);
 }

@@ -1,8 +1,9 @@
 /* residual.h - residuals that measurements taught, data/learned/KEY.trees, and what they rest on.
  *
  *     row     KEY = runtime.family.type            "pytorch-eager.gemm.f32"      latency
- *             KEY = runtime.family.type.power      of the row                    power
- *     whole   KEY = runtime.SORT.type              of one inference; sorts: ridge.h, rg_forecast_opt
+ *     whole   KEY = runtime.SORT.type              of one inference; sorts: ridge.h, rg_forecast_opt;
+ *                                                  of "decode" the type is "any"
+ *             KEY.power                            power
  *
  * A runtime profile may name others that it learns from, in order. A forecast without a file for its key is
  * analytic.

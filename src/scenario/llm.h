@@ -11,6 +11,7 @@
 
 typedef struct rg_llm_setup {
     const char *model;      /* config.json, or zoo:NAME of a language model */
+    const struct rg_decoder *decoder; /* in place of that file, the sizes of one; model is then its name */
     const char *device, *runtime; /* runtime NULL: the customary one */
     const rg_device *machine; const rg_runtime *stack; /* in place of their names; NULL: those count */
     const char *precision;  /* "f16+w=i4g128+kv=f8"; NULL: the model's */
@@ -18,6 +19,7 @@ typedef struct rg_llm_setup {
     const char *const *changes; size_t change_count; /* as rg_device_change */
     double core_hz;         /* 0: the highest */
     const rg_rates *rates;  /* NULL: no costs */
+    rg_learning learning;
 } rg_llm_setup;
 
 typedef struct rg_llm_tokens { int64_t batch, fresh, past; } rg_llm_tokens;
@@ -31,6 +33,7 @@ typedef struct rg_llm_cost {
     double interval_s;         /* between two steps that follow each other: the slowest pipeline stage */
     double communication_s;    /* of the latency, in collectives and sends */
     double energy_j;           /* of all devices of the replica */
+    double power_spread;       /* log(high end / value) of its mean power */
     double flop, byte;         /* of one device: work, and traffic to its main memory */
     double weight_read_byte;   /* of that, weights: of a mixture's experts those that are active */
     double cache_byte;         /* the caches of all its pipeline stages, which a step reads once at least */

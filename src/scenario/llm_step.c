@@ -8,6 +8,7 @@
 #include "scenario/llm.h"
 
 #include "format/format.h"
+#include "format/hf_decoder.h"
 #include "op/collective.h"
 #include "pass/pass.h"
 
@@ -60,17 +61,31 @@ static bool writes_tokens(const rg_graph *g)
     return seq && past;
 }
 
+static rg_err read_model(rg_ctx *cx, const rg_llm *llm, const rg_share *share, rg_graph **out)
+{
+    const rg_llm_setup *s = &llm->setup;
+    rg_graph *graph = NULL;
+    if (!s->decoder) return rg_format_read(cx, s->model, share, out);
+    RG_TRY(rg_decoder_build(cx, s->model, s->decoder, share, &graph));
+    rg_err err = rg_graph_resolve(cx, graph);
+    if (err) rg_graph_free(graph);
+    else *out = graph;
+    return err;
+}
+
 /* Elements of the constants that feed weight inputs, of all devices: those of a graph that nobody shares. */
 static rg_err count_parameters(rg_ctx *cx, rg_llm *llm)
 {
-    const rg_graph *graph = NULL;
+    rg_graph *whole = NULL, *graph = NULL;
     const rg_facts *facts = NULL;
-    rg_load_opt opt = {.size = sizeof opt, .shape = "seq=1,past=1"};
-    rg_err err = rg_graph_load(cx, llm->setup.model, &opt, &graph);
+    rg_binding binding = {.shape = "seq=1,past=1"};
+    rg_err err = read_model(cx, llm, NULL, &whole);
+    if (!err) err = rg_graph_bind(cx, whole, &binding, &graph);
     if (!err) err = rg_facts_make(cx, graph, &facts);
     if (!err) llm->parameters = facts->parameters;
     rg_facts_free(facts);
     rg_graph_free(graph);
+    rg_graph_free(whole);
     return err;
 }
 
@@ -104,7 +119,7 @@ static rg_err open(rg_ctx *cx, rg_llm *llm)
     RG_TRY(find_device(cx, llm));
     RG_TRY(find_runtime(cx, llm));
     rg_share share = {.parallel = llm->parallel, .last = true};
-    RG_TRY(rg_format_read(cx, llm->setup.model, &share, &llm->file));
+    RG_TRY(read_model(cx, llm, &share, &llm->file));
     if (!writes_tokens(llm->file))
         return rg_fail(cx, RG_UNSUPPORTED, "%s is no language model with caches: it needs the inputs "
                        "input_ids and past_key_values.N.*, as a config.json of a decoder gives",
@@ -171,7 +186,9 @@ static rg_err forecast(rg_ctx *cx, const rg_llm *llm, rg_llm_tokens t, const rg_
     const rg_facts *facts = NULL;
     const rg_plan *plan = NULL;
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = s->precision};
-    rg_forecast_opt opt = {.size = sizeof opt, .core_hz = s->core_hz, .rates = s->rates};
+    rg_forecast_opt opt = {.size = sizeof opt, .core_hz = s->core_hz, .rates = s->rates,
+                           .learning = s->learning, .sequences = (double)t.batch,
+                           .sort = t.past > 0 && t.fresh == 1 ? "decode" : "prefill"};
     RG_TRY(bind(cx, llm, t, &graph));
     rg_err err = rg_facts_at_precision(cx, graph, s->precision, &facts);
     if (!err) err = rg_plan_from(cx, facts, llm->device, llm->runtime, &plan_opt, &plan);
@@ -242,6 +259,7 @@ static rg_llm_cost cost_of(const rg_llm *llm, const rg_forecast *f)
     add_rows(f, &c);
     double waits_s = fmax(p->pipeline * c.interval_s - f->latency_s.value, 0);
     if (p->pipeline == 1) c.interval_s = f->latency_s.value, waits_s = 0;
+    c.power_spread = f->power_w.value > 0 ? log(f->power_w.high / f->power_w.value) : 0;
     c.energy_j = p->tensor * p->sequence * (f->energy_j.value + llm->device->idle_w * waits_s);
     for (uint32_t i = 0; i < f->check_count; i++) c.checks_failed += !f->checks[i].pass;
     return c;
@@ -345,6 +363,7 @@ static void add_scaled(rg_llm_cost *sum, const rg_llm_cost *c, double by)
     sum->interval_s += by * c->interval_s;
     sum->communication_s += by * c->communication_s;
     sum->energy_j += by * c->energy_j;
+    sum->power_spread += by * c->power_spread;
     sum->flop += by * c->flop;
     sum->byte += by * c->byte;
     sum->weight_read_byte += by * c->weight_read_byte;
