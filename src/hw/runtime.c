@@ -211,8 +211,8 @@ static rg_err check_sources(rg_ctx *cx, const rg_runtime *r)
                            r->efficiencies[i].source);
     for (size_t i = 0; i < r->tile_count; i++) {
         if (!rg_source_known(r->sources, r->source_count, r->tiles[i].source))
-            return rg_fail(cx, RG_FORMAT, "tiles[%zu].source: '%.64s' does not begin with a key of sources", i,
-                           r->tiles[i].source);
+            return rg_fail(cx, RG_FORMAT, "tiles[%zu].source: '%.64s' does not begin with a key of sources",
+                           i, r->tiles[i].source);
         if (r->tiles[i].size_count == 0 || r->tiles[i].size_count % 2)
             return rg_fail(cx, RG_FORMAT, "tiles[%zu].sizes: %zu numbers are no pairs", i,
                            r->tiles[i].size_count);
