@@ -30,20 +30,11 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     cmd_progress progress;
     if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
     cmd_progress_begin(&progress, &o->common, "ridge learn");
-    rg_err err = rg_learn_doc(cx, argv, (size_t)argc,
-                              &(rg_learn_opt){
-                                  .size = sizeof(rg_learn_opt),
-                                  .out = o->into,
-                                  .export_to = o->export_to,
-                                  .key = o->key,
-                                  .without = o->without,
-                                  .whole = o->whole,
-                                  .force = o->force,
-                                  .workers = (size_t)o->jobs,
-                                  .progress = cmd_progress_step,
-                                  .user = &progress,
-                              },
-                              out);
+    rg_err err = rg_learn_doc(cx, argv, (size_t)argc, &(rg_learn_opt){
+        .size = sizeof(rg_learn_opt), .out = o->into, .export_to = o->export_to, .key = o->key,
+        .without = o->without, .whole = o->whole, .force = o->force, .workers = (size_t)o->jobs,
+        .progress = cmd_progress_step, .user = &progress,
+    }, out);
     cmd_progress_end(&progress);
     return err;
 }
