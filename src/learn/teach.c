@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    ROWS_MAX = 25000,            /* of a device that a member is taught with */
+    ROWS_MAX = 32000,            /* of a device that a member is taught with */
     TESTED_MAX = 2000,           /* ... and of those that it is tested with */
     ROWS_MIN = 60,               /* for a member of its own */
     FOLDS = 5,
@@ -114,10 +114,24 @@ static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
             .rounds = rows < 300 ? 100 : 300, .depth = rows < 300 ? 3 : 4, .rate = 0.05,
             .leaf_weight = pooled ? 10 : 5, .rows = 0.7, .columns = 0.5, .seed = 1, .threads = 1,
         };
+    bool fine = !pooled && rows >= 15000; /* enough for shapes that only a fine tree tells apart */
     rg_boost_opt o = {
-        .rounds = rows < 300 ? 60 : rows < 3000 ? 120 : 200, .depth = rows < 300 ? 3 : rows < 3000 ? 5 : 6,
-        .rate = rows < 3000 ? 0.07 : 0.1, .leaf_weight = pooled ? 20 : rows < 3000 ? 4 : 8, .rows = 0.8,
-        .columns = 0.7, .seed = 1, .threads = 1, /* keys may be taught side by side */
+        .rounds = fine          ? 280
+                  : rows < 300  ? 60
+                  : rows < 3000 ? 120
+                                : 200,
+        .depth = fine          ? 7
+                 : rows < 300  ? 3
+                 : rows < 3000 ? 5
+                               : 6,
+        .rate = rows < 3000 ? 0.07 : 0.1,
+        .leaf_weight = pooled        ? 20
+                       : rows < 3000 ? 4
+                                     : 8,
+        .rows = 0.8,
+        .columns = 0.7,
+        .seed = 1,
+        .threads = 1, /* keys may be taught side by side */
     };
     return o;
 }
