@@ -1,6 +1,7 @@
 /* test_evaluate_model.c - whole models that others have measured: forecasts against the least that arithmetic
  * takes, stand-ins against the totals that they are made of, and rows that end up in the right kind.
  */
+#include "learn/blocks.h"
 #include "learn/evaluate.h"
 #include "learn/stand_in.h"
 
@@ -90,7 +91,7 @@ static void images_are_of_three_kinds(void **state)
                                    COLUMNS ROW("", "infer", "resnet50", "224", "4.11,11.11,25.56", "100")
                                    ROW("", "infer", "resnet50", "288", ",,25.56", "160")
                                    ROW("", "infer", "vit_base_patch16_384", "384", "55.5,101.6,86.9", "900")
-                                   ROW("", "infer", "mystery", "224", ",,25.56", "100")
+                                   ROW("", "infer", "mystery", "224", ",,", "100")
                                    ROW("", "train", "resnet50", "224", ",,25.56", "300"),
                                    &count);
     assert_int_equal(count, 3);
@@ -169,13 +170,31 @@ static void impossible_totals_are_refused(void **state)
     assert_int_equal(rg_stand_in(*state, &(rg_totals){1e9, 1e6, 1e15, 50, 1}, 1, &g), RG_UNSUPPORTED);
 }
 
+/* ---- names ---- */
+
+static void names_tell_structure(void **state)
+{
+    (void)state;
+    uint32_t attention = rg_block('v'), scores = rg_block('f'), squeeze = rg_block('s');
+    assert_true(attention && scores && squeeze && !(attention & scores));
+    assert_int_equal(rg_block('?'), 0);
+    assert_true(rg_blocks_of(RG_LIT("vit_base_patch16_224")) & attention);
+    assert_false(rg_blocks_of(RG_LIT("vit_base_patch16_224")) & scores);
+    assert_true(rg_blocks_of(RG_LIT("vit_relpos_base_patch16_224")) & scores); /* the longest beginning */
+    assert_true(rg_blocks_of(RG_LIT("seresnet50")) & squeeze);
+    assert_int_equal(rg_blocks_of(RG_LIT("mystery")), 0);
+    assert_int_equal(rg_patch_of(RG_LIT("vit_base_patch16_224")), 16);
+    assert_int_equal(rg_patch_of(RG_LIT("xcit_nano_12_p8_224")), 8);
+    assert_int_equal(rg_patch_of(RG_LIT("resnet50")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_language_model_takes_its_arithmetic), cmocka_unit_test(images_are_of_three_kinds),
         cmocka_unit_test(images_are_forecast_from_their_columns_only),
         cmocka_unit_test(products_of_a_stand_in_sum_to_its_totals),
-        cmocka_unit_test(impossible_totals_are_refused),
+        cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(names_tell_structure),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
