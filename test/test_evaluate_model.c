@@ -22,13 +22,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static rg_evaluation *evaluated(rg_ctx *cx, const char *text, size_t *count)
+static rg_evaluation *evaluated_with(rg_ctx *cx, const char *text, int probes, size_t *count)
 {
     char path[] = "/tmp/ridge-evaluate-XXXXXX";
     int fd = mkstemp(path);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     rg_evaluation *all = NULL;
-    rg_evaluate_opt opt = {.size = sizeof opt};
+    rg_evaluate_opt opt = {.size = sizeof opt, .probes = probes};
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
@@ -36,6 +36,11 @@ static rg_evaluation *evaluated(rg_ctx *cx, const char *text, size_t *count)
     unlink(path);
     if (err) fail_msg("%s", rg_ctx_error(cx));
     return all;
+}
+
+static rg_evaluation *evaluated(rg_ctx *cx, const char *text, size_t *count)
+{
+    return evaluated_with(cx, text, 0, count);
 }
 
 /* ---- language models ---- */
@@ -132,6 +137,38 @@ static void images_are_forecast_from_their_columns_only(void **state)
     assert_true(seen[0][0] > 0 && seen[0][1] > 0);
 }
 
+/* All is measured at e^0.4 of what is forecast; six probes of equal networks leave a seventh of that, as
+ * 1 / (1 + 6 (prior / noise)^2), where prior and noise are of one size; features leave less. */
+static void probes_correct_the_rest(void **state)
+{
+    char text[8192];
+    double bias[2] = {0};
+    size_t count = 0, scored = 0;
+    rg_evaluation *plain = evaluated(*state, COLUMNS ROW("", "infer", "resnet50", "224", ",,", "100"),
+                                     &count);
+    double forecast_ms = plain->verdicts[0].forecast[0] * 1e3;
+    rg_evaluation_free(plain, count);
+    int at = snprintf(text, sizeof text, "%s", COLUMNS);
+    for (int side = 224; side < 234; side++) /* one after the other, nearly the same */
+        at += snprintf(text + at, sizeof text - (size_t)at,
+                       ROW("", "infer", "resnet50", "%d", ",,", "%.6g"), side,
+                       forecast_ms * exp(0.4) * side * side / 224 / 224);
+    for (int i = 0; i < 2; i++) {
+        rg_evaluation *e = evaluated_with(*state, text, 6 * i, &count);
+        scored = 0;
+        for (size_t v = 0; v < e->count; v++) {
+            if (e->verdicts[v].probe) continue;
+            scored++;
+            bias[i] += log(e->verdicts[v].forecast[0] / e->verdicts[v].measured[0]);
+        }
+        bias[i] /= (double)scored;
+        rg_evaluation_free(e, count);
+        assert_int_equal(scored, i ? 4 : 10);
+    }
+    assert_true(fabs(bias[0] + 0.4) < 0.05);
+    assert_true(fabs(bias[1]) < 0.1);
+}
+
 /* ---- stand-ins ---- */
 
 static void products_of_a_stand_in_sum_to_its_totals(void **state)
@@ -193,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_language_model_takes_its_arithmetic), cmocka_unit_test(images_are_of_three_kinds),
         cmocka_unit_test(images_are_forecast_from_their_columns_only),
+        cmocka_unit_test(probes_correct_the_rest),
         cmocka_unit_test(products_of_a_stand_in_sum_to_its_totals),
         cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(names_tell_structure),
     };
