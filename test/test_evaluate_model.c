@@ -1,6 +1,7 @@
 /* test_evaluate_model.c - whole models that others have measured: forecasts against the least that arithmetic
  * takes, stand-ins against the totals that they are made of, and rows that end up in the right kind.
  */
+#include "learn/blocks.h"
 #include "learn/evaluate.h"
 #include "learn/stand_in.h"
 #include "learn/stand_in_llm.h"
@@ -23,13 +24,13 @@ static int teardown(void **state)
     return 0;
 }
 
-static rg_evaluation *evaluated(rg_ctx *cx, const char *text, size_t *count)
+static rg_evaluation *evaluated_with(rg_ctx *cx, const char *text, int probes, size_t *count)
 {
     char path[] = "/tmp/ridge-evaluate-XXXXXX";
     int fd = mkstemp(path);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     rg_evaluation *all = NULL;
-    rg_evaluate_opt opt = {.size = sizeof opt};
+    rg_evaluate_opt opt = {.size = sizeof opt, .probes = probes};
     assert_non_null(f);
     fputs(text, f);
     fclose(f);
@@ -37,6 +38,11 @@ static rg_evaluation *evaluated(rg_ctx *cx, const char *text, size_t *count)
     unlink(path);
     if (err) fail_msg("%s", rg_ctx_error(cx));
     return all;
+}
+
+static rg_evaluation *evaluated(rg_ctx *cx, const char *text, size_t *count)
+{
+    return evaluated_with(cx, text, 0, count);
 }
 
 /* ---- language models ---- */
@@ -92,7 +98,7 @@ static void images_are_of_three_kinds(void **state)
                                    COLUMNS ROW("", "infer", "resnet50", "224", "4.11,11.11,25.56", "100")
                                    ROW("", "infer", "resnet50", "288", ",,25.56", "160")
                                    ROW("", "infer", "vit_base_patch16_384", "384", "55.5,101.6,86.9", "900")
-                                   ROW("", "infer", "mystery", "224", ",,25.56", "100")
+                                   ROW("", "infer", "mystery", "224", ",,", "100")
                                    ROW("", "train", "resnet50", "224", ",,25.56", "300"),
                                    &count);
     assert_int_equal(count, 3);
@@ -131,6 +137,38 @@ static void images_are_forecast_from_their_columns_only(void **state)
     }
     assert_memory_equal(seen[0], seen[1], sizeof *seen);
     assert_true(seen[0][0] > 0 && seen[0][1] > 0);
+}
+
+/* All is measured at e^0.4 of what is forecast; six probes of equal networks leave a seventh of that, as
+ * 1 / (1 + 6 (prior / noise)^2), where prior and noise are of one size; features leave less. */
+static void probes_correct_the_rest(void **state)
+{
+    char text[8192];
+    double bias[2] = {0};
+    size_t count = 0, scored = 0;
+    rg_evaluation *plain = evaluated(*state, COLUMNS ROW("", "infer", "resnet50", "224", ",,", "100"),
+                                     &count);
+    double forecast_ms = plain->verdicts[0].forecast[0] * 1e3;
+    rg_evaluation_free(plain, count);
+    int at = snprintf(text, sizeof text, "%s", COLUMNS);
+    for (int side = 224; side < 234; side++) /* one after the other, nearly the same */
+        at += snprintf(text + at, sizeof text - (size_t)at,
+                       ROW("", "infer", "resnet50", "%d", ",,", "%.6g"), side,
+                       forecast_ms * exp(0.4) * side * side / 224 / 224);
+    for (int i = 0; i < 2; i++) {
+        rg_evaluation *e = evaluated_with(*state, text, 6 * i, &count);
+        scored = 0;
+        for (size_t v = 0; v < e->count; v++) {
+            if (e->verdicts[v].probe) continue;
+            scored++;
+            bias[i] += log(e->verdicts[v].forecast[0] / e->verdicts[v].measured[0]);
+        }
+        bias[i] /= (double)scored;
+        rg_evaluation_free(e, count);
+        assert_int_equal(scored, i ? 4 : 10);
+    }
+    assert_true(fabs(bias[0] + 0.4) < 0.05);
+    assert_true(fabs(bias[1]) < 0.1);
 }
 
 /* ---- stand-ins ---- */
@@ -244,6 +282,22 @@ static void any_served_model_has_an_answer(void **state)
     }
     assert_non_null(e->verdicts[2].error);
     rg_evaluation_free(e, count);
+/* ---- names ---- */
+
+static void names_tell_structure(void **state)
+{
+    (void)state;
+    uint32_t attention = rg_block('v'), scores = rg_block('f'), squeeze = rg_block('s');
+    assert_true(attention && scores && squeeze && !(attention & scores));
+    assert_int_equal(rg_block('?'), 0);
+    assert_true(rg_blocks_of(RG_LIT("vit_base_patch16_224")) & attention);
+    assert_false(rg_blocks_of(RG_LIT("vit_base_patch16_224")) & scores);
+    assert_true(rg_blocks_of(RG_LIT("vit_relpos_base_patch16_224")) & scores); /* the longest beginning */
+    assert_true(rg_blocks_of(RG_LIT("seresnet50")) & squeeze);
+    assert_int_equal(rg_blocks_of(RG_LIT("mystery")), 0);
+    assert_int_equal(rg_patch_of(RG_LIT("vit_base_patch16_224")), 16);
+    assert_int_equal(rg_patch_of(RG_LIT("xcit_nano_12_p8_224")), 8);
+    assert_int_equal(rg_patch_of(RG_LIT("resnet50")), 0);
 }
 
 int main(void)
@@ -251,10 +305,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_language_model_takes_its_arithmetic), cmocka_unit_test(images_are_of_three_kinds),
         cmocka_unit_test(images_are_forecast_from_their_columns_only),
+        cmocka_unit_test(probes_correct_the_rest),
         cmocka_unit_test(products_of_a_stand_in_sum_to_its_totals),
         cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(decoders_have_their_totals),
         cmocka_unit_test(no_decoder_has_such_totals), cmocka_unit_test(hybrids_hold_states),
         cmocka_unit_test(any_served_model_has_an_answer),
+        cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(names_tell_structure),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -72,7 +72,7 @@ struct rg_judge {
      */
     rg_err (*forecast)(rg_ctx *cx, const rg_exam *exam, double *out);
 
-    /* Of kinds whose rows are points of curves, instead of `forecast`: */
+    /* Of kinds whose rows are points of curves, instead of `forecast`; where both are there, with probes: */
     rg_curve_forecast *curve;
     const char *curve_by[RG_JUDGE_KEYS]; /* columns that are the same all along a curve */
     const char *setting; /* the column that is varied; rows of a curve that are the same in it repeat each

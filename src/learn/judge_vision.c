@@ -15,6 +15,7 @@
  */
 #include "learn/blocks.h"
 #include "learn/judge_model.h"
+#include "learn/probed.h"
 #include "learn/stand_in.h"
 #include "predict/predict.h"
 
@@ -305,10 +306,29 @@ static rg_err refuse(rg_ctx *cx, const rg_exam *exam, double *out)
     return rg_fail(cx, RG_UNSUPPORTED, "the model is not in the zoo, and its row has no totals");
 }
 
+/* ---- a device of which a few networks were timed ---- */
+
+/* What boards differ in besides their mean: host against device, arithmetic against memory. */
+static void probe_features(const rg_exam *exam, const double *forecast, double *x)
+{
+    double macs = rg_exam_real(exam, "gmacs"), written = rg_exam_real(exam, "macts_m");
+    double batch = rg_exam_real(exam, "batch");
+    x[0] = macs > 0 && written > 0 ? log(macs / written) : 0;
+    x[1] = batch > 0 ? log(forecast[0] / batch) : 0;
+    x[2] = batch > 0 ? log(batch) : 0;
+    x[RG_PROBED_AMOUNTS] = rg_str_starts(rg_exam_text(exam, "compile"), "dynamo");
+    x[RG_PROBED_AMOUNTS + 1] = rg_str_is(rg_exam_text(exam, "layout"), "nhwc");
+}
+
+static rg_err correct(rg_ctx *cx, rg_sitting *sitting, double (*out)[RG_JUDGE_QUANTITIES])
+{
+    return rg_probed_forecast(cx, sitting, probe_features, out);
+}
+
 #define COLUMNS                                                                                              \
     .columns = {"device", "mode", "model", "family", "batch", "precision", "img_size", "gmacs", "macts_m",   \
                 "params_m", "framework", "compile", "layout"},                                               \
-    .device = "device", .family = "family",                                                                  \
+    .device = "device", .family = "family", .curve = correct, .curve_by = {"device"},                        \
     .quantities = {{"step time", "step_ms", 1e-3, RG_UNIT_SECOND},                                           \
                    {"samples per second", "samples_per_s", 1, RG_UNIT_COUNT},                                \
                    {"latency", "latency_ms", 1e-3, RG_UNIT_SECOND}}

@@ -241,7 +241,12 @@ static rg_err answer(rg_ctx *cx, void *user, size_t index)
     return j->errors[index] ? RG_OK : rg_nomem(cx);
 }
 
-static bool is_curved(const judging *j) { return j->e->judge->curve != NULL; }
+/* A kind that can do both forecasts curves where there are probes. */
+static bool is_curved(const judging *j)
+{
+    const rg_judge *judge = j->e->judge;
+    return judge->curve && (!judge->forecast || j->opt->probes > 0);
+}
 
 /* As `answer`, of a whole curve. */
 static rg_err answer_curve(rg_ctx *cx, void *user, size_t index)
@@ -287,6 +292,7 @@ static rg_err answer_curves(judging *j)
             rg_exam *exam = &e->curves[c].settings[i].exam;
             exam->device = j->devices[rg_map_get(&j->names, e->groups[e->curves[c].group].device) - 1];
             exam->runtimes = j->runtimes;
+            exam->learning = j->opt->learning;
         }
     RG_TRY(rg_workers_run(j->cx, &work));
     for (size_t i = 0; i < e->count; i++) {
