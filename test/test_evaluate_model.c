@@ -282,6 +282,8 @@ static void any_served_model_has_an_answer(void **state)
     }
     assert_non_null(e->verdicts[2].error);
     rg_evaluation_free(e, count);
+}
+
 /* ---- names ---- */
 
 static void names_tell_structure(void **state)
@@ -310,7 +312,7 @@ int main(void)
         cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(decoders_have_their_totals),
         cmocka_unit_test(no_decoder_has_such_totals), cmocka_unit_test(hybrids_hold_states),
         cmocka_unit_test(any_served_model_has_an_answer),
-        cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(names_tell_structure),
+        cmocka_unit_test(names_tell_structure),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
