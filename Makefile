@@ -10,7 +10,7 @@ DEV_PACKAGES = clang libclang-rt-14-dev llvm gcovr
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build demo test check-all check-graphs bench fuzz cover learn lint fmt install clean
+.PHONY: help setup setup-dev build demo test check-all check-graphs bench fuzz cover learn accuracy lint fmt install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ learn: build ## train data/learned/ again, from the measurements in the folder M
 	@[ -n "$(MEASURED)" ] || { echo "make learn MEASURED=DIR: the folder of measurements (doc/learn.md)"; exit 2; }
 	@nice tools/learn.sh $(B)/ridge $(MEASURED) $(B)/learn
 	@mkdir -p data/learned && cp $(B)/learn/learned/*.trees data/learned/
+
+accuracy: build ## write doc/accuracy.md from what was learned
+	@tools/accuracy.sh $(B)/ridge > doc/accuracy.md
 
 lint: ## style and layers
 	@tools/lint.sh && tools/layers.sh
