@@ -114,7 +114,7 @@ static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
             .rounds = rows < 300 ? 100 : 300, .depth = rows < 300 ? 3 : 4, .rate = 0.05,
             .leaf_weight = pooled ? 10 : 5, .rows = 0.7, .columns = 0.5, .seed = 1, .threads = 1,
         };
-    bool fine = !pooled && rows >= 15000; /* enough for shapes that only a fine tree tells apart */
+    bool fine = !pooled && rows >= 20000; /* enough for shapes that only a fine tree tells apart */
     rg_boost_opt o = {
         .rounds = fine          ? 280
                   : rows < 300  ? 60
