@@ -2,15 +2,15 @@
 B     ?= build
 MESON ?= meson
 J     ?= 2
-# The second line is opened at run time, when a picture is read.
+# The second line is opened at run time: when a picture is read, when `ridge learn` teaches.
 PACKAGES = gcc meson ninja-build pkg-config libnanopb-dev libjansson-dev libzip-dev zlib1g-dev libhwloc-dev libcmocka-dev \
-           libpng16-16 libturbojpeg0 libwebp7
+           libpng16-16 libturbojpeg0 libwebp7 libxgboost0
 # Sanitizer builds need clang's runtime, coverage needs gcovr; `make setup-dev` brings them.
 DEV_PACKAGES = clang libclang-rt-14-dev llvm gcovr
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build demo test check-all check-graphs bench fuzz cover lint fmt install clean
+.PHONY: help setup setup-dev build demo test check-all check-graphs bench fuzz cover learn lint fmt install clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,11 @@ cover: setup-dev ## line coverage of src/ and cmd/ by the project's own fixtures
 	@find $(B)-cover -name '*.gcda' -delete
 	@ninja -C $(B)-cover -j$(J) --quiet && $(MESON) test -C $(B)-cover --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
 	@gcovr -r . $(B)-cover -f src/ -f cmd/ -s -j $(J)
+
+learn: build ## train data/learned/ again, from the measurements in the folder MEASURED
+	@[ -n "$(MEASURED)" ] || { echo "make learn MEASURED=DIR: the folder of measurements (doc/learn.md)"; exit 2; }
+	@nice tools/learn.sh $(B)/ridge $(MEASURED) $(B)/learn
+	@mkdir -p data/learned && cp $(B)/learn/learned/*.trees data/learned/
 
 lint: ## style and layers
 	@tools/lint.sh && tools/layers.sh

@@ -85,8 +85,13 @@ void cmd_list_free(cmd_list *list);
 
 /* ---- machine.c: one machine ---- */
 
+/* What forecasts use of what was learned: a row of the option groups below. */
+#define CMD_LEARNING_OPTION(at)                                                                          \
+    {"learning", "WHAT", RG_OPT_TEXT, (at), "all", "all|rows|none",                                       \
+     "of what measurements taught, what a forecast uses: all, of kernels alone (rows), nothing"}
+
 typedef struct cmd_machine {
-    const char *device, *runtime, *precision, *changes;
+    const char *device, *runtime, *precision, *changes, *learning;
     int core_mhz, host_mhz, threads;
 } cmd_machine;
 
@@ -105,7 +110,8 @@ typedef struct cmd_machine {
      "CPU cores to use; 0: all"},                                                                        \
     {"set", "PATH=VALUE,...", RG_OPT_LIST, (at) + offsetof(cmd_machine, changes), NULL, NULL,            \
      "what if: figures of the profile, by their path: levels.hbm.read_byte_per_s=2x, "                   \
-     "engines.sm.count=+10%, runtime.launch.launch_s=0"}
+     "engines.sm.count=+10%, runtime.launch.launch_s=0"},                                                \
+    CMD_LEARNING_OPTION((at) + offsetof(cmd_machine, learning))
 #define CMD_MACHINE_OPTIONS(at)                                                                          \
     {"on", "ID", RG_OPT_TEXT, (at) + offsetof(cmd_machine, device), "host", NULL,                        \
      "the device: an id or alias, a profile file, ID@MODE, or host (this machine)"},                     \
@@ -113,7 +119,8 @@ typedef struct cmd_machine {
 
 /* Negative numbers are wrong use. */
 RG_CHECKED rg_err cmd_machine_check(rg_ctx *cx, const cmd_machine *m);
-rg_forecast_opt cmd_machine_clocks(const cmd_machine *m);
+/* Clocks and learning; rates are the caller's. */
+RG_CHECKED rg_err cmd_machine_forecast(rg_ctx *cx, const cmd_machine *m, rg_forecast_opt *out);
 /* A device by its name and the runtime for it; changed: --set is applied. */
 RG_CHECKED rg_err cmd_machine_find(rg_ctx *cx, const cmd_machine *m, const char *id, bool changed,
                                    const rg_device **device, const rg_runtime **runtime);
@@ -124,7 +131,8 @@ RG_CHECKED rg_err cmd_machine_plan(rg_ctx *cx, const cmd_machine *m, const cmd_m
 /* ---- study_options.c: many machines, many settings ---- */
 
 typedef struct cmd_study {
-    const char *devices, *runtimes, *precision, *batch, *seq, *core_mhz, *shape, *value, *trip, *changes;
+    const char *devices, *runtimes, *precision, *batch, *seq, *core_mhz, *shape, *value, *trip, *changes,
+        *learning;
     int threads, jobs;
 } cmd_study;
 
@@ -152,6 +160,7 @@ typedef struct cmd_study {
      "trip counts of Loop nodes: /decoder/Loop=20"},                                                     \
     {"threads", "N", RG_OPT_INT, (at) + offsetof(cmd_study, threads), "0", NULL,                         \
      "CPU cores that a forecast assumes; 0: all of the device"},                                         \
+    CMD_LEARNING_OPTION((at) + offsetof(cmd_study, learning)),                                           \
     {"jobs", "N", RG_OPT_INT, (at) + offsetof(cmd_study, jobs), "0", NULL,                               \
      "threads that compute here; 0: one for each core; the answer is the same"}
 

@@ -3,7 +3,7 @@
 
 typedef struct evaluate_opt {
     cmd_common common;
-    const char *kind, *known, *baseline;
+    const char *kind, *known, *baseline, *learning;
     int jobs, probes;
 } evaluate_opt;
 
@@ -18,6 +18,7 @@ static const rg_opt opts[] = {
      "other curves of the same device that a forecast is told: all (kernels), or those of other families"},
     {"baseline", "NAME", RG_OPT_TEXT, FIELD(baseline), NULL, NULL,
      "forecast as others do, by the same rows (a wrong one lists those of the kind)"},
+    CMD_LEARNING_OPTION(FIELD(learning)),
     {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL,
      "threads that compute here; 0: one for each core; the answer is the same"},
 };
@@ -26,6 +27,8 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 {
     const evaluate_opt *o = opt;
     cmd_progress progress;
+    rg_learning learning;
+    CMD_TRY(rg_learning_read(cx, o->learning, &learning));
     if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
     cmd_progress_begin(&progress, &o->common, "ridge evaluate");
     rg_err err = rg_evaluate_doc(cx, argv, (size_t)argc,
@@ -38,6 +41,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
                                      .baseline = o->baseline,
                                      .progress = cmd_progress_step,
                                      .user = &progress,
+                                     .learning = learning,
                                  },
                                  out);
     cmd_progress_end(&progress);

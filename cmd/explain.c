@@ -21,10 +21,11 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     const explain_opt *o = opt;
     const rg_plan *plan = NULL;
     const rg_forecast *forecast = NULL;
-    rg_forecast_opt clocks = cmd_machine_clocks(&o->machine);
+    rg_forecast_opt how;
     (void)argc;
+    CMD_TRY(cmd_machine_forecast(cx, &o->machine, &how));
     rg_err err = cmd_machine_plan(cx, &o->machine, &o->model, argv[0], &plan);
-    if (!err) err = rg_forecast_make(cx, plan, &clocks, &forecast);
+    if (!err) err = rg_forecast_make(cx, plan, &how, &forecast);
     if (!err) err = rg_row_doc(cx, forecast, o->row, out);
     rg_forecast_free(forecast);
     rg_plan_free(plan);

@@ -14,10 +14,10 @@ rg_err cmd_machine_check(rg_ctx *cx, const cmd_machine *m)
     return RG_OK;
 }
 
-rg_forecast_opt cmd_machine_clocks(const cmd_machine *m)
+rg_err cmd_machine_forecast(rg_ctx *cx, const cmd_machine *m, rg_forecast_opt *out)
 {
-    return (rg_forecast_opt){.size = sizeof(rg_forecast_opt), .core_hz = m->core_mhz * 1e6,
-                             .host_hz = m->host_mhz * 1e6};
+    *out = (rg_forecast_opt){.size = sizeof *out, .core_hz = m->core_mhz * 1e6, .host_hz = m->host_mhz * 1e6};
+    return rg_learning_read(cx, m->learning, &out->learning);
 }
 
 /* Changes that begin with "runtime." are the runtime's. */

@@ -122,7 +122,8 @@ static rg_err forecast(rg_ctx *cx, const work *w, const rg_graph *graph, const c
     const rg_plan *plan = NULL;
     const cmd_machine *m = &w->opt->machine;
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = m->precision, .threads = m->threads};
-    rg_forecast_opt opt = cmd_machine_clocks(m);
+    rg_forecast_opt opt;
+    CMD_TRY(cmd_machine_forecast(cx, m, &opt));
     opt.rates = w->rates;
     rg_err err = cmd_machine_find(cx, m, id, changed, &device, &runtime);
     if (!err) err = rg_plan_make(cx, graph, device, runtime, &plan_opt, &plan);
@@ -207,16 +208,18 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 }
 
 RG_CMD(predict) = {
-    .name = "predict", .args = "MODEL...", .brief = "predict time, energy, power and memory of one inference",
+    .name = "predict",
+    .args = "MODEL...",
+    .brief = "predict time, energy, power and memory of one inference",
     .detail = "MODEL is an ONNX file, a graph as text (.rg), a config.json or .gguf of a known kind, a\n"
               "directory with a model.onnx or config.json, or zoo:NAME (see 'ridge zoo'). With several\n"
               "models or devices the report is one table, a row for each; --explain 2 adds the report of\n"
               "each.\n"
               "\n"
               "Every row comes with its reason, every main figure with an interval that is meant to\n"
-              "hold it nine times in ten: a prior that the runtime's profile states, not yet validated\n"
-              "by measurements. Sizes that the model leaves open take customary values, which the report\n"
-              "lists as assumed; --shape sets them.\n"
+              "hold it nine times in ten: from measurements that were held out, where some taught rows like\n"
+              "these (--learning), else a prior that the runtime's profile states. Sizes that the model\n"
+              "leaves open take customary values, which the report lists as assumed; --shape sets them.\n"
               "\n"
               "Of a language model --past and --seq say what one step is: --past 0 --seq 2048 reads a\n"
               "prompt, --past 2048 --seq 1 writes a token behind it. A --precision such as\n"
@@ -240,6 +243,10 @@ RG_CMD(predict) = {
                 "ridge predict zoo:bert-base --on l4 --owned price_usd=9000,years=4,tariff_usd_per_kwh=0.2 "
                 "--region de\n"
                 "ridge predict zoo:bert-base --on h100-sxm --runtime tensorrt --explain 3 --format json",
-    .opt_size = sizeof(predict_opt), .opts = opts, .opt_count = CMD_COUNT(opts),
-    .arg_min = 1, .arg_max = -1, .run = run,
+    .opt_size = sizeof(predict_opt),
+    .opts = opts,
+    .opt_count = CMD_COUNT(opts),
+    .arg_min = 1,
+    .arg_max = -1,
+    .run = run,
 };

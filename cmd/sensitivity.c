@@ -20,10 +20,11 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
 {
     const sensitivity_opt *o = opt;
     const rg_plan *plan;
-    rg_forecast_opt clocks = cmd_machine_clocks(&o->machine);
+    rg_forecast_opt how;
     (void)argc;
+    CMD_TRY(cmd_machine_forecast(cx, &o->machine, &how));
     CMD_TRY(cmd_machine_plan(cx, &o->machine, &o->model, argv[0], &plan));
-    rg_err err = rg_sensitivity_doc(cx, plan, &clocks, o->factor, out);
+    rg_err err = rg_sensitivity_doc(cx, plan, &how, o->factor, out);
     rg_plan_free(plan);
     return err;
 }

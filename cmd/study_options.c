@@ -6,7 +6,9 @@ rg_err cmd_study_run(rg_ctx *cx, const cmd_study *o, const cmd_common *common, c
 {
     cmd_list devices, runtimes = {0}, changes = {0};
     cmd_progress progress;
+    rg_learning learning;
     *out = NULL;
+    CMD_TRY(rg_learning_read(cx, o->learning, &learning));
     rg_err err = cmd_list_split(cx, "--on", o->devices, &devices);
     if (!err) err = cmd_list_split(cx, "--runtime", o->runtimes, &runtimes);
     if (!err) err = cmd_list_split(cx, "--set", o->changes, &changes);
@@ -38,6 +40,7 @@ rg_err cmd_study_run(rg_ctx *cx, const cmd_study *o, const cmd_common *common, c
                                 .progress = cmd_progress_step,
                                 .user = &progress,
                                 .rates = rates,
+                                .learning = learning,
                             },
                             out);
         cmd_progress_end(&progress);

@@ -192,6 +192,8 @@ RG_API RG_CHECKED rg_err rg_regions_doc(rg_ctx *cx, const char *const *words, si
 /* What measurements taught (data/learned/) that a forecast uses: of kernels and of whole inferences, of
  * kernels alone, nothing. */
 typedef enum rg_learning { RG_LEARN_ALL, RG_LEARN_ROWS, RG_LEARN_NONE } rg_learning;
+/* "all", "rows", "none"; NULL: all. RG_USAGE: another word. */
+RG_API RG_CHECKED rg_err rg_learning_read(rg_ctx *cx, const char *word, rg_learning *out);
 
 typedef struct rg_forecast_opt {
     size_t size;
@@ -203,6 +205,7 @@ typedef struct rg_forecast_opt {
     const char *sort;      /* of inference, among those that whole ones taught. NULL: "whole", a graph as it
                             * is; "totals": one made of sums; "decode": a step of a language model that
                             * writes a token of each sequence, "prefill": one that reads prompts */
+    const struct rg_sketch *sketch; /* what is known besides the graph; NULL: nothing */
     double sequences;      /* that a host attends to in one step of a language model; 0: none */
 } rg_forecast_opt;
 
@@ -262,6 +265,7 @@ typedef struct rg_study_opt {
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;
     const rg_rates *rates;       /* NULL: no costs */
+    rg_learning learning;        /* of what measurements taught, what forecasts use */
 } rg_study_opt;
 
 /* A combination that cannot be (a type that the device lacks, a model that does not fit a runtime) is kept
@@ -313,6 +317,30 @@ typedef struct rg_place_opt {
  * tried. *good: how many keep the limits. */
 RG_API RG_CHECKED rg_err rg_place_doc(rg_ctx *cx, const rg_place_opt *opt, size_t *good, rg_doc **out);
 
+/* ---- the core clock of a machine: time and energy at each, and which to fix ---- */
+
+typedef struct rg_frequency_opt {
+    size_t size;
+    const char *const *models; size_t model_count; /* as rg_graph_load; several run in turn at one clock */
+    const double *weights;       /* how often each runs; NULL: all as often */
+    const char *device, *runtime, *precision; /* NULL: host, the customary one, model */
+    int batch;                   /* 0: as the models say */
+    const char *seq;             /* size of the dimension that is called seq; NULL: as the models say */
+    const char *shape, *value, *trip;         /* as rg_load_opt */
+    const char *const *changes; size_t change_count; /* as rg_device_change */
+    const char *probe;           /* CSV of what was measured: core_mhz, latency_s, power_w or energy_j, and of
+                                  * several models which; NULL: nothing was */
+    const char *objective;       /* "edp", "ed2p", "energy"; NULL: edp */
+    double slowdown;             /* longest time, over the shortest, less 1; below 0: any */
+    double limit_w;              /* power that supply or cooling hold for long; 0: the device's own cap */
+    size_t workers;              /* threads that compute; 0: one a core */
+    bool (*progress)(void *user, size_t done, size_t total);
+    void *user;
+} rg_frequency_opt;
+
+/* The curve over the device's clocks, the choice and what it saves, the front of time and energy. */
+RG_API RG_CHECKED rg_err rg_frequency_doc(rg_ctx *cx, const rg_frequency_opt *opt, rg_doc **out);
+
 /* ---- evaluation: forecasts against measurements by others ---- */
 
 typedef struct rg_evaluate_opt {
@@ -353,6 +381,9 @@ typedef struct rg_learn_opt {
  * stands in `out`. */
 RG_API RG_CHECKED rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count,
                                       const rg_learn_opt *opt, rg_doc **out);
+
+/* What is known by learning, and its errors on what was held out; of keys with the word, NULL: all. */
+RG_API RG_CHECKED rg_err rg_learned_doc(rg_ctx *cx, const char *word, rg_doc **out);
 
 typedef struct rg_fit_opt {
     size_t size;

@@ -82,6 +82,7 @@ for command in "predict $demo --on t4" "show zoo:mlp" "devices" "runtimes" "zoo"
     "sweep $demo --on t4" "explain $demo --on t4" "sensitivity $demo --on t4" "predict $demo --on t4 --set launch_s=2x" \
     "llm $small --on t4" "llm $small --on t4 --batch 1,4" "place $small --on t4 --parallel tp=1;tp=2" \
     "simulate $small --on t4 --requests 50" "diffusion zoo:sd15 --on t4" "evaluate $work/ops.csv" \
+    "frequency $demo --on v100-pcie-32gb" \
     "show fuzz/seed/gguf/llama.gguf" "prices h100" "regions de"; do
     for format in text json csv md html; do
         # shellcheck disable=SC2086
@@ -107,6 +108,14 @@ expect 0 '1 of 2 keeps the limits' compare "$demo" --on t4,xeon-8480 --power 75W
 expect 0 '"front": true' compare "$demo" --on t4,l4 --format json
 expect 0 'knee is batch' sweep zoo:resnet50 --on t4
 expect 0 'the power [0-9.]* of the sequence' sweep zoo:bert-base --on a100-sxm-80gb --seq 64..512
+expect 0 'fix the core clock at' frequency "$demo" --on v100-pcie-32gb --objective energy --slowdown 10%
+expect 0 'Each model for itself' frequency "$demo" --on v100-pcie-32gb --mix zoo:mlp=2 --cap 240W
+printf 'core_mhz,latency_ms,power_w\n1380,1,90\n' >"$work/probe.csv"
+expect 0 'fix the core clock at' frequency "$demo" --on v100-pcie-32gb --probe "$work/probe.csv"
+expect 2 "slowdown.*is no share" frequency "$demo" --on t4 --slowdown fast
+expect 2 "mix.*is no MODEL=WEIGHT" frequency "$demo" --on t4 --mix zoo:mlp
+expect 2 "cap.*above 0" frequency "$demo" --on t4 --cap 0
+expect 2 "baseline.*none of kind llm_op" evaluate "$work/ops.csv" --baseline x
 expect 0 'least energy at' sweep "$demo" --on v100-pcie-32gb --core-mhz all
 expect 0 'longest limit' explain "$demo" --on t4
 expect 0 '^Row 1 of' explain "$demo" --on t4 --row 1
@@ -175,6 +184,19 @@ expect 2 "none of static|continuous|chunked" simulate $small --on t4 --policy fa
 expect 2 "ttft.*no quantity in s" simulate $small --on t4 --ttft 5W
 expect 2 "size.*WIDTHxHEIGHT" diffusion zoo:sd15 --on t4 --size 512
 expect 2 "jobs.*negative" evaluate "$work/ops.csv" --jobs -1
+expect 0 '"answered": 2' evaluate "$work/ops.csv" --kind llm_op --learning none --format json
+for learning in all rows none; do
+    expect 0 'latency' predict "$demo" --on t4 --learning $learning
+    expect 0 't4' compare "$demo" --on t4 --learning $learning
+    expect 0 'latency' explain "$demo" --on t4 --learning $learning
+done
+expect 2 "learning: 'some' is none of all|rows|none" predict "$demo" --on t4 --learning some
+expect 5 "nowhere: there is no such folder" learn "$work/ops.csv" --into "$work/nowhere"
+expect 5 "nowhere: there is no such folder" learn "$work/ops.csv" --export "$work/nowhere"
+mkdir -p "$work/data/learned"
+printf '{"schema": "ridge.trees/2"}' >"$work/data/learned/tensorrt.conv.f32.trees"
+expect 5 "learned/tensorrt.conv.f32.trees: none of its 27 bytes ends" predict "$demo" --on t4 --data "$work/data"
+expect 0 'latency' predict "$demo" --on t4 --data "$work/data" --learning none
 expect 5 "no language model with caches" llm zoo:resnet50 --on t4
 expect 5 "no such pipeline; there are: .*zoo:sdxl" diffusion zoo:nosuch --on t4
 expect 5 "those of no measurement.*llm_op" evaluate "$work/trace.csv"

@@ -238,7 +238,8 @@ static void a_runtime_does_not_differ_from_itself(void **state)
     rg_study *s = study(cx, OPTIONS(LIST(model, TINY), LIST(device, "t4"), .keep = true));
     rg_spread_step steps[RG_SPREAD_STEPS];
     int count = -1;
-    assert_int_equal(rg_spread(cx, s->points[0].forecast->plan, s->runtimes[0], 0, steps, &count), RG_OK);
+    assert_int_equal(
+        rg_spread(cx, s->points[0].forecast->plan, s->runtimes[0], 0, RG_LEARN_ALL, steps, &count), RG_OK);
     assert_int_equal(count, 0);
     rg_study_free(s);
 }
@@ -259,7 +260,7 @@ static void one_difference_is_one_step(void **state)
         rg_spread_step steps[RG_SPREAD_STEPS];
         int count = 0;
         assert_int_equal(rg_runtime_change(cx, plan->runtime, &rows[i].change, 1, &to), RG_OK);
-        assert_int_equal(rg_spread(cx, plan, to, 0, steps, &count), RG_OK);
+        assert_int_equal(rg_spread(cx, plan, to, 0, RG_LEARN_ALL, steps, &count), RG_OK);
         assert_int_equal(rg_plan_make(cx, plan->graph, plan->device, to, NULL, &changed), RG_OK);
         assert_int_equal(rg_forecast_make(cx, changed, NULL, &f), RG_OK);
         assert_int_equal(count, 1);

@@ -41,6 +41,9 @@ static void blocked(void **state)
         {"1,7,9,16", "16,16,3,3", 2304,
          "  %c = Conv(%x, %w) pads=1,1,1,1\n  %d = Add(%c, %x)\n  %y = Relu(%d)"},
         {"1,14,15,16", "8,16,3,3", 1152, "  %y = Conv(%x, %w) strides=2,2 pads=1,1,1,1"},
+        {"2,9,12,16", "96,16,1,1", 1536, "  %y = Conv(%x, %w) strides=2,2"}, /* pixels that nobody reads */
+        {"2,8,11,64", "384,16,1,1", 6144, "  %c = Conv(%x, %w) strides=1,3 group=4\n  %y = Relu(%c)"},
+        {"1,9,11,16", "96,16,1,1", 1536, "  %y = Conv(%x, %w) strides=2,2 pads=1,1,1,1"},
         {"1,9,11,8", "8,8,5,3", 960, "  %y = Conv(%x, %w) strides=2,1 pads=2,0,1,1 dilations=1,2"},
         {"1,9,11,8", "8,8,3,3", 576, "  %y = Conv(%x, %w) auto_pad=\"SAME_LOWER\" strides=2,2"},
         {"1,9,11,8", "5,8,3,3", 360,
@@ -56,6 +59,23 @@ static void blocked(void **state)
          "  %c = Conv(%x, %w) group=4 pads=0,1,0,1\n  %d = Add(%c, %x)\n  %y = Tanh(%d)"},
         {"1,5,7,12", "12,6,3,3", 648,
          "  %c = Conv(%x, %w) group=2 pads=1,1,1,1\n  %d = Add(%c, %x)\n  %y = Gelu(%d)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(*state, &cases[i], true);
+}
+
+/* Of one tap, channels in no eights: panels of pixels that come out even, with a rest, of less than one. */
+static void pointwise(void **state)
+{
+    static const conv_case cases[] = {
+        {"1,8,16,6", "10,6,1,1", 60, "  %y = Conv(%x, %w)"},
+        {"2,9,11,29", "13,29,1,1", 377, "  %c = Conv(%x, %w)\n  %y = Relu(%c)"},
+        {"2,14,14,13", "13,13,1,1", 169,
+         "  %c = Conv(%x, %w)\n  %d = Add(%c, %x)\n  %y = HardSwish(%d)"},
+        {"1,10,33,450", "3,450,1,1", 1350, "  %c = Conv(%x, %w)\n  %y = Relu(%c)"}, /* pieces of k */
+        {"1,7,7,29", "29,29,1,1", 841, "  %y = Conv(%x, %w)"},
+        {"1,9,11,6", "1,6,1,1", 6, "  %y = Conv(%x, %w)"},
+        {"1,9,11,6", "10,6,1,1", 60, "  %y = Conv(%x, %w) strides=2,2"},
+        {"1,9,11,6", "10,6,1,1", 60, "  %y = Conv(%x, %w) pads=1,0,0,1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check(*state, &cases[i], true);
 }
@@ -94,7 +114,8 @@ static void along_a_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocked), cmocka_unit_test(transposed), cmocka_unit_test(along_a_line),
+        cmocka_unit_test(blocked), cmocka_unit_test(pointwise), cmocka_unit_test(transposed),
+        cmocka_unit_test(along_a_line),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

@@ -1,6 +1,6 @@
 /* test_gemm.c - products against sums in double precision: A whole, in blocks and in runs, C row-major, in
- * blocks and scattered, k in one piece and in several, every height of a tile, edges of every kind, each
- * activation; and bits that stay the same however many workers there are.
+ * blocks and scattered, bias by column and by row, k in one piece and in several, every height of a tile,
+ * edges of every kind, each activation; and bits that stay the same however many workers there are.
  */
 #include "exec/gemm_f32.h"
 
@@ -133,6 +133,7 @@ static void check(product *p, const char *what)
     for (int64_t i = 0; i < g->m; i++)
         for (int64_t j = 0; j < g->n; j++) {
             double sum = e->bias ? (double)e->bias[j] : 0, size = 1;
+            if (g->row_bias) sum += (double)g->row_bias[i];
             for (int64_t k = 0; k < g->k; k++) {
                 double x = (double)p->a[a_at(p, i, k)] * (double)p->b[k * g->n + j];
                 sum += x, size += fabs(x);
@@ -244,6 +245,25 @@ static void panels(void **state)
     done(&t);
 }
 
+static void biased_rows(void **state)
+{
+    (void)state;
+    for (int64_t m = 1; m <= 14; m++)
+        for (int64_t k = 7; k < 2000; k = 9 * k + 2) {
+            product p = make(m, 37, k, A_WHOLE, 1, C_ROWS);
+            float *row_bias = room(m);
+            draw(row_bias, m, 5);
+            p.g.row_bias = row_bias;
+            p.g.epilogue = (rg_epilogue){.add = p.other, .act = RG_ACT_RELU};
+            check(&p, "bias by row");
+            check_workers(&p);
+            p.g.epilogue = (rg_epilogue){.bias = p.bias, .add = p.c};
+            check(&p, "both biases, in place");
+            free(row_bias);
+            done(&p);
+        }
+}
+
 static void rows_of_one(void **state)
 {
     (void)state;
@@ -263,7 +283,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_height), cmocka_unit_test(every_width), cmocka_unit_test(pieces),
-        cmocka_unit_test(activations),  cmocka_unit_test(panels),      cmocka_unit_test(rows_of_one),
+        cmocka_unit_test(activations),  cmocka_unit_test(panels),      cmocka_unit_test(biased_rows),
+        cmocka_unit_test(rows_of_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -286,6 +286,38 @@ static rg_err evaluate_doc(rg_ctx *cx, rg_doc **out)
     return err;
 }
 
+static rg_err dvfs_doc(rg_ctx *cx, rg_doc **out)
+{
+    char path[64];
+    FILE *file = open_file(path, sizeof path, "csv");
+    fputs("device,model,task,batch,precision,sm_mhz,mem_mhz,latency_s,power_w,energy_j,extra\n", file);
+    for (int k = 0; k < 3; k++)
+        for (int i = 1; i < 5; i++)
+            fprintf(file, "x,k%d,t,1,f32,%d,900,%g,%d,%g,DRAMA=0.%d\n", k, 400 * i, 1.0 / i + k, 60 * i + k,
+                    60.0 + k, k + 1);
+    fclose(file);
+    rg_err err = rg_evaluate_doc(
+        cx, (const char *const[]){path}, 1,
+        &(rg_evaluate_opt){.size = sizeof(rg_evaluate_opt), .workers = 1, .probes = 2, .known = "kernels"},
+        out);
+    unlink(path);
+    return err;
+}
+
+static rg_err frequency_doc(rg_ctx *cx, rg_doc **out)
+{
+    char path[64];
+    FILE *file = open_file(path, sizeof path, "csv");
+    fputs("core_mhz,latency_ms,power_w\n1590,5,60\n", file);
+    fclose(file);
+    rg_err err = rg_frequency_doc(cx, &(rg_frequency_opt){.size = sizeof(rg_frequency_opt), .device = "t4",
+                                                          .models = (const char *const[]){"zoo:mlp"},
+                                                          .model_count = 1, .slowdown = -1, .workers = 1,
+                                                          .probe = path}, out);
+    unlink(path);
+    return err;
+}
+
 static rg_err weights_doc(rg_ctx *cx, rg_doc **out)
 {
     static const char header[] = "{\"__metadata__\":{\"k\":\"v\"},"
@@ -320,6 +352,8 @@ static rg_err place_flow(rg_ctx *cx) { return written(cx, place_doc); }
 static rg_err simulate_flow(rg_ctx *cx) { return written(cx, simulate_doc); }
 static rg_err diffusion_flow(rg_ctx *cx) { return written(cx, diffusion_doc); }
 static rg_err evaluate_flow(rg_ctx *cx) { return written(cx, evaluate_doc); }
+static rg_err dvfs_flow(rg_ctx *cx) { return written(cx, dvfs_doc); }
+static rg_err frequency_flow(rg_ctx *cx) { return written(cx, frequency_doc); }
 static rg_err weights_flow(rg_ctx *cx) { return written(cx, weights_doc); }
 
 /* limit_step: prime, so that the limits fall on every alignment; the longer a flow runs, the wider. So with
@@ -334,6 +368,8 @@ flows[] = {
     {"predict",   predict_flow,   499,   1},
     {"weights",   weights_flow,   1009,  1},
     {"evaluate",  evaluate_flow,  50021, 3},
+    {"dvfs",      dvfs_flow,      50021, 3},
+    {"frequency", frequency_flow, 50021, 7},
     {"place",     place_flow,     50021, 7},
     {"llm",       llm_flow,       50021, 7},
     {"simulate",  simulate_flow,  50021, 7},

@@ -14,7 +14,9 @@ rg_err rg_data_read(rg_ctx *cx, const char *path, rg_str *out)
         const char *full = rg_arena_printf(&cx->arena, "%s/%s", cx->data_dir, path);
         rg_file *file = NULL;
         if (!full) return rg_nomem(cx);
-        if (rg_file_map(cx, full, &file) == RG_OK) {
+        rg_err err = rg_file_map(cx, full, &file);
+        if (err == RG_NOMEM) return err; /* what is embedded would be another file */
+        if (!err) {
             rg_str bytes = rg_file_bytes(file);
             *out = bytes.size > RG_DATA_MAX ? (rg_str){NULL, 0} : rg_arena_str(&cx->arena, bytes);
             rg_file_unref(file);
@@ -49,13 +51,13 @@ bool rg_data_has(rg_ctx *cx, const char *path)
 
 typedef struct names { rg_ctx *cx; const char **items; size_t count; uint32_t capacity; } names;
 
-/* "NAME.json" gives NAME; anything else is passed over. */
+/* "NAME.json" and "NAME.trees" give NAME; anything else is passed over. */
 static bool add_name(names *list, const char *file)
 {
-    size_t size = strlen(file);
-    if (size <= 5 || strcmp(file + size - 5, ".json") != 0) return true;
+    const char *end = strrchr(file, '.');
+    if (!end || end == file || (strcmp(end, ".json") != 0 && strcmp(end, ".trees") != 0)) return true;
     if (!RG_GROW(&list->cx->arena, list->items, list->count, list->capacity)) return false;
-    const char *name = rg_arena_cstr(&list->cx->arena, (rg_str){file, size - 5});
+    const char *name = rg_arena_cstr(&list->cx->arena, (rg_str){file, (size_t)(end - file)});
     if (name) list->items[list->count++] = name;
     return name != NULL;
 }

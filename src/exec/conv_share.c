@@ -6,7 +6,8 @@
 rg_frame rg_frame_of(int64_t planes, int64_t in_h, int64_t in_w, int64_t wide, const int64_t before[2],
                      const int64_t after[2])
 {
-    rg_frame f = {.planes = planes, .in_h = in_h, .in_w = in_w, .wide = wide, .h = in_h, .w = in_w};
+    rg_frame f = {.planes = planes, .in_h = in_h, .in_w = in_w, .wide = wide, .h = in_h, .w = in_w,
+                  .step_h = 1, .step_w = 1};
     f.needed = before[0] > 0 || before[1] > 0 || after[0] > in_h || after[1] > in_w;
     if (!f.needed) return f;
     f.top = before[0] > 0 ? before[0] : 0;
@@ -39,6 +40,25 @@ void rg_frame_gather(rg_frame *f, int64_t channels)
     if (rest) add_gather(f, whole, 1, rest);
 }
 
+void rg_frame_thin(rg_frame *f, int64_t step_h, int64_t step_w, int64_t h, int64_t w)
+{
+    f->needed = true;
+    f->step_h = step_h, f->step_w = step_w;
+    f->h = h, f->w = w;
+}
+
+static void thin(const rg_frame *f, const float *image, float *to, rg_part part)
+{
+    int64_t from, end;
+    rg_part_of(part, f->planes * f->h, 1, &from, &end);
+    for (int64_t line = from; line < end; line++) {
+        const float *x = image + (line / f->h * f->in_h + line % f->h * f->step_h) * f->in_w * RG_BLOCK;
+        float *y = to + line * f->w * RG_BLOCK;
+        for (int64_t i = 0; i < f->w; i++)
+            memcpy(y + i * RG_BLOCK, x + i * f->step_w * RG_BLOCK, RG_BLOCK * sizeof *y);
+    }
+}
+
 static void gather(const rg_frame *f, const float *image, float *to, rg_part part)
 {
     int64_t from, end;
@@ -57,6 +77,10 @@ void rg_frame_fill(const rg_frame *f, const float *image, float *to, rg_part par
 {
     if (f->gather_count) {
         gather(f, image, to, part);
+        return;
+    }
+    if (f->step_h > 1 || f->step_w > 1) {
+        thin(f, image, to, part);
         return;
     }
     int64_t left = f->left * f->wide, middle = f->in_w * f->wide, right = f->w * f->wide - left - middle;

@@ -9,12 +9,13 @@
 typedef struct rg_gather { rg_mover mover; int64_t from, to; } rg_gather;
 
 /* A copy of an image with zeros around it, for windows that reach beyond it; or one in blocks of an image
- * that is not, the last of which is filled up with zeros. */
+ * that is not, the last of which is filled up with zeros; or one of those pixels alone that windows see. */
 typedef struct rg_frame {
     int64_t planes, in_h, in_w;      /* of the image */
     int64_t wide;                    /* floats of a pixel in a plane: RG_BLOCK, or 1 */
     int64_t top, left, h, w;         /* of the copy, and where the image lies in it */
     bool needed;                     /* else h and w are the image's */
+    int64_t step_h, step_w;          /* lines and columns from one that is copied to the next */
     rg_gather gather[2]; int gather_count; /* into blocks: the whole ones, and what is left */
 } rg_frame;
 
@@ -23,6 +24,9 @@ rg_frame rg_frame_of(int64_t planes, int64_t in_h, int64_t in_w, int64_t wide, c
                      const int64_t after[2]);
 /* The same image of `channels` planes gathered in blocks: `planes` becomes the number of blocks. */
 void rg_frame_gather(rg_frame *f, int64_t channels);
+/* The same image in blocks, nothing around it: every step_w-th pixel of every step_h-th line, h by w of them.
+ */
+void rg_frame_thin(rg_frame *f, int64_t step_h, int64_t step_w, int64_t h, int64_t w);
 static inline int64_t rg_frame_count(const rg_frame *f) { return f->planes * f->h * f->w * f->wide; }
 /* This worker's share of one image; all meet in it. */
 void rg_frame_fill(const rg_frame *f, const float *image, float *to, rg_part part);

@@ -1,7 +1,6 @@
 /* fast_attention.c - softmax(Q K^T * scale + mask) V in f32, a tile of queries of one head at a time.
  *
- *     a worker's room:   K^T in panels | V in panels | scores [queries, keys]        of one head of keys and
- * values
+ *     a worker's room:   K^T in panels | V in panels | factors [queries] | scores [queries, keys]
  *
  * Both products run on packed panels; the scores of a tile stay in a near cache between them, and those of
  * all queries are nowhere. Tiles are split over workers, head after head, and each packs the heads that it
@@ -20,6 +19,7 @@ enum { Q, K, V, MASK, PAST_K, PAST_V, LENGTHS, INPUTS };
 enum { Y, PRESENT_K, PRESENT_V, OUTPUTS };
 enum {
     SCORE_FLOATS = 32 * 1024, /* 128 KB: with one head's panels, what a second cache of today holds */
+    TILE_ROWS = 48,           /* at most: causal ones in front see few keys, and a first cache holds them */
     LINE_FLOATS = 16,         /* parts of the room begin at a cache's line */
     FEW_QUERIES = 4,          /* a head's: they are answered without panels */
 };
@@ -56,6 +56,7 @@ typedef struct tile {
     int64_t all;          /* the same of its sequence's last query: so many are packed */
     int64_t wide;         /* the same in whole panels, which are filled up with zeros */
     float *score;         /* [count, wide] */
+    float *factor;        /* [count], of its results */
 } tile;
 
 /* ---- the softmax ---- */
@@ -69,14 +70,13 @@ typedef struct query {
     int64_t seen, count;  /* keys up to the query's own position; those behind them weigh nothing */
 } query;
 
-/* A query that may see nothing stays zero. */
-RG_INLINE void weigh(const query *s, int64_t from, int64_t to)
+/* What is done to scores before they are compared; returns what is left to multiply them by. */
+RG_INLINE float bend(const query *s)
 {
     const float *add = s->add;
     const uint8_t *allow = s->allow;
     float *x = s->score, scale = s->a->scale, cap = s->a->softcap;
     int64_t seen = s->seen;
-    (void)from, (void)to;
     if (cap > 0) {
         RG_INDEPENDENT
         for (int64_t j = 0; j < seen; j++) x[j] = cap * rg_tanhf(x[j] * scale / cap);
@@ -85,24 +85,19 @@ RG_INLINE void weigh(const query *s, int64_t from, int64_t to)
     if (add) {
         RG_INDEPENDENT
         for (int64_t j = 0; j < seen; j++) x[j] = x[j] * scale + add[j];
-    } else {
+        scale = 1;
+    }
+    if (!(scale > 0)) { /* the greatest score would not stay the greatest */
         RG_INDEPENDENT
         for (int64_t j = 0; j < seen; j++) x[j] *= scale;
+        scale = 1;
     }
     if (allow) {
         RG_INDEPENDENT
         for (int64_t j = 0; j < seen; j++) x[j] = rg_pickf(allow[j] != 0, x[j], -INFINITY);
     }
-    for (int64_t j = seen; j < s->count; j++) x[j] = 0;
-    float max = rg_maxf(x, seen);
-    if (max == -INFINITY) max = 0;
-    RG_INDEPENDENT
-    for (int64_t j = 0; j < seen; j++) x[j] = rg_exp_belowf(x[j] - max);
-    float sum = rg_sumf(x, seen), factor = sum == 0 ? 0 : 1 / sum;
-    RG_INDEPENDENT
-    for (int64_t j = 0; j < seen; j++) x[j] *= factor;
+    return scale;
 }
-RG_FOR_MACHINE(weigh, query)
 
 static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
@@ -128,6 +123,96 @@ static query query_of(const tile *t, int64_t i)
     return s;
 }
 
+/* Scores lie in whole vectors: what is behind the last of `seen` is made to weigh nothing. */
+RG_INLINE rg_f32x8 greatest(float *x, int64_t seen)
+{
+    const rg_f32x8 zero = {0};
+    rg_f32x8 a = zero - INFINITY, b = a;
+    int64_t j = seen, end = (seen + 7) / 8 * 8;
+    for (; j < end; j++) x[j] = -INFINITY;
+    for (j = 0; j + 16 <= end; j += 16) {
+        rg_f32x8 left = rg_load8(x + j), right = rg_load8(x + j + 8);
+        a = rg_pick8(left > a, left, a);
+        b = rg_pick8(right > b, right, b);
+    }
+    if (j < end) a = rg_pick8(rg_load8(x + j) > a, rg_load8(x + j), a);
+    return rg_pick8(a > b, a, b);
+}
+
+/* 2^x for x <= 0, 1 of 0: scores are multiplied by a scale anyway. 127 more than what rounds makes the lowest
+ * bits the exponent's: 0 of -127, and so is the result from there on. The error stays below 1e-7. */
+RG_INLINE rg_f32x8 power_of_2(rg_f32x8 x)
+{
+    const rg_f32x8 zero = {0}, least = zero - 127.0f;
+    const float round = 12582912.0f + 127.0f;
+    x = rg_pick8(x < least, least, x);
+    rg_f32x8 shifted = x + round, r = x - (shifted - round);
+    rg_f32x8 z = r * r; /* pairs of terms, which do not wait for each other */
+    rg_f32x8 low = 6.931471825e-01f * r + 1.0f, middle = 5.550327152e-02f * r + 2.402265072e-01f;
+    rg_f32x8 high = 1.340042800e-03f * r + 9.618056938e-03f + 1.546144485e-04f * z;
+    rg_f32x8 p = low + z * (middle + z * high);
+    return p * (rg_f32x8)((rg_i32x8)shifted << 23);
+}
+
+/* x becomes 2^(scale x - max); returns parts of their sum. */
+RG_INLINE rg_f32x8 raise_all(float *x, int64_t seen, int64_t count, float scale, float max)
+{
+    rg_f32x8 sum = {0};
+    int64_t j = 0;
+    for (; j < seen; j += 8) {
+        rg_f32x8 y = power_of_2(rg_load8(x + j) * scale - max);
+        sum += y;
+        rg_store8(x + j, y);
+    }
+    for (; j < count; j++) x[j] = 0;
+    return sum;
+}
+
+/* Weights of up to eight queries, not divided by their sum yet: its inverse is the factor of the result,
+ * which has fewer elements. Eight, since what goes across a vector's elements is done for all of them at
+ * once. A query that may see nothing stays zero. */
+RG_INLINE void weigh_some(const tile *t, int64_t first, int64_t count)
+{
+    const float log2_e = 1.44269504f;
+    const rg_f32x8 zero = {0}, nothing = zero - INFINITY;
+    rg_f32x8 part[8], all, most = nothing;
+    float scale[8];
+    for (int i = 0; i < 8; i++) part[i] = zero;
+    for (int64_t i = 0; i < count; i++) {
+        query s = query_of(t, first + i);
+        scale[i] = log2_e * bend(&s);
+        part[i] = greatest(s.score, s.seen);
+    }
+    rg_turn8(part);
+    for (int i = 0; i < 8; i++) most = rg_pick8(part[i] > most, part[i], most);
+    most = rg_pick8(most == nothing, zero, most);
+    for (int i = 0; i < 8; i++) part[i] = zero;
+    for (int64_t i = 0; i < count; i++) {
+        query s = query_of(t, first + i);
+        part[i] = raise_all(s.score, s.seen, s.count, scale[i], most[i] * scale[i]);
+    }
+    rg_turn8(part);
+    all = part[0];
+    for (int i = 1; i < 8; i++) all += part[i];
+    for (int64_t i = 0; i < count; i++) t->factor[first + i] = all[i] == 0 ? 0 : 1 / all[i];
+}
+
+RG_INLINE void weigh_all(const tile *t, int64_t from, int64_t to)
+{
+    for (int64_t i = from; i < to; i += 8) weigh_some(t, i, to - i < 8 ? to - i : 8);
+}
+RG_FOR_MACHINE(weigh_all, tile)
+
+RG_INLINE void finish(const tile *t, int64_t from, int64_t to)
+{
+    for (int64_t i = from; i < to; i++) {
+        float *y = row_at(&t->a->y, t->batch, t->head, t->first + i), factor = t->factor[i];
+        RG_INDEPENDENT
+        for (int64_t j = 0; j < t->a->v_size; j++) y[j] *= factor;
+    }
+}
+RG_FOR_MACHINE(finish, tile)
+
 /* ---- a tile, by panels ---- */
 
 static void multiply(const tile *t, const float *k_panels, const float *v_panels)
@@ -140,11 +225,9 @@ static void multiply(const tile *t, const float *k_panels, const float *v_panels
                    .a = t->score, .a_step = t->wide,
                    .c = row_at(&a->y, t->batch, t->head, t->first), .c_step = a->y.row, .c_block = RG_BLOCK};
     rg_gemm_run(&scores, RG_ALONE);
-    for (int64_t i = 0; i < t->count; i++) {
-        query s = query_of(t, i);
-        weigh_best(&s, 0, 1);
-    }
+    weigh_all_best(t, 0, t->count);
     rg_gemm_run(&mix, RG_ALONE);
+    finish_best(t, 0, t->count);
 }
 
 /* ---- a few queries, from keys and values as they lie ---- */
@@ -172,8 +255,8 @@ RG_INLINE void look(const tile *t, int64_t from, int64_t to)
         const float *q = row_at(&a->q, t->batch, t->head, t->first + i);
         query s = query_of(t, i);
         for (int64_t j = 0; j < s.seen; j++) s.score[j] = dot(q, k + j * a->k.row, a->qk_size);
-        weigh(&s, 0, 1);
     }
+    weigh_all(t, from, to);
 }
 RG_FOR_MACHINE(look, tile)
 
@@ -185,6 +268,7 @@ static void answer(const tile *t)
     for (int64_t i = 0; i < t->count; i++)
         rg_gemm_row(t->score + i * t->wide, t->seen, v, a->v.row, a->v_size,
                     row_at(&a->y, t->batch, t->head, t->first + i));
+    finish_best(t, 0, t->count);
 }
 
 /* ---- all of them ---- */
@@ -217,7 +301,12 @@ static int64_t whole_panels(int64_t keys)
     return (keys + nr - 1) / nr * nr;
 }
 
-static tile tile_of(const attention *a, int64_t index, float *score)
+static int64_t whole_lines(int64_t count)
+{
+    return (count + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
+}
+
+static tile tile_of(const attention *a, int64_t index, float *factor)
 {
     int64_t head = index / a->tiles % a->q_heads, first = index % a->tiles * a->tile;
     int64_t count = least(a->queries - first, a->tile), batch = index / a->tiles / a->q_heads;
@@ -231,7 +320,8 @@ static tile tile_of(const attention *a, int64_t index, float *score)
                   .seen = seen,
                   .all = seen_by(a, batch, a->queries - 1),
                   .wide = whole_panels(seen),
-                  .score = score};
+                  .factor = factor,
+                  .score = factor + whole_lines(a->tile)};
 }
 
 /* Nothing is seen. */
@@ -395,24 +485,20 @@ static bool fits(const rg_fast_row *r, attention *a)
     return reads_past(r, a);
 }
 
-static int64_t whole_lines(size_t count)
-{
-    return (int64_t)(count + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
-}
-
 static rg_err make(const rg_fast_row *r, void **state)
 {
     attention a = {0};
     *state = NULL;
     if (!fits(r, &a)) return RG_OK;
-    int64_t least = rg_gemm_mr(), wide = whole_panels(a.keys), most = SCORE_FLOATS / wide / least * least;
-    a.tile = most < least ? least : most;
+    int64_t least = rg_gemm_mr(), wide = whole_panels(a.keys);
+    int64_t most = SCORE_FLOATS / wide < TILE_ROWS ? SCORE_FLOATS / wide : TILE_ROWS;
+    a.tile = most < least ? least : most / least * least;
     if (a.tile > a.queries) a.tile = a.queries;
     a.tiles = a.tile ? (a.queries + a.tile - 1) / a.tile : 0;
     bool panels = a.queries > FEW_QUERIES;
-    a.k_count = panels ? whole_lines(rg_gemm_packed_count(a.qk_size, a.keys)) : 0;
-    a.v_count = panels ? whole_lines(rg_gemm_packed_count(a.keys, a.v_size)) : 0;
-    a.room_count = a.k_count + a.v_count + whole_lines((size_t)(a.tile * wide));
+    a.k_count = panels ? whole_lines((int64_t)rg_gemm_packed_count(a.qk_size, a.keys)) : 0;
+    a.v_count = panels ? whole_lines((int64_t)rg_gemm_packed_count(a.keys, a.v_size)) : 0;
+    a.room_count = a.k_count + a.v_count + whole_lines(a.tile) + whole_lines(a.tile * wide);
     a.room = rg_fast_room(r, (size_t)(r->workers * a.room_count) * sizeof(float));
     attention *made = RG_NEW(r->arena, attention, 1);
     if (!made) return rg_nomem(r->cx);

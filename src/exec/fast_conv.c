@@ -7,10 +7,12 @@
  * that reaches beyond the image makes a copy with a frame of zeros necessary. Scale and shift of a
  * BatchNormalization are folded into W and the bias when the model is loaded. A plain image of enough
  * channels is copied into blocks first. Groups of fewer channels than a block are joined to blocks, with
- * zeros in W where a result does not see a channel: the vector has the room.
+ * zeros in W where a result does not see a channel: the vector has the room. Pixels that windows pass over
+ * would fill the near caches with what nobody reads: a copy has none.
  */
 #include "exec/conv_share.h"
 #include "exec/f32x8.h"
+#include "exec/pointwise.h"
 #include "exec/winograd.h"
 #include "op/window.h"
 
@@ -33,6 +35,7 @@ typedef struct conv {
     rg_gemm gemm;                    /* of the first image and group */
     int64_t a_group, c_group, packed_group; /* floats from group to group */
     rg_winograd *winograd;           /* instead of the product; or NULL */
+    rg_pointwise *pointwise;         /* as well */
 } conv;
 
 /* ---- running ---- */
@@ -127,6 +130,10 @@ static void run(void *state, rg_part part)
         rg_winograd_run(c->winograd, part);
         return;
     }
+    if (c->pointwise) {
+        rg_pointwise_run(c->pointwise, part);
+        return;
+    }
     int64_t in_size = c->in_channels * c->in_h * c->in_w, from = 0, to = c->groups;
     int64_t frames = c->apart ? part.workers : 1;
     float *framed = c->room ? (float *)(void *)*c->room : NULL, *own = NULL;
@@ -173,8 +180,13 @@ static void read_sizes(const rg_fast_row *r, conv *c)
     c->frame = rg_frame_of(c->in_channels / wide, c->in_h, c->in_w, wide, before, after);
     int64_t blocks = (c->in_channels + RG_BLOCK - 1) / RG_BLOCK;
     bool full = blocks * RG_BLOCK * 4 <= c->in_channels * 5; /* zeros are a fifth of the work at most */
-    bool worth = c->out_channels * w->kernel_h * w->kernel_w >= GATHER_WORTH;
+    bool worth = c->out_channels / c->groups * w->kernel_h * w->kernel_w >= GATHER_WORTH;
     if (wide == 1 && c->groups == 1 && full && worth) rg_frame_gather(&c->frame, c->in_channels);
+    bool holes = w->kernel_h == 1 && w->kernel_w == 1 && (w->stride_h > 1 || w->stride_w > 1);
+    if (wide > 1 && holes && worth && !c->frame.needed) {
+        rg_frame_thin(&c->frame, w->stride_h, w->stride_w, c->out_h, c->out_w);
+        c->window.stride_h = c->window.stride_w = 1;
+    }
 }
 
 /* Where windows begin and their runs lie. */
@@ -296,6 +308,35 @@ static rg_err try_winograd(const rg_fast_row *r, conv *c)
     return RG_OK;
 }
 
+/* c->pointwise where that is the better way. */
+static rg_err try_pointwise(const rg_fast_row *r, conv *c)
+{
+    const rg_window2 *w = &c->window;
+    bool fits = w->kernel_h * w->kernel_w == 1 && w->stride_h * w->stride_w == 1 && c->groups == 1 &&
+                c->in_h == c->out_h && c->in_w == c->out_w && w->top == 0 && w->left == 0;
+    rg_pointwise p = {
+        .batch = c->batch,
+        .in_channels = c->in_channels,
+        .out_channels = c->out_channels,
+        .pixels = c->out_h * c->out_w,
+        .x = c->x,
+        .y = c->gemm.c,
+        .epilogue = c->gemm.epilogue,
+    };
+    if (!fits || c->in_blocked || c->out_blocked || !rg_pointwise_pays(&p)) return RG_OK;
+    const float *from = rg_fast_array(r, r->site.node->in[1])->data;
+    bool made;
+    float *weights = RG_WEIGHTS(r, float, p.out_channels * p.in_channels, &made);
+    c->pointwise = RG_NEW(r->arena, rg_pointwise, 1);
+    if (!weights || !c->pointwise) return rg_nomem(r->cx);
+    for (int64_t i = 0; !made && i < p.out_channels * p.in_channels; i++)
+        weights[i] = rg_conv_scale(r, i / p.in_channels) * from[i];
+    p.weights = weights;
+    p.room = rg_fast_room(r, rg_pointwise_room_count(&p, r->workers) * sizeof(float));
+    *c->pointwise = p;
+    return RG_OK;
+}
+
 static bool fits(const rg_fast_row *r)
 {
     const rg_node *n = r->site.node;
@@ -357,7 +398,8 @@ static rg_err make(const rg_fast_row *r, void **state)
     c->gemm.epilogue = rg_chain_epilogue(r);
     RG_TRY(rg_conv_bias(r, c->out_channels, &c->gemm.epilogue.bias));
     RG_TRY(try_winograd(r, c));
-    if (!c->winograd) RG_TRY(make_product(r, c));
+    RG_TRY(try_pointwise(r, c));
+    if (!c->winograd && !c->pointwise) RG_TRY(make_product(r, c));
     *state = c;
     return RG_OK;
 }

@@ -7,31 +7,28 @@
  * loaded once for a line of the kernel. What the first and the last of a line see beyond the image is a pixel
  * of zeros; no frame is ever made.
  *
- * Plain: a plane is copied into a frame of zeros in the nearest cache, and its lines are summed as one: lines
- * are often shorter than a vector is long.
+ * Plain: see depthwise_plain.c.
  */
-#include "exec/conv_share.h"
+#include "exec/depthwise_plain.h"
 #include "exec/f32x8.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Images are 7 * 2^i wide more often than not, and 16 registers hold 7 sums, a line of 7 taps, a pixel. */
-enum { PIXELS = 7, STRIP = 32 };
+enum { PIXELS = 7 };
 enum { ACT_LEAST = 512 };    /* floats: a loop over them hides its beginning, and they are still near */
 
 typedef struct depthwise depthwise;
 struct depthwise {
     void (*rows)(const depthwise *d, int64_t from, int64_t to); /* of blocks of channels; NULL: plain */
-    int64_t planes, channels;        /* planes: of the result, or its blocks */
-    int64_t in_channels, in_h, in_w, out_h, out_w;
+    int64_t blocks, channels;        /* blocks of the result */
+    int64_t in_h, in_w, out_h, out_w;
     rg_window2 window;
     const float *x;
     float *y, *weights, *bias;       /* weights [channels][taps], or [blocks][taps][8] */
-    char *const *room; int64_t room_step; /* plain: a frame and sums for each worker, half of it each */
-    rg_frame frame; int64_t taps, *tap;   /* plain: where a window's taps lie in the frame */
     int64_t inner_first, inner_last; /* output columns all of whose taps fall inside the line */
     rg_epilogue epilogue;
+    rg_planes plain;
 };
 
 /* ---- blocks of channels ---- */
@@ -170,79 +167,16 @@ static const size_row sizes[] = {
     {5, 2, rows_5_2_best}, {7, 1, rows_7_1_best}, {7, 2, rows_7_2_best},
 };
 
-/* ---- plain ---- */
-
-/* to[j] = bias + sum of w[t] * from[tap[t] + j]: STRIP of them in registers. Some more than `count` are. */
-RG_INLINE void sum_strips(float *to, const float *from, const depthwise *d, const float *w, float bias,
-                          int64_t count)
-{
-    const rg_f32x8 all = bias - (rg_f32x8){0};
-    for (int64_t j = 0; j < count; j += STRIP) {
-        rg_f32x8 sum[STRIP / RG_BLOCK] = {all, all, all, all};
-        for (int64_t t = 0; t < d->taps; t++) {
-            const float *x = from + d->tap[t] + j;
-            RG_UNROLLED
-            for (int v = 0; v < STRIP / RG_BLOCK; v++) sum[v] += w[t] * rg_load8(x + v * RG_BLOCK);
-        }
-        RG_UNROLLED
-        for (int v = 0; v < STRIP / RG_BLOCK; v++) rg_store8(to + j + v * RG_BLOCK, sum[v]);
-    }
-}
-
-/* Every stride_w-th sum is a result. */
-RG_INLINE void write_line(const depthwise *d, const float *sum, int64_t at)
-{
-    const rg_epilogue *e = &d->epilogue;
-    int64_t step = d->window.stride_w;
-    float *y = d->y + at;
-    if (step == 1) memcpy(y, sum, (size_t)d->out_w * sizeof *y);
-    else
-        for (int64_t j = 0; j < d->out_w; j++) y[j] = sum[j * step];
-    if (e->add) {
-        RG_INDEPENDENT
-        for (int64_t j = 0; j < d->out_w; j++) y[j] += e->add[at + j];
-    }
-}
-
-typedef struct share { const depthwise *d; float *image, *sum; } share;
-
-/* One after the other in a frame, its lines are one: sums that lie across their ends are not used. */
-RG_INLINE void planes_plain(const share *s, int64_t from, int64_t to)
-{
-    const depthwise *d = s->d;
-    const rg_window2 *n = &d->window;
-    int64_t each = d->channels / d->in_channels; /* results of an input channel */
-    int64_t line = (d->out_w - 1) * n->stride_w + 1, step = n->stride_h * d->frame.w;
-    bool whole = n->stride_h == 1 && n->stride_w == 1;
-    for (int64_t plane = from; plane < to; plane++) {
-        const float *image = d->x + plane / each * d->in_h * d->in_w;
-        const float *w = d->weights + plane % d->channels * d->taps;
-        float bias = d->bias[plane % d->channels];
-        rg_frame_fill(&d->frame, image, s->image, RG_ALONE);
-        if (whole) sum_strips(s->sum, s->image, d, w, bias, (d->out_h - 1) * step + line);
-        for (int64_t oy = 0; oy < d->out_h; oy++) {
-            if (!whole) sum_strips(s->sum, s->image + oy * step, d, w, bias, line);
-            write_line(d, whole ? s->sum + oy * step : s->sum, (plane * d->out_h + oy) * d->out_w);
-        }
-    }
-    float *y = d->y + from * d->out_h * d->out_w;
-    if (d->epilogue.act) rg_act_run(&d->epilogue, y, y, (to - from) * d->out_h * d->out_w);
-}
-RG_FOR_MACHINE(planes_plain, share)
-
 static void run(void *state, rg_part part)
 {
     const depthwise *d = state;
     int64_t from, to;
-    if (d->rows) {
-        rg_part_of(part, d->planes * d->out_h, 1, &from, &to);
-        d->rows(d, from, to);
+    if (!d->rows) {
+        rg_planes_run(&d->plain, part);
         return;
     }
-    rg_part_of(part, d->planes, 1, &from, &to);
-    float *room = (float *)(void *)*d->room + part.worker * d->room_step;
-    share s = {d, room, room + d->room_step / 2};
-    planes_plain_best(&s, from, to);
+    rg_part_of(part, d->blocks * d->out_h, 1, &from, &to);
+    d->rows(d, from, to);
 }
 
 /* ---- making ---- */
@@ -298,22 +232,16 @@ static void find_columns(depthwise *d)
     }
 }
 
-/* The frame of one plane, its taps, and room: strips read and write a little more than there is. */
 static rg_err make_plain(const rg_fast_row *r, depthwise *d)
 {
-    const rg_window2 *n = &d->window;
-    int64_t before[] = {n->top, n->left};
-    int64_t after[] = {(d->out_h - 1) * n->stride_h + (n->kernel_h - 1) * n->dilation_h + 1 - n->top,
-                       (d->out_w - 1) * n->stride_w + (n->kernel_w - 1) * n->dilation_w + 1 - n->left};
-    d->frame = rg_frame_of(1, d->in_h, d->in_w, 1, before, after);
-    d->taps = n->kernel_h * n->kernel_w;
-    d->tap = RG_NEW(r->arena, int64_t, d->taps);
-    if (!d->tap) return rg_nomem(r->cx);
-    for (int64_t t = 0; t < d->taps; t++)
-        d->tap[t] = t / n->kernel_w * n->dilation_h * d->frame.w + t % n->kernel_w * n->dilation_w;
-    int64_t half = (rg_frame_count(&d->frame) + 2 * STRIP - 1) / STRIP * STRIP;
-    d->room_step = 2 * half;
-    d->room = rg_fast_room(r, (size_t)(d->room_step * r->workers) * sizeof(float));
+    const rg_array *x = rg_fast_array(r, r->site.node->in[0]);
+    d->plain = (rg_planes){
+        .count = x->dim[0] * d->channels, .channels = d->channels, .in_channels = x->dim[1],
+        .in_h = d->in_h, .in_w = d->in_w, .out_h = d->out_h, .out_w = d->out_w, .window = d->window,
+        .x = d->x, .y = d->y, .weights = d->weights, .bias = d->bias, .epilogue = d->epilogue,
+    };
+    RG_TRY(rg_planes_make(r, &d->plain));
+    d->plain.room = rg_fast_room(r, rg_planes_room_count(&d->plain, r->workers) * sizeof(float));
     return RG_OK;
 }
 
@@ -335,18 +263,14 @@ static rg_err make(const rg_fast_row *r, void **state)
     depthwise *d = RG_NEW(r->arena, depthwise, 1);
     if (!d) return rg_nomem(r->cx);
     *d = (depthwise){
-        .planes = y->dim[0] * y->dim[1], .channels = y->dim[1], .in_channels = x->dim[1],
+        .blocks = y->dim[0] * y->dim[1] / RG_BLOCK, .channels = y->dim[1],
         .in_h = x->dim[2], .in_w = x->dim[3], .out_h = y->dim[2], .out_w = y->dim[3],
         .window = w, .x = x->data, .y = y->data, .epilogue = rg_chain_epilogue(r),
     };
-    if (r->blocked && r->blocked[r->site.node->in[0]]) {
-        d->planes /= RG_BLOCK;
-        choose_rows(d);
-    } else {
-        RG_TRY(make_plain(r, d));
-    }
+    if (r->blocked && r->blocked[r->site.node->in[0]]) choose_rows(d);
     find_columns(d);
     RG_TRY(fold(r, d));
+    if (!d->rows) RG_TRY(make_plain(r, d));
     *state = d;
     return RG_OK;
 }

@@ -8,9 +8,13 @@
  *             for tiles of rows
  */
 #include "exec/gemm_f32.h"
+#include "exec/f32x8.h"
 #include "exec/mathf.h"
 
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 enum {
     PANEL_FLOATS = 6 * 1024, /* 24 KB of a panel at a time: A passes through what a first cache has besides */
@@ -18,6 +22,8 @@ enum {
     COLUMNS = 256,           /* of C at a time: each element of A is then used as often */
     LINE_BYTE = 64,
     LATE_TILES = 8,             /* in the first cache, long enough for a loop over them */
+    PACK_COLUMNS = 64,          /* at a time: so many panels are written at once, four lines read */
+    PACK_AHEAD = 8,             /* lines, by which memory is there in time */
     STRIP = 4,                  /* panels at a time where A is one row */
     SHARE_MACS = 16 * 1024,     /* a worker's least share: a microsecond at half speed, a few barriers */
     HEIGHT_LEAST = 4,           /* rows of a tile below which it waits for its own sums */
@@ -31,8 +37,10 @@ enum { MODE_WHOLE, MODE_BLOCKS, MODE_RUNS };
 typedef struct piece {
     const rg_gemm *g;
     int64_t k_from, k_to;
+    const int32_t *run, *run_end; /* of A's tables, where it has any */
     bool last, late;             /* late: the activation is run on some tiles at once, not in them */
     const float *b, *bias;       /* the panel's part, and what sums begin with: NR of them */
+    const float *row_bias;       /* as well, from row 0 on; or NULL */
     float *c;                    /* at row 0 and the panel's first column */
     const float *add; /* as c, of what is added at the end: C itself but for the first piece; or NULL */
     const char *ahead, *ahead_end; /* what is read next */
@@ -51,6 +59,16 @@ typedef void (*column_fn)(piece *s, int64_t row, int64_t count, int vecs);
 #define RG_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define RG_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* The compiler must take a pointer for any. */
+#define RG_HIDE(pointer) __asm__("" : "+r"(pointer))
+#if defined(__x86_64__)
+#define RG_USED(vector) __asm__("" : : "v"(vector))
+#elif defined(__aarch64__)
+#define RG_USED(vector) __asm__("" : : "w"(vector))
+#else
+#define RG_USED(vector) (void)(vector)
 #endif
 
 #define ACT_LOOP(formula)                                    \
@@ -84,9 +102,11 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
 #define TARGET __attribute__((target("avx512f,avx2,fma")))
 #define LANES 16
 #define ROWS 12
+#define MAX(x, y) _mm512_max_ps((__m512)(x), (__m512)(y))
 #define EACH_ROW(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 #include "exec/gemm_f32_tile.h"
 #undef EACH_ROW
+#undef MAX
 #undef ROWS
 #undef LANES
 #undef TARGET
@@ -96,9 +116,11 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
 #define TARGET __attribute__((target("avx2,fma")))
 #define LANES 8
 #define ROWS 6
+#define MAX(x, y) _mm256_max_ps((__m256)(x), (__m256)(y))
 #define EACH_ROW(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #include "exec/gemm_f32_tile.h"
 #undef EACH_ROW
+#undef MAX
 #undef ROWS
 #undef LANES
 #undef TARGET
@@ -109,9 +131,11 @@ RG_INLINE void act_loop(const rg_epilogue *e, const float *x, float *y, int64_t 
 #define TARGET
 #define LANES 4
 #define ROWS 4
+#define MAX(x, y) plain_pick((x) > (y), x, y)
 #define EACH_ROW(X) X(1) X(2) X(3) X(4)
 #include "exec/gemm_f32_tile.h"
 #undef EACH_ROW
+#undef MAX
 #undef ROWS
 #undef LANES
 #undef TARGET
@@ -156,25 +180,77 @@ size_t rg_gemm_packed_count(int64_t k, int64_t n)
     return (size_t)((n + nr - 1) / nr * nr * k);
 }
 
+/* Panels of B [k, n], from b[p * row_step + j * column_step]. */
+typedef struct packing { const float *b; int64_t row_step, column_step, k, n, nr; float *to; } packing;
+
+static inline float *packed_at(const packing *s, int64_t column)
+{
+    return s->to + column / s->nr * s->nr * s->k + column % s->nr;
+}
+
+/* Columns from..to-1 of lines that lie as they are, whole blocks. What comes next is asked for: lines are far
+ * apart, which no machine foresees. */
+RG_INLINE void pack_lines(const packing *s, int64_t from, int64_t to)
+{
+    for (int64_t first = from; first < to; first += PACK_COLUMNS) {
+        int64_t end = to - first < PACK_COLUMNS ? to : first + PACK_COLUMNS;
+        for (int64_t p = 0; p < s->k; p++) {
+            const float *line = s->b + p * s->row_step;
+            float *at = packed_at(s, first) + p * s->nr;
+            for (int64_t column = first; column < end; column += RG_BLOCK, at += RG_BLOCK) {
+                if (column > first && !(column & (s->nr - 1))) at += s->nr * (s->k - 1); /* the next panel */
+                __builtin_prefetch(line + PACK_AHEAD * s->row_step + column);
+                rg_store8(at, rg_load8(line + column));
+            }
+        }
+    }
+}
+
+/* The same of columns that lie as lines: squares that are turned. */
+RG_INLINE void pack_turned(const packing *s, int64_t from, int64_t to)
+{
+    for (int64_t column = from; column < to; column += RG_BLOCK) {
+        const float *b = s->b + column * s->column_step;
+        float *at = packed_at(s, column);
+        int64_t p = 0;
+        for (; p + RG_BLOCK <= s->k; p += RG_BLOCK) {
+            rg_f32x8 v[RG_BLOCK];
+            RG_UNROLLED
+            for (int i = 0; i < RG_BLOCK; i++) {
+                v[i] = rg_load8(b + i * s->column_step + p);
+                __builtin_prefetch(b + (i + RG_BLOCK) * s->column_step + p);
+            }
+            rg_turn8(v);
+            RG_UNROLLED
+            for (int i = 0; i < RG_BLOCK; i++) rg_store8(at + (p + i) * s->nr, v[i]);
+        }
+        for (; p < s->k; p++)
+            for (int i = 0; i < RG_BLOCK; i++) at[p * s->nr + i] = b[i * s->column_step + p];
+    }
+}
+
+/* Columns from..to-1: whole panels, of which the last is filled up. */
+RG_INLINE void pack(const packing *s, int64_t from, int64_t to)
+{
+    int64_t whole = to < s->n ? to : s->n, done = from;
+    if (s->column_step == 1 || s->row_step == 1) done = from + (whole - from) / RG_BLOCK * RG_BLOCK;
+    if (s->column_step == 1) pack_lines(s, from, done);
+    else pack_turned(s, from, done);
+    for (int64_t column = done; column < to; column++) {
+        const float *b = s->b + column * s->column_step;
+        float *at = packed_at(s, column);
+        for (int64_t p = 0; p < s->k; p++) at[p * s->nr] = column < s->n ? b[p * s->row_step] : 0;
+    }
+}
+RG_FOR_MACHINE(pack, packing)
+
 void rg_gemm_pack(const float *b, int64_t row_step, int64_t column_step, int64_t k, int64_t n, float *packed,
                   rg_part part)
 {
     int64_t nr = rg_gemm_nr(), from, to;
+    packing s = {b, row_step, column_step, k, n, nr, packed};
     rg_part_of(part, n, nr, &from, &to);
-    packed += from * k;
-    for (int64_t column = from; column < to; column += nr) {
-        int64_t count = n - column < nr ? n - column : nr;
-        for (int64_t p = 0; p < k; p++, packed += nr) {
-            const float *at = b + p * row_step + column * column_step;
-            if (column_step == 1 && count == nr) {
-                for (int64_t j = 0; j < nr; j += RG_BLOCK)
-                    memcpy(packed + j, at + j, RG_BLOCK * sizeof *packed);
-                continue;
-            }
-            for (int64_t j = 0; j < count; j++) packed[j] = at[j * column_step];
-            for (int64_t j = count; j < nr; j++) packed[j] = 0;
-        }
-    }
+    if (from < to) pack_best(&s, from, (to + nr - 1) / nr * nr);
 }
 
 /* ---- tiles that do not fit: the last columns of a row-major C, and scattered ones ---- */
@@ -244,6 +320,7 @@ static void run_panel(const variant *v, const piece *part, int mode, range rows,
     if (e->bias && s.k_from == 0) memcpy(bias, e->bias + column, (size_t)columns * sizeof *bias);
     s.b = panel_at(g, column) + s.k_from * nr;
     s.bias = bias;
+    s.row_bias = s.k_from == 0 ? g->row_bias : NULL;
     s.c = g->c + at;
     s.add = s.k_from ? s.c : e->add ? e->add + at : NULL;
     s.ahead = (const char *)next;
@@ -299,6 +376,7 @@ static void run_rows(const variant *v, const rg_gemm *g, range rows, range colum
             for (int64_t k = 0; k < g->k; k += k_step) {
                 int64_t end = k + k_step < g->k ? k + k_step : g->k;
                 piece s = {.g = g, .k_from = k, .k_to = end, .last = end == g->k};
+                if (g->a_run) s.run = g->a_run + k / length, s.run_end = g->a_run + end / length;
                 run_piece(v, &s, mode, down, across);
             }
         }
@@ -342,6 +420,6 @@ void rg_gemm_run(const rg_gemm *g, rg_part part)
     range rows = {0, part.workers > 1 ? 0 : g->m}, columns = {0, g->n};
     if (part.workers > 1) split(v, g, part, &rows, &columns);
     if (rows.from >= rows.to || columns.from >= columns.to) return;
-    if (g->m == 1 && !g->a_run && !g->c_column) run_row(v, g, columns);
+    if (g->m == 1 && !g->a_run && !g->row_bias && !g->c_column) run_row(v, g, columns);
     else if (g->k > 0) run_rows(v, g, rows, columns);
 }

@@ -52,6 +52,7 @@ typedef struct rg_gemm {
     const int32_t *a_run;            /* [k / run_length], or NULL */
     int64_t run_length;              /* divides k; of any use with a_run alone */
     const float *packed; int64_t packed_k; /* rows that were packed, of which the first k count; 0: k */
+    const float *row_bias;           /* [m], or NULL */
     float *c; int64_t c_step, c_block, c_column;
     rg_epilogue epilogue;
 } rg_gemm;

@@ -2,7 +2,7 @@
  *
  *     NAME(x)   a suffix for everything defined here      TARGET        the function attribute
  *     LANES     floats of a vector                        ROWS          of C that stay in registers
- *                                                         EACH_ROW(X)   X(1) ... X(ROWS)
+ *     MAX(x, y) x > y ? x : y of its lanes                EACH_ROW(X)   X(1) ... X(ROWS)
  *
  * C's tile of ROWS x 2 LANES lives in 2 ROWS registers; each step of k loads two vectors of B and multiplies
  * them with one broadcast element of each row of A. No include guard: that is its purpose.
@@ -50,39 +50,63 @@ TARGET static void NAME(act)(const rg_epilogue *e, const float *x, float *y, int
     act_loop(e, x, y, count);
 }
 
+/* An activation that needs more than comparisons, in memory: the sums themselves then never have an address,
+ * so that they stay in registers wherever there is none. */
+TARGET RG_INLINE void NAME(activate_far)(const rg_epilogue *e, NAME(vec) (*acc)[2], int rows, int vecs)
+{
+    NAME(vec) far[ROWS][2];
+    RG_UNROLL
+    for (int i = 0; i < rows; i++) {
+        far[i][0] = acc[i][0];
+        far[i][1] = vecs > 1 ? acc[i][1] : acc[i][0];
+    }
+    NAME(act)(e, (float *)far, (float *)far, (int64_t)rows * NAME(NR));
+    RG_UNROLL
+    for (int i = 0; i < rows; i++) {
+        RG_UNROLL
+        for (int v = 0; v < vecs; v++) acc[i][v] = far[i][v];
+    }
+}
+
 /* The activation of a whole tile. */
 TARGET RG_INLINE void NAME(activate)(const rg_epilogue *e, NAME(vec) (*acc)[2], int rows, int vecs)
 {
-    NAME(vec) zero = {0};
+    NAME(vec) zero = {0}, low = zero + (e->act == RG_ACT_RELU ? 0 : e->low);
     if (e->act > RG_ACT_CLIP) {
-        if (vecs > 1) NAME(act)(e, (float *)acc, (float *)acc, (int64_t)rows * NAME(NR));
-        else for (int i = 0; i < rows; i++) NAME(act)(e, (float *)acc[i], (float *)acc[i], LANES);
+        NAME(activate_far)(e, acc, rows, vecs);
         return;
     }
-    float low = e->act == RG_ACT_RELU ? 0 : e->low;
+    RG_UNROLL
+    for (int i = 0; i < rows; i++) {
+        RG_UNROLL
+        for (int v = 0; v < vecs; v++) acc[i][v] = (NAME(vec))MAX(low, acc[i][v]);
+    }
+    if (e->act != RG_ACT_CLIP) return;
     RG_UNROLL
     for (int i = 0; i < rows; i++) {
         RG_UNROLL
         for (int v = 0; v < vecs; v++) {
-            NAME(vec) x = acc[i][v];
-            x = NAME(pick)(x < zero + low, zero + low, x);
-            if (e->act == RG_ACT_CLIP) x = NAME(pick)(x > zero + e->high, zero + e->high, x);
-            acc[i][v] = x;
+            NAME(vec) x = acc[i][v], high = zero + e->high;
+            acc[i][v] = NAME(pick)(x > high, high, x);
         }
     }
 }
 
-/* One step of k. */
+/* One step of k. Factors are used up to its end: else their registers may become those of sums, which then
+ * wander, and some into memory. */
 #define NAME_STEP(p)                                                                       \
     do {                                                                                   \
         NAME(vec) b0 = *(const NAME(vec) *)(const void *)b, b1 = b0;                       \
         if (vecs > 1) b1 = *(const NAME(vec) *)(const void *)(b + LANES);                  \
         RG_UNROLL                                                                          \
         for (int i = 0; i < rows; i++) {                                                   \
-            float x = a[i][p];                                                             \
+            NAME(vec) x = a[i][p] - (NAME(vec)){0};                                        \
             acc[i][0] += x * b0;                                                           \
             if (vecs > 1) acc[i][1] += x * b1;                                             \
+            RG_USED(x);                                                                    \
         }                                                                                  \
+        RG_USED(b0);                                                                       \
+        RG_USED(b1);                                                                       \
         b += NAME(NR);                                                                     \
     } while (0)
 
@@ -94,26 +118,62 @@ TARGET RG_INLINE void NAME(activate)(const rg_epilogue *e, NAME(vec) (*acc)[2], 
         ahead += step;                                                                     \
     } while (0)
 
-/* Sums of one tile. C's lines are asked for first, so that they have come when they are written. */
-TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, const char *ahead, int rows, int vecs, int mode)
+/* Where rows of a tile begin: every third, which is as far as an address reaches from one. That they are
+ * hidden from the compiler keeps it from computing all of a tile's addresses beforehand and putting them in
+ * memory. */
+enum { NAME(STARTS) = (ROWS + 2) / 3 };
+TARGET RG_INLINE void NAME(starts)(const float *c, int64_t c_step, int rows, const float **start)
 {
-    const rg_gemm *g = s->g;
+    RG_UNROLL
+    for (int i = 0; i < rows; i += 3) {
+        start[i / 3] = c + i * c_step;
+        RG_HIDE(start[i / 3]);
+    }
+}
+
+/* The lines of a tile of C, or of what is added to it, are asked for, so that they have come when its sums
+ * are there. In blocks two rows share a line; across, the last vector's line is the only one that the panel
+ * before has not had. */
+TARGET RG_INLINE void NAME(ask)(const float *c, int64_t c_step, int64_t c_block, int rows, int vecs)
+{
+    const float *start[NAME(STARTS)];
+    bool across = c_block == RG_BLOCK;
+    RG_UNROLL
+    for (int v = across ? vecs - 1 : 0; v < vecs; v++) {
+        NAME(starts)(c + NAME(place)(c_block, v), c_step, rows, start);
+        RG_UNROLL
+        for (int i = 0; i < rows; i++)
+            if (across || i % 2 || i == rows - 1) __builtin_prefetch(start[i / 3] + i % 3 * c_step, 1, 3);
+    }
+}
+
+/* Sums of one tile. */
+TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, int64_t row, const char *ahead, int rows,
+                                 int vecs, int mode)
+{
     const int64_t c_step = g->c_step, c_block = g->c_block, step = s->ahead_step;
     NAME(vec) acc[ROWS][2];
-    const float *a[ROWS], *b = s->b;
-    float *c = s->c + row * c_step;
+    const float *a[ROWS], *b = s->b, *start[NAME(STARTS)];
+    const float *c = s->c + row * c_step, *add = s->add ? s->add + row * c_step : NULL;
     RG_UNROLL
     for (int i = 0; i < rows; i++) {
         a[i] = g->a + (g->a_row ? g->a_row[row + i] : (row + i) * g->a_step);
         RG_UNROLL
-        for (int v = 0; v < vecs; v++) {
-            __builtin_prefetch(c + i * c_step + NAME(place)(c_block, v), 1, 3);
-            acc[i][v] = *(const NAME(vec) *)(const void *)(s->bias + v * LANES);
+        for (int v = 0; v < vecs; v++) acc[i][v] = *(const NAME(vec) *)(const void *)(s->bias + v * LANES);
+    }
+    NAME(ask)(c, c_step, c_block, rows, vecs);
+    if (add && add != c) NAME(ask)(add, c_step, c_block, rows, vecs);
+    if (s->row_bias) {
+        RG_UNROLL
+        for (int i = 0; i < rows; i++) {
+            RG_UNROLL
+            for (int v = 0; v < vecs; v++) acc[i][v] += s->row_bias[row + i];
         }
     }
     if (mode == MODE_WHOLE) {
         int64_t p = s->k_from;
         for (; p + RG_BLOCK <= s->k_to; p += RG_BLOCK) {
+            RG_HIDE(p); /* one index for all rows, not a pointer for each */
             NAME_AHEAD;
             RG_UNROLL
             for (int q = 0; q < RG_BLOCK; q++) NAME_STEP(p + q);
@@ -121,8 +181,7 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, const char *ahead,
         for (; p < s->k_to; p++) NAME_STEP(p);
     } else {
         const int64_t length = mode == MODE_BLOCKS ? RG_BLOCK : g->run_length;
-        for (const int32_t *run = g->a_run + s->k_from / length, *end = g->a_run + s->k_to / length;
-             run < end; run++) {
+        for (const int32_t *run = s->run, *end = s->run_end; run < end; run++) {
             const int64_t at = *run;
             NAME_AHEAD;
             if (mode == MODE_BLOCKS) {
@@ -133,33 +192,38 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, int64_t row, const char *ahead,
             }
         }
     }
-    if (s->add) {
-        const float *add = s->add + row * c_step;
+    RG_UNROLL
+    for (int v = 0; v < vecs; v++) {
+        if (!add) break;
+        NAME(starts)(add + NAME(place)(c_block, v), c_step, rows, start);
+        RG_UNROLL
+        for (int i = 0; i < rows; i++) acc[i][v] += NAME(load)(start[i / 3] + i % 3 * c_step, c_block);
+    }
+    if (s->last && !s->late && g->epilogue.act) NAME(activate)(&s->g->epilogue, acc, rows, vecs);
+    RG_UNROLL
+    for (int v = 0; v < vecs; v++) {
+        NAME(starts)(c + NAME(place)(c_block, v), c_step, rows, start);
         RG_UNROLL
         for (int i = 0; i < rows; i++)
-            RG_UNROLL
-            for (int v = 0; v < vecs; v++)
-                acc[i][v] += NAME(load)(add + i * c_step + NAME(place)(c_block, v), c_block);
-    }
-    if (s->last && !s->late && g->epilogue.act) NAME(activate)(&g->epilogue, acc, rows, vecs);
-    RG_UNROLL
-    for (int i = 0; i < rows; i++) {
-        RG_UNROLL
-        for (int v = 0; v < vecs; v++)
-            NAME(store)(c + i * c_step + NAME(place)(c_block, v), c_block, acc[i][v]);
+            NAME(store)((float *)(uintptr_t)start[i / 3] + i % 3 * c_step, c_block, acc[i][v]);
     }
 }
 #undef NAME_AHEAD
 #undef NAME_STEP
 
-/* Tiles below each other. `rows`, `vecs` and `mode` are constants where this is called. */
-TARGET RG_INLINE void NAME(column)(piece *s, int64_t row, int64_t count, int rows, int vecs, int mode)
+/* Tiles below each other. `rows`, `vecs` and `mode` are constants where this is called. There are copies here
+ * of what says where things lie: it need not be read again behind every store. */
+TARGET RG_INLINE void NAME(column)(piece *whole, int64_t row, int64_t count, int rows, int vecs, int mode)
 {
+    piece s = *whole;
+    const rg_gemm g = *whole->g;
     for (; count > 0; count--, row += rows) {
-        NAME(tile)(s, row, s->ahead, rows, vecs, mode);
-        if (s->ahead < s->ahead_end) s->ahead += s->ahead_tile;
-        else s->ahead_step = 0;
+        NAME(tile)(&s, &g, row, s.ahead, rows, vecs, mode);
+        if (s.ahead < s.ahead_end) s.ahead += s.ahead_tile;
+        else s.ahead_step = 0;
     }
+    whole->ahead = s.ahead;
+    whole->ahead_step = s.ahead_step;
 }
 
 #define NAME_COLUMN(mode, MODE, n)                                                        \
@@ -213,7 +277,8 @@ TARGET static void NAME(strip)(const piece *s, int64_t column)
         }
     }
     RG_UNROLL
-    for (int j = 0; add && j < STRIP; j++) {
+    for (int j = 0; j < STRIP; j++) {
+        if (!add) break;
         RG_UNROLL
         for (int v = 0; v < 2; v++) {
             int64_t at = (column + j * NAME(NR)) / RG_BLOCK * g->c_block + NAME(place)(g->c_block, v);

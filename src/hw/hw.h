@@ -198,6 +198,15 @@ typedef struct rg_efficiency {
     const char *family; double compute, memory; const char *source;
 } rg_efficiency;
 
+/* The tiles that its library has for products of a type on some architectures, where it has few. */
+typedef struct rg_library_tiles {
+    const char *dtype;
+    const char **architectures; size_t architecture_count;
+    bool weights;                            /* of products with a weight, else of two activations */
+    double *sizes; size_t size_count;        /* m, n, m, n, ... */
+    const char *source;
+} rg_library_tiles;
+
 struct rg_runtime {
     rg_arena arena;
     const rg_runtime *base; /* what this was cloned from and shares its strings with, or NULL */
@@ -232,6 +241,7 @@ struct rg_runtime {
                                               * forecast / f .. forecast * f */
     rg_fuse_rule *rules; size_t rule_count;  /* first match wins */
     rg_efficiency *efficiencies; size_t efficiency_count;
+    rg_library_tiles *tiles; size_t tile_count; /* none: any tile */
     rg_source *sources; size_t source_count;
     /* pad, collective: NULL where none is */
     const char *launch_source, *pad_source, *collective_source, *memory_source, *interval_source;
@@ -247,6 +257,10 @@ rg_err rg_runtime_clone(rg_ctx *cx, const rg_runtime *runtime, rg_runtime **out)
 /* Of "FAMILY@KIND" where a stack is another on that kind of device, else of "FAMILY", else of "default". */
 const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char *family,
                                            rg_device_kind kind);
+/* NULL: nothing is known of that architecture's. */
+const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture,
+                                         const char *dtype,
+                                         bool weights);
 bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device);
 
 /* What this machine can measure: for `ridge doctor` (hw/detect.c). */

@@ -35,6 +35,19 @@ static const rg_field efficiency_fields[] = {
 static const rg_record efficiency_record = RG_RECORD(rg_efficiency, efficiency_fields);
 #undef AT
 
+#define AT(member) offsetof(rg_library_tiles, member)
+static const rg_field tiles_fields[] = {
+    {"dtype", RG_FIELD_TEXT, true, AT(dtype), .help = "type of the products"},
+    {"architectures", RG_FIELD_TEXTS, true, AT(architectures), AT(architecture_count),
+     .help = "of the devices"},
+    {"weights", RG_FIELD_FLAG, true, AT(weights), .help = "one operand is a weight, else none is"},
+    {"sizes", RG_FIELD_REALS, true, AT(sizes), AT(size_count), .help = "rows, columns of each tile in turn"},
+    {"source", RG_FIELD_TEXT, true, AT(source),
+     .help = "where the figures come from: a key of sources, then words"},
+};
+static const rg_record tiles_record = RG_RECORD(rg_library_tiles, tiles_fields);
+#undef AT
+
 /* What is read: the runtime, and what is spent before it is one. */
 typedef struct profile {
     rg_runtime runtime;
@@ -133,6 +146,8 @@ static const rg_field runtime_fields[] = {
      .help = "what becomes one kernel; the first match wins"},
     {"efficiencies", RG_FIELD_ROWS, true, AT(efficiencies), AT(efficiency_count), &efficiency_record,
      .help = "what its kernels reach"},
+    {"tiles", RG_FIELD_ROWS, false, AT(tiles), AT(tile_count), &tiles_record,
+     .help = "tiles of products, where its library has few"},
     {"sources", RG_FIELD_KEYED, true, AT(sources), AT(source_count), &rg_source_record,
      .help = "what source texts begin with"},
 };
@@ -198,6 +213,14 @@ static rg_err check_sources(rg_ctx *cx, const rg_runtime *r)
             return rg_fail(cx, RG_FORMAT,
                            "efficiencies[%zu].source: '%.64s' does not begin with a key of sources", i,
                            r->efficiencies[i].source);
+    for (size_t i = 0; i < r->tile_count; i++) {
+        if (!rg_source_known(r->sources, r->source_count, r->tiles[i].source))
+            return rg_fail(cx, RG_FORMAT, "tiles[%zu].source: '%.64s' does not begin with a key of sources",
+                           i, r->tiles[i].source);
+        if (r->tiles[i].size_count == 0 || r->tiles[i].size_count % 2)
+            return rg_fail(cx, RG_FORMAT, "tiles[%zu].sizes: %zu numbers are no pairs", i,
+                           r->tiles[i].size_count);
+    }
     return RG_OK;
 }
 
@@ -323,6 +346,19 @@ const rg_efficiency *rg_runtime_efficiency(const rg_runtime *runtime, const char
         else if (strcmp(e->family, "default") == 0) found[DEFAULT] = e;
     }
     return found[EXACT] ? found[EXACT] : found[FAMILY] ? found[FAMILY] : found[DEFAULT];
+}
+
+const rg_library_tiles *rg_runtime_tiles(const rg_runtime *runtime, const char *architecture,
+                                         const char *dtype,
+                                         bool weights)
+{
+    for (size_t i = 0; i < runtime->tile_count && architecture; i++) {
+        const rg_library_tiles *t = &runtime->tiles[i];
+        if (t->weights == weights && strcmp(t->dtype, dtype) == 0
+            && has(t->architectures, t->architecture_count, architecture))
+            return t;
+    }
+    return NULL;
 }
 
 bool rg_runtime_runs_on(const rg_runtime *runtime, const rg_device *device)

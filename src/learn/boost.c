@@ -46,7 +46,8 @@ rg_err rg_booster_open(rg_ctx *cx, rg_booster **out)
     static const char name[] = "libxgboost.so.0"; /* Debian 12: libxgboost0 */
     rg_booster *b = RG_NEW(&cx->arena, rg_booster, 1);
     if (!b) return rg_nomem(cx);
-    b->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    /* It stays when it is closed: threads of its own may not have ended. */
+    b->library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!b->library)
         return rg_fail(cx, RG_UNSUPPORTED, "learning needs XGBoost: %s (Debian: apt-get install libxgboost0)",
                        dlerror());
@@ -107,8 +108,10 @@ static rg_err add_node(growth *g, const json_t *json, int depth)
 static rg_err read_dump(growth *g, const char *const *trees, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
-        json_t *json = json_loads(trees[i], 0, NULL);
-        if (!json) return rg_fail(g->cx, RG_INTERNAL, "XGBoost's dump of tree %d is no JSON", (int)i);
+        json_error_t error;
+        json_t *json = json_loads(trees[i], 0, &error);
+        if (!json && !*error.text) return rg_nomem(g->cx);
+        if (!json) return rg_fail(g->cx, RG_INTERNAL, "XGBoost's dump of tree %d: %s", (int)i, error.text);
         rg_err err = add_node(g, json, 0);
         json_decref(json);
         if (err) return err;
@@ -168,11 +171,13 @@ rg_err rg_booster_train(rg_ctx *cx, rg_booster *b, const rg_boost_data *d, const
 {
     void *matrix = NULL;
     growth g = {cx, arena, NULL, 0, 0};
+    if (!d->count) return rg_fail(cx, RG_INPUT, "there are no rows to learn from");
     RG_TRY(said(cx, b, b->XGDMatrixCreateFromMat(d->x, d->count, d->features, NAN, &matrix)));
     rg_err err = train(cx, b, d, opt, matrix, &g);
     b->XGDMatrixFree(matrix);
     if (err) return err;
     member->nodes = g.nodes;
+    if (g.count > INT32_MAX) return rg_fail(cx, RG_LIMIT, "%zu nodes exceed %d", g.count, INT32_MAX);
     member->node_count = (int)g.count;
     member->start = 0;
     return RG_OK;

@@ -64,7 +64,7 @@ struct rg_judge {
     bool (*has)(const rg_exam *exam); /* NULL, or whether a row is of this kind */
     const char *device, *family; /* columns among them by which scores are grouped; a device that nobody knows
                                   * is a miss ... */
-    bool any_device;               /* ... or given as NULL: its name may say enough */
+    bool any_device;             /* ... or given as NULL: its name may say enough */
     const char *finer[RG_JUDGE_FINER]; /* columns whose cells stand behind the family's: "gemm fp8" */
     const char *runtimes[RG_JUDGE_RUNTIMES]; /* ids of those that its forecasts plan with */
     rg_quantity quantities[RG_JUDGE_QUANTITIES]; /* a file of this kind has one of them at least */
@@ -91,6 +91,7 @@ extern const int rg_judge_count;
 /* ---- curves (sitting.c) ---- */
 
 size_t rg_sitting_curves(const rg_sitting *s);             /* with number 0 */
+size_t rg_sitting_abroad(const rg_sitting *s);             /* behind them: of other devices and families */
 size_t rg_sitting_count(const rg_sitting *s, size_t curve); /* of settings */
 const rg_exam *rg_sitting_exam(const rg_sitting *s, size_t curve, size_t setting);
 int rg_sitting_probes(const rg_sitting *s);                /* that may be asked for */

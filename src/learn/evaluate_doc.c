@@ -262,7 +262,7 @@ static rg_err add_result(scoring *s, rg_item *results, const char *path)
         {"family", "family", RG_UNIT_NONE, false}, {"why", "not scored, because", RG_UNIT_NONE, false},
         {"measured", "measured", q->unit, false},  {"forecast", "forecast", q->unit, false},
     };
-    if (dirty->count) rg_doc_table(d, "dirty", dirty, dirty_columns, RG_COUNT(dirty_columns), WORST);
+    if (dirty && dirty->count) rg_doc_table(d, "dirty", dirty, dirty_columns, RG_COUNT(dirty_columns), WORST);
     if (misses && misses->count)
         rg_doc_table(d, "misses", misses, miss_columns, RG_COUNT(miss_columns), WORST);
     return RG_OK;

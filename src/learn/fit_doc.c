@@ -88,7 +88,7 @@ static rg_err fit_files(fit_run *r, const char *const *files, size_t count)
     rg_lessons lessons;
     rg_evaluate_opt how = {.size = sizeof how, .workers = r->opt->workers, .progress = r->opt->progress,
                            .user = r->opt->user, .learning = r->opt->whole ? RG_LEARN_ALL : RG_LEARN_ROWS};
-    RG_TRY(rg_lessons_init(r->cx, &lessons));
+    rg_lessons_init(r->cx, &lessons);
     rg_err err = RG_OK;
     for (size_t i = 0; i < count && !err; i++)
         err = rg_lessons_add(r->cx, &lessons, files[i], &how, r->opt->whole, r->device->id);
@@ -141,7 +141,7 @@ static rg_err weigh(fit_run *r, probe *all, size_t count)
     double variance = 0;
     for (size_t i = 0; i < count; i++) {
         const rg_trees *trees;
-        RG_TRY(rg_learned_find(r->cx, all[i].key, &trees));
+        RG_TRY(rg_learned_find(r->cx, all[i].key, RG_OF_ROW, &trees));
         rg_spread_pair prior = rg_fit_prior(trees);
         double n = (double)measured_of(r, all[i].key), weight = all[i].share * all[i].share;
         variance += weight * rg_fit_variance(prior, n);

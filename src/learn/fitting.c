@@ -1,5 +1,5 @@
-/* fitting.c - a device fitted with few measurements: a scale of each key, and trees over what is left where there
- * are enough of them.
+/* fitting.c - a device fitted with few measurements: a scale of each key, and trees over what is left where
+ * there are enough of them.
  *
  *     e_i = log(measured / forecast)      shift = n t^2 mean(e) / (n t^2 + s^2)
  *     variance = s^2 + s^2 t^2 / (n t^2 + s^2)
@@ -132,7 +132,7 @@ rg_err rg_fit_key(rg_ctx *cx, const rg_device *device, rg_booster *booster, cons
     double *errors = RG_NEW(&cx->arena, double, l->count + 1),
            *traits = RG_NEW(&cx->arena, double, RG_TRAITS);
     if (!own || !errors || !traits) return rg_nomem(cx);
-    RG_TRY(rg_learned_find(cx, l->key, &old));
+    RG_TRY(rg_learned_find(cx, l->key, l->of, &old));
     rg_spread_pair prior = rg_fit_prior(old);
     for (size_t i = 0; i < l->count; i++) errors[i] = (double)l->r[i];
     double shift = rg_fit_shift(prior, errors, l->count);

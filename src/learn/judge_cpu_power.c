@@ -2,7 +2,8 @@
  * compute, either some of them all the time or all of them for a share of it.
  *
  * `extra` holds key=value pairs. Load and cores_used (threads that were started, or all there are) say what
- * was run, and they alone are read; the pairs beside them were measured.
+ * was run, and they alone are read; the pairs beside them were measured. All rows of a processor are a curve:
+ * two readings of it settle its idle power and what load adds.
  */
 #include "learn/evaluate.h"
 #include "predict/cpu_power.h"
@@ -53,11 +54,85 @@ static rg_cpu_load load_of(const rg_exam *exam, const rg_cpu_package *package)
     return (rg_cpu_load){pair(exam, "cores_used"), 1};
 }
 
-static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
+/* ---- one processor's curve ---- */
+
+/* Above idle, by what is known without a reading. */
+static double rise_of(const rg_cpu_package *package, rg_cpu_load load)
+{
+    rg_cpu_package free = *package;
+    free.cap_w = INFINITY;
+    return rg_cpu_power_w(&free, load);
+}
+
+/* The least and the most load of those that show what they should. */
+static void choose(const rg_sitting *s, const rg_cpu_package *package, size_t out[2])
+{
+    double least = INFINITY, most = -INFINITY;
+    out[0] = out[1] = 0;
+    for (size_t i = 0; i < rg_sitting_count(s, 0); i++) {
+        double rise = rise_of(package, load_of(rg_sitting_exam(s, 0, i), package));
+        if (rg_sitting_dirty(s, 0, i)) continue;
+        if (rise < least) out[0] = i, least = rise;
+        if (rise > most) out[1] = i, most = rise;
+    }
+}
+
+/* One probe is the highest load: most of an estimate's error is there. */
+static void fit(rg_sitting *s, rg_cpu_package *package)
+{
+    size_t chosen[2], count = 0;
+    rg_cpu_reading readings[2];
+    double power_w[RG_JUDGE_QUANTITIES];
+    int probes = rg_sitting_probes(s);
+    choose(s, package, chosen);
+    for (int i = probes > 1 ? 0 : 1; probes > 0 && i < 2; i++)
+        if (rg_sitting_measured(s, 0, chosen[i], power_w))
+            readings[count++] =
+                (rg_cpu_reading){load_of(rg_sitting_exam(s, 0, chosen[i]), package), power_w[0]};
+    rg_cpu_package_fit(package, readings, count);
+}
+
+static rg_err forecast(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITIES])
 {
     rg_cpu_package package;
-    RG_TRY(find_package(cx, exam, &package));
-    out[0] = rg_cpu_power_w(&package, load_of(exam, &package));
+    size_t fullest = 0, count = rg_sitting_count(s, 0);
+    for (size_t i = 1; i < count; i++)
+        if (threads_seen(rg_sitting_exam(s, 0, i)) > threads_seen(rg_sitting_exam(s, 0, fullest)))
+            fullest = i;
+    RG_TRY(find_package(cx, rg_sitting_exam(s, 0, fullest), &package));
+    fit(s, &package);
+    for (size_t i = 0; i < count; i++)
+        out[i][0] = rg_cpu_power_w(&package, load_of(rg_sitting_exam(s, 0, i), &package));
+    return RG_OK;
+}
+
+/* ---- counters that add what they have counted already ---- */
+
+#define TWICE 1.5 /* between once and twice */
+#define NEXT_RUN 0.5 /* load falls by half of all from the end of one run to the beginning of the next */
+
+/* Runs are one after the other in the file, each from idle to full. Some counters' readers add the cores to
+ * the package that they are a part of. Where two runs of one processor end far apart, the higher is such. */
+static rg_err clean(rg_ctx *cx, const rg_exam *exams, rg_verdict *const *rows, size_t count,
+                    const char **note)
+{
+    double *most = RG_NEW(&cx->arena, double, count + 1), least = INFINITY; /* by row: of its run */
+    size_t begin = 0;
+    *note = NULL;
+    if (!most) return rg_nomem(cx);
+    for (size_t i = 0; i <= count; i++) {
+        bool ends = i == count || (i > 0 && pair(&exams[i], "load_pct") / 100 + NEXT_RUN <
+                                               pair(&exams[i - 1], "load_pct") / 100);
+        if (!ends) continue;
+        double top = 0;
+        for (size_t k = begin; k < i; k++) top = fmax(top, rows[k]->measured[0]);
+        for (size_t k = begin; k < i; k++) most[k] = top;
+        if (i > begin) least = fmin(least, top);
+        begin = i;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (most[i] > TWICE * least)
+            rows[i]->dirty = "cores counted beside the package that they are a part of";
     return RG_OK;
 }
 
@@ -66,5 +141,5 @@ RG_JUDGE(cpu_power) = {
     .columns = {"device", "model", "extra"}, .has = has_load,
     .device = "device", .family = "model", .any_device = true,
     .quantities = {{"power", "power_w", 1, RG_UNIT_WATT}},
-    .forecast = forecast,
+    .curve = forecast, .curve_by = {"device"}, .clean = clean,
 };

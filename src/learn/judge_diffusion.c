@@ -188,6 +188,30 @@ static rg_err build_layer(rg_ctx *cx, const denoiser *d, const work *w, rg_graph
 
 typedef struct cost { double latency_s, power_w; } cost;
 
+/* A layer is no whole inference. */
+static rg_learning part_of(const rg_exam *exam)
+{
+    return exam->learning == RG_LEARN_ALL ? RG_LEARN_ROWS : exam->learning;
+}
+
+/* PyTorch's attention is FlashAttention-2, whose matrix instructions are Ampere's: at best 0.7 of a unit that
+ * does 2048 operations a clock, as A100's, and half of that share on H100 (Dao 2023, section 4.1: 50 to 73 %;
+ * Shah et al. 2024, "FlashAttention-3": FlashAttention-2 reaches 35 % on H100), whose unit does twice as
+ * many.
+ */
+#define ATTENTION_SHARE 0.7
+#define ATTENTION_OP_PER_CLOCK 2048.0
+
+static void limit_attention(const rg_device *device, rg_runtime *runtime)
+{
+    const rg_peak *peak = rg_device_peak(device, -1, RG_MATRIX, RG_HW_BF16);
+    double share = ATTENTION_SHARE;
+    if (peak && device->kind == RG_DEVICE_GPU) share *= fmin(1, ATTENTION_OP_PER_CLOCK / peak->op_per_clock);
+    for (size_t i = 0; i < runtime->efficiency_count; i++)
+        if (strcmp(runtime->efficiencies[i].family, "attention") == 0)
+            runtime->efficiencies[i].compute = share;
+}
+
 /* With attention in one kernel; f32 nowhere. */
 static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *g, const char *precision, cost *out)
 {
@@ -195,11 +219,13 @@ static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *g, const ch
     const rg_plan *plan = NULL;
     const rg_forecast *f = NULL;
     rg_plan_opt opt = {.size = sizeof opt, .precision = precision};
+    rg_forecast_opt how = {.size = sizeof how, .learning = part_of(exam)};
     RG_TRY(rg_runtime_clone(cx, exam->runtimes[0], &runtime));
     runtime->fuses_attention = true;
+    limit_attention(exam->device, runtime);
     runtime->graph_s = 0;
     rg_err err = rg_plan_make(cx, g, exam->device, runtime, &opt, &plan);
-    if (!err) err = rg_forecast_make(cx, plan, NULL, &f);
+    if (!err) err = rg_forecast_make(cx, plan, &how, &f);
     if (!err) *out = (cost){f->latency_s.value, f->power_w.value};
     rg_forecast_free(f);
     rg_plan_free(plan);

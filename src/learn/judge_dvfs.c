@@ -4,15 +4,17 @@
  * The law of predict/clock_law.c is fitted to the probes; its prior are the shares of time in which units
  * work, as counters say at the highest clock. Where other kernels of the device are known, each is fitted to
  * the probes of the same clocks, too; what its law then misses, at every clock, is carried over by a Gaussian
- * process: weights by how alike the counters and the probes are.
+ * process, weights by how alike the counters and the probes are, and by random trees; the mean of both, as
+ * one follows slopes and the other steps.
  *
- *     ln T(f) = ln T_law(f) + sum_k w_k (ln T_k(f) - ln T_law,k(f))             P likewise; E = P T
+ *     ln T(f) = ln T_law(f) + (sum_k w_k (ln T_k(f) - ln T_law,k(f)) + trees(f)) / 2     P likewise; E = P T
  *
  * Energies that are not power x time (a meter's window is another than the clock's) keep the ratio of the
  * probes. A time without any probe cannot be said.
  */
 #include "learn/cleaning.h"
 #include "learn/dvfs.h"
+#include "learn/forest.h"
 #include "predict/gaussian.h"
 
 #include "base/statistics.h"
@@ -125,6 +127,7 @@ double rg_dvfs_between(const rg_dvfs_curve *c, const double *logs, double clock_
 /* ---- the law and what it misses ---- */
 
 /* Of a curve: its law by the probes, ln (measured / law) at its clocks, and what it is known by. */
+enum { TREES_FROM = 10 }; /* known curves; of fewer, trees have a leaf or two for each clock */
 enum { PROBES_MAX = 64, FEATURES = RG_ACTIVE_COUNT + 2 * PROBES_MAX };
 typedef struct fitted {
     rg_clock_law law;
@@ -246,6 +249,25 @@ static rg_err weigh_known(forecasting *f, const fitted *own, double **weights)
     return RG_OK;
 }
 
+/* Trees over all clocks of the known curves. NULL where nothing is known. */
+static rg_err grow_trees(forecasting *f, rg_forest **out)
+{
+    size_t n = f->known_count, clocks = f->own.count, d = 1 + feature_count(f), rows = 0;
+    double *x = RG_NEW(&f->cx->arena, double, n * clocks * d + 1);
+    double *y = RG_NEW(&f->cx->arena, double, 2 * n * clocks + 1);
+    *out = NULL;
+    if (!x || !y) return rg_nomem(f->cx);
+    if (n < TREES_FROM) return RG_OK;
+    for (size_t k = 0; k < n; k++)
+        for (size_t i = 0; i < clocks; i++, rows++) {
+            x[rows * d] = f->own.points[i].clock_hz;
+            memcpy(&x[rows * d + 1], f->known[k].features, (d - 1) * sizeof *x);
+            y[2 * rows] = f->known[k].time[i];
+            y[2 * rows + 1] = f->known[k].power[i];
+        }
+    return rg_forest_grow(f->cx, x, y, rows, (int)d, 2, 1, out);
+}
+
 /* Median over the probes of energy / (power x time). */
 static double window_of(const forecasting *f)
 {
@@ -260,12 +282,30 @@ static double window_of(const forecasting *f)
     return n ? rg_percentile(ratios, n, 0.5) : 1;
 }
 
+/* What the laws of known curves miss at clock i of the own one: logarithms of time and power. */
+static void carry_over(const forecasting *f, const fitted *own, const double *weights, const rg_forest *trees,
+                       size_t i, double out[2])
+{
+    double z[1 + FEATURES], said[2];
+    out[0] = out[1] = 0;
+    for (size_t k = 0; k < f->known_count; k++) {
+        out[0] += weights[k] * f->known[k].time[i];
+        out[1] += weights[k] * f->known[k].power[i];
+    }
+    if (!trees) return;
+    z[0] = f->own.points[i].clock_hz;
+    memcpy(&z[1], own->features, feature_count(f) * sizeof *z);
+    rg_forest_at(trees, z, said);
+    for (int q = 0; q < 2; q++) out[q] = (out[q] + said[q]) / 2;
+}
+
 static rg_err forecast(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITIES])
 {
     forecasting f = {.cx = cx, .s = s};
     rg_clock_point probes[PROBES_MAX];
     fitted own;
     double *weights = NULL;
+    rg_forest *trees = NULL;
     if (rg_sitting_probes(s) > PROBES_MAX)
         return rg_fail(cx, RG_USAGE, "--probes: %d are more than %d", rg_sitting_probes(s), PROBES_MAX);
     RG_TRY(rg_dvfs_read(cx, s, 0, &f.own));
@@ -274,17 +314,15 @@ static rg_err forecast(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTIT
     fit_law(&f, f.own.active, probes, &own);
     RG_TRY(fit_all_known(&f));
     RG_TRY(weigh_known(&f, &own, &weights));
+    RG_TRY(grow_trees(&f, &trees));
     double window = window_of(&f);
     for (size_t i = 0; i < f.own.count; i++) {
         rg_clock_point at = rg_clock_law_at(&own.law, f.own.points[i].clock_hz);
-        double time = 0, power = 0, *to = out[f.own.settings[i]];
-        for (size_t k = 0; k < f.known_count; k++) {
-            time += weights[k] * f.known[k].time[i];
-            power += weights[k] * f.known[k].power[i];
-        }
-        to[RG_DVFS_POWER] = at.power_w * exp(power);
+        double missed[2], *to = out[f.own.settings[i]];
+        carry_over(&f, &own, weights, trees, i, missed);
+        to[RG_DVFS_POWER] = at.power_w * exp(missed[1]);
         if (!f.probes) continue;
-        to[RG_DVFS_TIME] = at.time_s * exp(time);
+        to[RG_DVFS_TIME] = at.time_s * exp(missed[0]);
         to[RG_DVFS_ENERGY] = to[RG_DVFS_TIME] * to[RG_DVFS_POWER] * window;
     }
     return RG_OK;
@@ -292,7 +330,11 @@ static rg_err forecast(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTIT
 
 /* ---- the kind ---- */
 
-static bool has_clock(const rg_exam *exam) { return rg_exam_real(exam, "sm_mhz") > 0; }
+/* A clock that was set: rows of a processor under some load tell the one that it then had. */
+static bool has_clock(const rg_exam *exam)
+{
+    return rg_exam_real(exam, "sm_mhz") > 0 && isnan(extra_of(exam, "load_pct"));
+}
 
 static rg_err clean(rg_ctx *cx, const rg_exam *exams, rg_verdict *const *rows, size_t count,
                     const char **note)
@@ -318,4 +360,8 @@ RG_JUDGE(dvfs) = {
                    [RG_DVFS_ENERGY] = {"energy", "energy_j", 1, RG_UNIT_JOULE}},
     .curve = forecast, .curve_by = {"device", "model", "task", "batch", "precision", "mem_mhz"},
     .setting = "sm_mhz", .time = RG_DVFS_TIME, .energy = RG_DVFS_ENERGY, .clean = clean,
+    .baselines = {{"fgcs", "power by the published formula of FGCS 2023, time as 1 / f", rg_dvfs_fgcs},
+                  {"polynomial", "polynomial of degree 2 in clock and counters", rg_dvfs_polynomial},
+                  {"bayesian-linear", "Bayesian linear regression on clock and counters", rg_dvfs_linear},
+                  {"forest", "extremely randomized trees on clock and counters", rg_dvfs_forest}},
 };

@@ -42,6 +42,7 @@ typedef struct machine {
     const rg_runtime *runtime;
     double host_hz;
     bool tf32;
+    rg_learning learning;
 } machine;
 
 /* In the mode that the row names, where it is one of the device's; else as it is. */
@@ -82,7 +83,7 @@ static bool has_tf32(const rg_exam *exam)
 
 static rg_err machine_open(rg_ctx *cx, const rg_exam *exam, machine *m)
 {
-    *m = (machine){.runtime = exam->runtimes[EAGER], .tf32 = has_tf32(exam)};
+    *m = (machine){.runtime = exam->runtimes[EAGER], .tf32 = has_tf32(exam), .learning = exam->learning};
     RG_TRY(in_mode(cx, exam->device, rg_exam_text(exam, "power_mode"), &m->device));
     if (m->device->kind != RG_DEVICE_GPU) return RG_OK;
     rg_err err = host_clock(cx, m->device, &m->host_hz);
@@ -111,9 +112,16 @@ static rg_err with_calls(rg_ctx *cx, const machine *m, double cpu_s, rg_runtime 
     return RG_OK;
 }
 
+/* Products that are called again and again have their weights as the library wants them: they stream. */
+static void stream_products(rg_runtime *runtime)
+{
+    for (size_t i = 0; i < runtime->efficiency_count; i++)
+        if (strcmp(runtime->efficiencies[i].family, "gemm@cpu") == 0) runtime->efficiencies[i].memory = 1;
+}
+
 /* ---- graphs ---- */
 
-typedef struct wish { const char *precision; int threads; bool apart; } wish;
+typedef struct wish { const char *precision; int threads; bool apart, whole; } wish;
 
 /* What waiting for each row adds: the launches that its kernels were hidden behind. */
 static double apart_s(const rg_forecast *f, const machine *m)
@@ -134,7 +142,8 @@ static rg_err price(rg_ctx *cx, const rg_graph *g, const machine *m, const rg_ru
     const rg_plan *plan = NULL;
     const rg_forecast *f = NULL;
     rg_plan_opt opt = {.size = sizeof opt, .precision = w.precision, .threads = w.threads};
-    rg_forecast_opt how = {.size = sizeof how, .host_hz = m->host_hz};
+    rg_forecast_opt how = {.size = sizeof how, .host_hz = m->host_hz, .learning = m->learning};
+    if (!w.whole && how.learning == RG_LEARN_ALL) how.learning = RG_LEARN_ROWS;
     rg_err err = rg_plan_make(cx, g, m->device, runtime, &opt, &plan);
     if (!err) err = rg_forecast_make(cx, plan, &how, &f);
     if (!err) *out = f->latency_s.value + (w.apart ? apart_s(f, m) : 0);
@@ -153,6 +162,7 @@ static rg_err price_piece(rg_ctx *cx, rg_graph *g, const machine *m, bool numpy,
     rg_err err = rg_graph_resolve(cx, g);
     if (!err) err = rg_graph_infer(cx, g);
     if (!err) err = with_calls(cx, m, numpy ? NUMPY_CALL_S : OPERATOR_CALL_S, &runtime);
+    if (!err) stream_products(runtime);
     if (!err) err = price(cx, g, m, runtime, w, out);
     if (!err && w.apart) *out += call_s(m);
     rg_runtime_free(runtime);
@@ -198,7 +208,7 @@ static rg_err run_model(rg_ctx *cx, const rg_exam *exam, const machine *m, bool 
     RG_TRY(rg_judge_model(cx, name, (rg_model_sizes){.batch = batch < 1 ? 1 : batch}, &g));
     rg_runtime *runtime = NULL;
     rg_err err = with_calls(cx, m, MODULE_CALL_S, &runtime);
-    if (!err) err = price(cx, g, m, runtime, (wish){rg_dtype_name(dtype), 0, apart}, out);
+    if (!err) err = price(cx, g, m, runtime, (wish){rg_dtype_name(dtype), 0, apart, !apart}, out);
     rg_runtime_free(runtime);
     rg_graph_free(g);
     return err;

@@ -35,16 +35,17 @@ rg_err rg_judge_model(rg_ctx *cx, const char *name, rg_model_sizes sizes, rg_gra
     return err;
 }
 
-rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const char *runtime,
-                           const char *precision, const char *sort, rg_model_cost *out)
+rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_model_way *way,
+                           rg_model_cost *out)
 {
     const rg_device *device = exam->device;
-    rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning, .sort = sort};
+    rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning, .sort = way->sort,
+                           .sketch = way->sketch};
     const rg_runtime *found = NULL;
     const rg_plan *plan = NULL;
     const rg_forecast *f = NULL;
-    rg_plan_opt opt = {.size = sizeof opt, .precision = precision};
-    rg_err err = rg_runtime_find(cx, runtime, device, &found);
+    rg_plan_opt opt = {.size = sizeof opt, .precision = way->precision};
+    rg_err err = rg_runtime_find(cx, way->runtime, device, &found);
     if (!err) err = rg_plan_make(cx, graph, device, found, &opt, &plan);
     if (!err) err = rg_forecast_make(cx, plan, &how, &f);
     if (!err) err = rg_exam_show(cx, exam, f, (rg_view){.whole = true, .devices = 1});

@@ -15,8 +15,13 @@ typedef struct rg_model_sizes {
 rg_err rg_judge_model(rg_ctx *cx, const char *name, rg_model_sizes sizes, rg_graph **out) RG_CHECKED;
 
 typedef struct rg_model_cost { double latency_s, power_w; } rg_model_cost;
-/* The graph has types; precision as in rg_plan_opt, sort as in rg_forecast_opt. */
-rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const char *runtime,
-                           const char *precision, const char *sort, rg_model_cost *out) RG_CHECKED;
+/* How it runs: precision as in rg_plan_opt, sort and sketch as in rg_forecast_opt. */
+typedef struct rg_model_way {
+    const char *runtime, *precision, *sort;
+    const struct rg_sketch *sketch;
+} rg_model_way;
+/* The graph has types. */
+rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_model_way *way,
+                           rg_model_cost *out) RG_CHECKED;
 
 #endif

@@ -46,10 +46,11 @@ static bool says(rg_str text, const char *word)
     return false;
 }
 
-static rg_err run_at(rg_ctx *cx, const rg_plan *plan, double core_hz, double *power_w, double *energy_j)
+static rg_err run_at(rg_ctx *cx, const rg_exam *exam, const rg_plan *plan, double core_hz, double *power_w,
+                     double *energy_j)
 {
     const rg_forecast *f = NULL;
-    rg_forecast_opt opt = {.size = sizeof opt, .core_hz = core_hz};
+    rg_forecast_opt opt = {.size = sizeof opt, .core_hz = core_hz, .learning = exam->learning};
     RG_TRY(rg_forecast_make(cx, plan, &opt, &f));
     *power_w = f->power_w.value;
     *energy_j = f->energy_j.value;
@@ -57,13 +58,14 @@ static rg_err run_at(rg_ctx *cx, const rg_plan *plan, double core_hz, double *po
     return RG_OK;
 }
 
-static rg_err board_power(rg_ctx *cx, const rg_plan *plan, bool saving, double *out)
+static rg_err board_power(rg_ctx *cx, const rg_exam *exam, const rg_plan *plan, double *out)
 {
+    bool saving = says(rg_exam_text(exam, "device"), "MaxQ");
     double top = rg_device_clock_max(plan->device), least_j = INFINITY, power_w, energy_j;
-    RG_TRY(run_at(cx, plan, 0, out, &energy_j));
+    RG_TRY(run_at(cx, exam, plan, 0, out, &energy_j));
     for (int i = 0; saving && i < CLOCKS; i++) {
         double share = CLOCK_LEAST + (1 - CLOCK_LEAST) * i / (CLOCKS - 1);
-        RG_TRY(run_at(cx, plan, share * top, &power_w, &energy_j));
+        RG_TRY(run_at(cx, exam, plan, share * top, &power_w, &energy_j));
         if (energy_j >= least_j) continue;
         least_j = energy_j;
         *out = power_w;
@@ -78,7 +80,7 @@ static rg_err price(rg_ctx *cx, const rg_exam *exam, size_t which, const rg_devi
     rg_plan_opt opt = {.size = sizeof opt, .precision = benchmarks[which].precision};
     RG_TRY(rg_judge_model(cx, benchmarks[which].model, (rg_model_sizes){.batch = BATCH}, &g));
     rg_err err = rg_plan_make(cx, g, board, exam->runtimes[0], &opt, &plan);
-    if (!err) err = board_power(cx, plan, says(rg_exam_text(exam, "device"), "MaxQ"), out);
+    if (!err) err = board_power(cx, exam, plan, out);
     rg_plan_free(plan);
     rg_graph_free(g);
     return err;

@@ -43,9 +43,11 @@ static rg_err train(rg_ctx *cx, const rg_exam *exam, size_t which, const rg_devi
     if (batch < 1) return rg_fail(cx, RG_INPUT, "batch is no whole number from 1 on");
     int64_t alike = (int64_t)fmax(1, round((double)batch * trained[which].area));
     RG_TRY(rg_judge_model(cx, trained[which].model, (rg_model_sizes){.batch = alike}, &g));
-    rg_exam own = *exam; /* on the board as it was limited; a step of training teaches nothing */
-    own.device = device, own.witness = NULL;
-    rg_err err = rg_judge_model_cost(cx, &own, g, "pytorch-eager", "f32", NULL, &forward);
+    rg_exam there = *exam;
+    there.device = device;
+    there.witness = NULL; /* a step of training teaches nothing about inference */
+    rg_model_way way = {"pytorch-eager", "f32", NULL, NULL};
+    rg_err err = rg_judge_model_cost(cx, &there, g, &way, &forward);
     rg_graph_free(g);
     if (err) return err;
     out[0] = ceil(trained[which].images / (double)batch) * STEP * forward.latency_s;

@@ -2,7 +2,8 @@
  * MLPerf. Three kinds, scored apart:
  *
  *     vision_graph     models of the zoo, at the image size of the row
- *     vision_totals    others, by their multiply-adds, activations and parameters: see stand_in.c
+ *     vision_totals    others, by their multiply-adds, activations and parameters: see stand_in.c. Where
+ *                      parameters alone are known, the others are guessed from them
  *     vision_unknown   training; models that neither the zoo nor totals describe: nothing is answered
  *
  * A stand-in has four stages, or one where the network is a plain transformer, which its name tells. Its
@@ -12,8 +13,10 @@
  *
  * Watts are those of whole servers, which no forecast is of.
  */
+#include "learn/blocks.h"
 #include "learn/judge_model.h"
 #include "learn/stand_in.h"
+#include "predict/predict.h"
 
 #include <math.h>
 #include <string.h>
@@ -88,10 +91,11 @@ static const char *find_model(const rg_exam *exam)
 
 static bool is_training(const rg_exam *exam) { return rg_str_is(rg_exam_text(exam, "mode"), "train"); }
 
+/* Parameters are known of nearly all; without the size of its image they say nothing. */
 static bool has_totals(const rg_exam *exam)
 {
-    return rg_exam_real(exam, "gmacs") > 0 && rg_exam_real(exam, "macts_m") > 0
-           && rg_exam_real(exam, "params_m") > 0;
+    bool rest = rg_exam_real(exam, "gmacs") > 0 && rg_exam_real(exam, "macts_m") > 0;
+    return rg_exam_real(exam, "params_m") > 0 && (rest || rg_exam_int(exam, "img_size") > 0);
 }
 
 static bool is_graph(const rg_exam *exam) { return !is_training(exam) && find_model(exam); }
@@ -103,7 +107,11 @@ static bool is_unknown(const rg_exam *exam) { return !is_graph(exam) && !is_tota
 
 /* ---- how it was run ---- */
 
-typedef struct setting { int64_t batch; const char *precision, *runtime; } setting;
+typedef struct setting {
+    int64_t batch;
+    const char *precision, *runtime;
+    rg_sketch sketch;
+} setting;
 typedef struct meaning { const char *begins, *means; } meaning;
 
 /* With automatic mixed precision products and convolutions compute in the type that it is called by. */
@@ -142,6 +150,28 @@ static rg_err read_batch(rg_ctx *cx, const rg_exam *exam, int64_t *out)
     return rg_fail(cx, RG_UNSUPPORTED, "how many samples ran at once was not recorded");
 }
 
+/* "pytorch 2.4.0" -> 2.04; 0: none is named. */
+static double release_of(rg_str name)
+{
+    int64_t part[2] = {0}, which = 0;
+    while (name.size && (name.data[0] < '0' || name.data[0] > '9')) name.data++, name.size--;
+    for (; name.size && which < 2; name.data++, name.size--) {
+        if (name.data[0] >= '0' && name.data[0] <= '9' && part[which] < 1000)
+            part[which] = part[which] * 10 + name.data[0] - '0';
+        else which++;
+    }
+    return part[0] < 100 && part[1] < 100 ? (double)part[0] + (double)part[1] / 100 : 0;
+}
+
+static void read_sketch(const rg_exam *exam, setting *s)
+{
+    s->sketch = (rg_sketch){
+        .samples = (double)s->batch, .release = release_of(rg_exam_text(exam, "framework")),
+        .channels_last = rg_str_is(rg_exam_text(exam, "layout"), "nhwc"),
+        .mixed = rg_str_starts(rg_exam_text(exam, "precision"), "amp"),
+    };
+}
+
 static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
 {
     RG_TRY(read_batch(cx, exam, &s->batch));
@@ -150,6 +180,7 @@ static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
     RG_TRY(read_meaning(cx, "framework", rg_exam_text(exam, "framework"), frameworks, RG_COUNT(frameworks),
                         &s->runtime));
     if (rg_str_starts(rg_exam_text(exam, "compile"), "dynamo")) s->runtime = "pytorch-compile";
+    read_sketch(exam, s);
     return RG_OK;
 }
 
@@ -157,7 +188,8 @@ static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg
                      const char *sort, double *out)
 {
     rg_model_cost cost;
-    RG_TRY(rg_judge_model_cost(cx, exam, graph, s->runtime, s->precision, sort, &cost));
+    rg_model_way way = {s->runtime, s->precision, sort, &s->sketch};
+    RG_TRY(rg_judge_model_cost(cx, exam, graph, &way, &cost));
     out[0] = out[2] = cost.latency_s;
     if (exam->spread) exam->spread[1] = exam->spread[2] = exam->spread[0];
     out[1] = (double)s->batch / cost.latency_s;
@@ -225,17 +257,41 @@ static int stages_of(rg_str name)
     return 4;
 }
 
-static rg_err forecast_totals(rg_ctx *cx, const rg_exam *exam, double *out)
+/* Each parameter meets every position: of a transformer those are its patches; networks of convolutions use
+ * it as often as if all of them saw an image 17 times smaller, with depthwise ones 19 (median of timm's
+ * tables, which lie within a factor of 1.3 and 2), and write an element for so many multiply-adds. */
+static void guess(rg_totals *t, double side, double patch, uint32_t blocks)
 {
-    setting s;
-    rg_graph *graph = NULL;
+    struct { double step, macs; } is = {17, 450};
+    if (blocks & rg_block('d')) is.step = 19, is.macs = 170;
+    if (patch > 0) is.step = patch, is.macs = 600;
+    t->macs = t->parameters * side * side / (is.step * is.step);
+    t->activations = t->macs / is.macs;
+}
+
+static void read_totals(const rg_exam *exam, rg_totals *t, rg_sketch *sketch)
+{
     rg_str name = rg_exam_text(exam, "model");
-    rg_totals totals = {
+    *t = (rg_totals){
         .macs = rg_exam_real(exam, "gmacs") * 1e9, .activations = rg_exam_real(exam, "macts_m") * 1e6,
         .parameters = rg_exam_real(exam, "params_m") * 1e6, .layers = layers_of(name),
         .stages = stages_of(name),
     };
+    sketch->side = fmax((double)rg_exam_int(exam, "img_size"), 0);
+    sketch->patch = (double)rg_patch_of(name);
+    sketch->blocks = rg_blocks_of(name);
+    sketch->guessed = !(t->macs > 0 && t->activations > 0);
+    if (sketch->guessed) guess(t, sketch->side, sketch->patch, sketch->blocks);
+    sketch->macs = t->macs, sketch->activations = t->activations, sketch->parameters = t->parameters;
+}
+
+static rg_err forecast_totals(rg_ctx *cx, const rg_exam *exam, double *out)
+{
+    setting s;
+    rg_graph *graph = NULL;
+    rg_totals totals;
     RG_TRY(read_setting(cx, exam, &s));
+    read_totals(exam, &totals, &s.sketch);
     RG_TRY(rg_stand_in(cx, &totals, s.batch, &graph));
     rg_err err = answer(cx, exam, &s, graph, "totals", out);
     rg_graph_free(graph);
@@ -249,10 +305,9 @@ static rg_err refuse(rg_ctx *cx, const rg_exam *exam, double *out)
     return rg_fail(cx, RG_UNSUPPORTED, "the model is not in the zoo, and its row has no totals");
 }
 
-/* The layout of images is none of the columns: no profile tells its two times apart. */
 #define COLUMNS                                                                                              \
     .columns = {"device", "mode", "model", "family", "batch", "precision", "img_size", "gmacs", "macts_m",   \
-                "params_m", "framework", "compile"},                                                         \
+                "params_m", "framework", "compile", "layout"},                                               \
     .device = "device", .family = "family",                                                                  \
     .quantities = {{"step time", "step_ms", 1e-3, RG_UNIT_SECOND},                                           \
                    {"samples per second", "samples_per_s", 1, RG_UNIT_COUNT},                                \

@@ -27,13 +27,18 @@ static const rg_column key_columns[] = {
 
 typedef struct report { rg_doc *doc; rg_item *keys, *cards; } report;
 
+/* Beside its place, then there: whoever forecasts meanwhile reads the old one or the new one. */
 static rg_err write_file(rg_ctx *cx, const char *path, rg_str bytes)
 {
-    FILE *file = fopen(path, "wb");
-    if (!file) return rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
+    const char *beside = rg_arena_printf(&cx->arena, "%s.new", path);
+    FILE *file = beside ? fopen(beside, "wb") : NULL;
+    if (!beside) return rg_nomem(cx);
+    if (!file) return rg_fail(cx, RG_INPUT, "%s: %s", beside, strerror(errno));
     size_t written = fwrite(bytes.data, 1, bytes.size, file);
-    if (fclose(file) || written != bytes.size) return rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
-    return RG_OK;
+    if (!fclose(file) && written == bytes.size && !rename(beside, path)) return RG_OK;
+    rg_err err = rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
+    remove(beside);
+    return err;
 }
 
 /* A file that stands and held up better on devices held out, or else on groups, is not replaced. */
@@ -94,63 +99,81 @@ static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_l
 }
 
 /* Each key in a context of its own: what one takes is given back before the next. */
-static rg_err teach_key(rg_ctx *cx, report *r, const rg_lessons *lessons, const rg_lesson *lesson,
-                        const rg_learn_opt *opt)
+static rg_err teach_key(rg_ctx *cx, report *r, rg_booster *booster, const rg_lessons *lessons,
+                        const rg_lesson *lesson, const rg_learn_opt *opt)
 {
-    rg_booster *booster = NULL;
     rg_taught taught;
     rg_ctx *own = rg_ctx_worker(cx);
     if (!own) return rg_nomem(cx);
-    rg_err err = rg_booster_open(own, &booster);
-    if (!err) err = rg_teach(own, booster, lessons, lesson, &taught);
+    rg_err err = rg_teach(own, booster, lessons, lesson, &taught);
     if (!err) {
         taught.trees->made_of = lesson->made_of.data;
         taught.trees->data_hash = rg_arena_printf(&own->arena, "%016llx", (unsigned long long)lesson->hash);
         err = taught.trees->data_hash ? add_key(own, r, &taught, opt) : rg_nomem(own);
     }
     if (err) rg_fail(cx, err, "%s: %s", lesson->key, rg_ctx_error(own));
-    rg_booster_close(booster);
     rg_ctx_free(own);
     return err;
 }
 
-static rg_err teach_keys(rg_ctx *cx, report *r, const rg_lessons *lessons, const rg_learn_opt *opt)
+static rg_err teach_keys(rg_ctx *cx, report *r, rg_booster *booster, const rg_lessons *lessons,
+                         const rg_learn_opt *opt)
 {
     enum { ROWS_LEAST = 100 };   /* of a key: below, its forecasts stay analytic */
     for (size_t i = 0; i < lessons->count; i++) {
         const rg_lesson *lesson = &lessons->items[i];
         if (opt->key && !rg_str_starts(rg_str_of(lesson->key), opt->key)) continue;
         if (lesson->count < ROWS_LEAST) continue;
-        RG_TRY(teach_key(cx, r, lessons, lesson, opt));
+        RG_TRY(teach_key(cx, r, booster, lessons, lesson, opt));
         if (opt->progress && !opt->progress(opt->user, i + 1, lessons->count))
             return rg_fail(cx, RG_INTERRUPTED, "interrupted after %zu of %zu keys", i + 1, lessons->count);
     }
     return RG_OK;
 }
 
+static rg_err collect(rg_ctx *cx, const char *const *files, size_t count, const rg_learn_opt *opt,
+                      rg_lessons *lessons)
+{
+    rg_evaluate_opt how = {.size = sizeof how, .workers = opt->workers, .progress = opt->progress,
+                           .user = opt->user, .learning = opt->whole ? RG_LEARN_ROWS : RG_LEARN_NONE};
+    for (size_t i = 0; i < count; i++) RG_TRY(rg_lessons_add(cx, lessons, files[i], &how, opt->whole, NULL));
+    if (!lessons->count) return rg_fail(cx, RG_INPUT, "no row of the files teaches anything");
+    return opt->export_to ? rg_lessons_export(cx, lessons, opt->export_to) : RG_OK;
+}
+
+static rg_err is_folder(rg_ctx *cx, const char *path)
+{
+    if (!path || rg_path_is_dir(path)) return RG_OK;
+    return rg_fail(cx, RG_INPUT, "%s: there is no such folder", path);
+}
+
+/* What would be missed at the end is looked for first: judging the files takes minutes. */
 static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg_learn_opt *opt, report *r)
 {
     rg_lessons lessons;
-    rg_evaluate_opt how = {.size = sizeof how, .workers = opt->workers, .progress = opt->progress,
-                           .user = opt->user, .learning = opt->whole ? RG_LEARN_ROWS : RG_LEARN_NONE};
-    RG_TRY(rg_lessons_init(cx, &lessons));
-    rg_err err = RG_OK;
-    for (size_t i = 0; i < count && !err; i++) err = rg_lessons_add(cx, &lessons, files[i], &how, opt->whole, NULL);
-    if (!err && !lessons.count) err = rg_fail(cx, RG_INPUT, "no row of the files teaches anything");
-    if (!err && opt->export_to) err = rg_lessons_export(cx, &lessons, opt->export_to);
-    if (!err && (opt->out || !opt->export_to)) err = teach_keys(cx, r, &lessons, opt);
+    rg_booster *booster = NULL;
+    bool teaches = opt->out || !opt->export_to;
+    RG_TRY(is_folder(cx, opt->out));
+    RG_TRY(is_folder(cx, opt->export_to));
+    if (teaches) RG_TRY(rg_booster_open(cx, &booster));
+    rg_lessons_init(cx, &lessons);
+    rg_err err = collect(cx, files, count, opt, &lessons);
+    if (!err && teaches) err = teach_keys(cx, r, booster, &lessons, opt);
     rg_lessons_done(&lessons);
+    rg_booster_close(booster);
     return err;
 }
 
 rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count, const rg_learn_opt *opt, rg_doc **out)
 {
     report r;
+    rg_learn_opt o = {0};
+    if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
     *out = NULL;
     RG_TRY(rg_doc_new(cx, "ridge.learn/1", &r.doc));
     r.keys = rg_doc_array(r.doc, rg_doc_root(r.doc), "keys");
     r.cards = rg_doc_array(r.doc, rg_doc_root(r.doc), "devices");
-    rg_err err = learn(cx, files, count, opt, &r);
+    rg_err err = learn(cx, files, count, &o, &r);
     rg_doc_section(r.doc, 1, "What was learned");
     rg_doc_table(r.doc, "keys", r.keys, key_columns, RG_COUNT(key_columns), 0);
     rg_doc_table(r.doc, "devices", r.cards, card_columns, RG_COUNT(card_columns), 0);

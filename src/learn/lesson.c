@@ -31,13 +31,12 @@ typedef struct collecting {
     sight *sights;               /* by case */
 } collecting;
 
-rg_err rg_lessons_init(rg_ctx *cx, rg_lessons *lessons)
+void rg_lessons_init(rg_ctx *cx, rg_lessons *lessons)
 {
     *lessons = (rg_lessons){0};
     rg_arena_init(&lessons->arena, cx);
     rg_map_init(&lessons->keys, &lessons->arena);
     rg_map_init(&lessons->names, &lessons->arena);
-    return RG_OK;
 }
 
 void rg_lessons_done(rg_lessons *lessons)
@@ -83,7 +82,7 @@ static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast
     sight *s = &c->sights[exam->index];
     uint32_t longest = 0;
     bool whole = view.whole;
-    if (whole != c->whole || f->plan->row_count == 0) return RG_OK;
+    if (whole != c->whole || f->plan->row_count == 0 || !exam->device) return RG_OK;
     if (c->device && strcmp(exam->device->id, c->device) != 0) return RG_OK;
     for (uint32_t r = 1; r < f->plan->row_count; r++)
         if (f->rows[r].total_s > f->rows[longest].total_s) longest = r;
@@ -131,7 +130,9 @@ static rg_err note_file(rg_ctx *cx, const collecting *c, rg_lesson *lesson)
 {
     size_t size = strlen(c->file);
     rg_text *t = &lesson->made_of;
-    bool last = t->size >= size && memcmp(t->data + t->size - size, c->file, size) == 0;
+    size_t before = t->size - size; /* of the last name, if that is it */
+    bool last = t->size >= size && memcmp(t->data + before, c->file, size) == 0 &&
+                (before == 0 || t->data[before - 1] == ' ');
     if (!last) rg_text_printf(t, "%s%s", t->size ? " " : "", c->file);
     return t->failed ? rg_nomem(cx) : RG_OK;
 }
@@ -180,7 +181,7 @@ static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t
     for (size_t i = 0; i < e->count; i++) {
         const sight *s = &c->sights[case_of[i]];
         double seconds, watt;
-        if (!s->seen) continue;
+        if (!s->seen || e->verdicts[i].dirty) continue;
         measured_of(e, &e->verdicts[i], &seconds, &watt);
         double own_s = fmax(seconds - s->rest_s, 0.05 * seconds); /* the others may be priced too dear */
         if (seconds > 0) RG_TRY(add_row(cx, c, s, s->key, log(own_s / s->base_s)));
@@ -228,7 +229,8 @@ rg_err rg_lessons_export(rg_ctx *cx, const rg_lessons *lessons, const char *dir)
         if (!path) return rg_nomem(cx);
         if (!file) return rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
         print_lesson(lessons, &lessons->items[i], file);
-        if (fclose(file)) return rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
+        bool wrong = ferror(file);
+        if (fclose(file) || wrong) return rg_fail(cx, RG_INPUT, "%s: %s", path, strerror(errno));
     }
     return RG_OK;
 }

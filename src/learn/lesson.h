@@ -31,7 +31,7 @@ typedef struct rg_lessons {
     rg_map keys, names;          /* -> 1 + index of items, of devices */
 } rg_lessons;
 
-rg_err rg_lessons_init(rg_ctx *cx, rg_lessons *lessons);
+void rg_lessons_init(rg_ctx *cx, rg_lessons *lessons);
 void rg_lessons_done(rg_lessons *lessons);
 /* The rows of one file, of whole inferences or else of kernels. opt->learning says what the base is:
  * RG_LEARN_NONE for kernels, RG_LEARN_ROWS for whole inferences, whose kernels were learned before. device:

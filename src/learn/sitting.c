@@ -14,13 +14,14 @@
 struct rg_sitting {
     rg_evaluation *e;
     rg_curve *own;
-    const rg_curve **known; size_t known_count;
+    const rg_curve **known; size_t known_count, abroad_count;
     int probes, left;
 };
 
 /* ---- what a forecast may ask ---- */
 
 size_t rg_sitting_curves(const rg_sitting *s) { return 1 + s->known_count; }
+size_t rg_sitting_abroad(const rg_sitting *s) { return s->abroad_count; }
 int rg_sitting_probes(const rg_sitting *s) { return s->probes; }
 
 static const rg_curve *curve_at(const rg_sitting *s, size_t curve)
@@ -216,12 +217,18 @@ rg_err rg_sitting_check(rg_ctx *cx, const rg_judge *judge, const rg_evaluate_opt
                    names.size ? names.data : "none");
 }
 
-/* Of other devices nothing is known: their curves are not alike. */
 static bool is_known(const rg_evaluation *e, int known, const rg_curve *own, const rg_curve *other)
 {
     const rg_group *a = &e->groups[own->group], *b = &e->groups[other->group];
     if (known == KNOWN_NONE || other == own || !rg_str_eq(a->device, b->device)) return false;
     return known == KNOWN_KERNELS || !rg_str_eq(a->family, b->family);
+}
+
+/* Of other devices, what is of another family: the same kernel there is hardly another one. */
+static bool is_abroad(const rg_evaluation *e, int known, const rg_curve *own, const rg_curve *other)
+{
+    const rg_group *a = &e->groups[own->group], *b = &e->groups[other->group];
+    return known != KNOWN_NONE && !rg_str_eq(a->device, b->device) && !rg_str_eq(a->family, b->family);
 }
 
 rg_err rg_curve_sit(rg_ctx *cx, rg_evaluation *e, const rg_evaluate_opt *opt, size_t index)
@@ -234,6 +241,9 @@ rg_err rg_curve_sit(rg_ctx *cx, rg_evaluation *e, const rg_evaluate_opt *opt, si
     if (!s.known || !out) return rg_nomem(cx);
     for (size_t i = 0; i < e->curve_count; i++)
         if (is_known(e, known_of(opt->known), own, &e->curves[i])) s.known[s.known_count++] = &e->curves[i];
+    for (size_t i = 0; i < e->curve_count; i++)
+        if (is_abroad(e, known_of(opt->known), own, &e->curves[i]))
+            s.known[s.known_count + s.abroad_count++] = &e->curves[i];
     for (uint32_t i = 0; i < own->count; i++)
         for (int q = 0; q < RG_JUDGE_QUANTITIES; q++) out[i][q] = NAN;
     RG_TRY(forecast_of(e->judge, opt->baseline)(cx, &s, out));

@@ -25,7 +25,7 @@ enum {
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
                     trusts[] = {0, 0.25, 0.5, 0.75, 1};
 
-typedef struct set { float *x, *y, *weight; uint32_t *row; size_t count; } set;
+typedef struct set { float *x, *y, *weight; size_t count; } set;
 
 typedef struct teaching {
     rg_ctx *cx;
@@ -47,38 +47,73 @@ static uint64_t shuffled(uint64_t x)
 }
 
 static bool held_out(uint64_t group) { return shuffled(group) % FOLDS == 0; }
+static double unit_of(size_t row) { return (double)(shuffled(row + 1) >> 11) * 0x1p-53; } /* [0, 1) */
 
 typedef enum part { PART_ALL, PART_TAUGHT, PART_HELD } part;
 
-/* Rows of one device (or of all, UINT32_MAX, but `without`), a fair sample of them where there are more. */
+/* Which rows are wanted: of one device, or (EVERY) of all but `without`. */
+#define EVERY UINT32_MAX
+typedef struct choice {
+    uint32_t device, without;
+    part part;
+    size_t left[DEVICES_MAX], wanted[DEVICES_MAX]; /* by device: rows that are still to come, to be taken */
+    size_t devices, count;       /* that have such rows; to be taken of all together */
+} choice;
+
+static bool is_eligible(const rg_lesson *l, const choice *c, size_t row)
+{
+    uint32_t d = l->device[row];
+    if ((c->device != EVERY && d != c->device) || d == c->without) return false;
+    return c->part == PART_ALL || held_out(l->group[row]) == (c->part == PART_HELD);
+}
+
+static void count_rows(const rg_lesson *l, size_t most, choice *c)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (is_eligible(l, c, i)) c->devices += !c->left[l->device[i]]++;
+    for (size_t d = 0; d < DEVICES_MAX; d++)
+        c->count += c->wanted[d] = c->left[d] < most ? c->left[d] : most;
+}
+
+/* At most so many rows of each device, each as likely as any other (Knuth, TAOCP 2, 3.4.2, algorithm S);
+ * where there are several devices, each weighs the same. */
 static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, size_t most, set *out)
 {
     const rg_lesson *l = t->lesson;
-    size_t room = most * (device == UINT32_MAX ? t->device_count : 1) + 1, f = l->features;
-    if (room > l->count + 1) room = l->count + 1;
-    out->x = RG_NEW(&t->cx->arena, float, room * f);
-    out->y = RG_NEW(&t->cx->arena, float, room);
-    out->weight = RG_NEW(&t->cx->arena, float, room);
-    out->row = RG_NEW(&t->cx->arena, uint32_t, room);
-    out->count = 0;
-    if (!out->x || !out->y || !out->weight || !out->row) return rg_nomem(t->cx);
-    for (size_t i = 0; i < l->count && out->count + 1 < room; i++) {
+    choice c = {.device = device, .without = without, .part = which};
+    count_rows(l, most, &c);
+    size_t columns = l->features;
+    double each = c.devices ? (double)c.count / (double)c.devices : 0;
+    const choice all = c;
+    *out = (set){
+        .x = RG_NEW(&t->cx->arena, float, (c.count + 1) * columns),
+        .y = RG_NEW(&t->cx->arena, float, c.count + 1),
+        .weight = RG_NEW(&t->cx->arena, float, c.count + 1),
+    };
+    if (!out->x || !out->y || !out->weight) return rg_nomem(t->cx);
+    for (size_t i = 0; i < l->count; i++) {
+        if (!is_eligible(l, &c, i)) continue;
         uint32_t d = l->device[i];
-        if ((device != UINT32_MAX && d != device) || d == without) continue;
-        if (which != PART_ALL && held_out(l->group[i]) != (which == PART_HELD)) continue;
-        if ((double)(shuffled(i) >> 11) * 0x1p-53 * (double)t->rows[d] > (double)most) continue;
-        memcpy(out->x + out->count * f, l->x + i * f, f * sizeof *l->x);
+        bool taken = unit_of(i) * (double)c.left[d]-- < (double)c.wanted[d];
+        if (!taken) continue;
+        c.wanted[d]--;
+        memcpy(out->x + out->count * columns, l->x + i * columns, columns * sizeof *l->x);
         out->y[out->count] = l->r[i];
-        out->weight[out->count] =
-            device == UINT32_MAX ? (float)(l->count / (double)t->device_count / (double)t->rows[d]) : 1;
-        out->row[out->count++] = (uint32_t)i;
+        out->weight[out->count++] = (float)(each / (double)all.wanted[d]);
     }
     return RG_OK;
 }
 
-/* More rows bear more and finer trees. */
-static rg_boost_opt options(size_t rows, bool pooled)
+/* More rows bear more and finer trees. Of whole inferences few networks are known, each by many rows: what is
+ * said of one that is not among them is best where each tree is small and sees half of the features (families
+ * of timm held out). */
+static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
 {
+    if (lesson->of == RG_OF_WHOLE)
+        return (rg_boost_opt){
+            .rounds = rows < 300 ? 100 : 300, .depth = rows < 300 ? 3 : 4, .rate = 0.05,
+            .leaf_weight = pooled ? 10 : 5, .rows = 0.7, .columns = 0.5, .seed = 1, .threads = 1,
+        };
     rg_boost_opt o = {
         .rounds = rows < 300 ? 60 : rows < 3000 ? 120 : 200, .depth = rows < 300 ? 3 : rows < 3000 ? 5 : 6,
         .rate = rows < 3000 ? 0.07 : 0.1, .leaf_weight = pooled ? 20 : rows < 3000 ? 4 : 8, .rows = 0.8,
@@ -89,7 +124,7 @@ static rg_boost_opt options(size_t rows, bool pooled)
 
 static rg_err teach_member(teaching *t, const set *s, bool pooled, rg_trees_member *out)
 {
-    rg_boost_opt o = options(s->count, pooled);
+    rg_boost_opt o = options(t->lesson, s->count, pooled);
     rg_boost_data data = {s->x, s->y, s->weight, s->count, t->lesson->features};
     RG_TRY(rg_booster_train(t->cx, t->booster, &data, &o, &t->cx->arena, out));
     out->rows = (int)s->count;
@@ -98,8 +133,8 @@ static rg_err teach_member(teaching *t, const set *s, bool pooled, rg_trees_memb
 
 static rg_err name_member(teaching *t, uint32_t device, rg_trees_member *m)
 {
-    const rg_device *d = device == UINT32_MAX ? NULL : t->lessons->devices[device];
-    m->device = d ? d->id : "";
+    const rg_device *d = device == EVERY ? NULL : t->lessons->devices[device];
+    m->device = d ? d->id : RG_TREES_ALL;
     m->architecture = d ? d->architecture : NULL;
     m->traits = d ? RG_NEW(&t->cx->arena, double, RG_TRAITS) : NULL;
     m->trait_count = d ? RG_TRAITS : 0;
@@ -175,8 +210,8 @@ static rg_err test_known(teaching *t, uint32_t device, rg_report_card *card, err
 {
     set taught, held;
     rg_trees_member m = {0};
-    RG_TRY(take(t, device, UINT32_MAX, PART_TAUGHT, ROWS_MAX, &taught));
-    RG_TRY(take(t, device, UINT32_MAX, PART_HELD, TESTED_MAX, &held));
+    RG_TRY(take(t, device, EVERY, PART_TAUGHT, ROWS_MAX, &taught));
+    RG_TRY(take(t, device, EVERY, PART_HELD, TESTED_MAX, &held));
     card->base = card->known = NAN;
     if (held.count < 5 || taught.count < ROWS_MIN) return RG_OK;
     RG_TRY(teach_member(t, &taught, false, &m));
@@ -210,18 +245,15 @@ static rg_err prepare(teaching *t, uint32_t device, trial *out)
     rg_trees_member pooled = {0};
     double mine[RG_TRAITS];
     rg_traits(t->lessons->devices[device], mine);
-    RG_TRY(take(t, device, UINT32_MAX, PART_ALL, TESTED_MAX, &out->rows));
-    RG_TRY(take(t, UINT32_MAX, device, PART_ALL, ROWS_MAX / 3, &others));
+    RG_TRY(take(t, device, EVERY, PART_ALL, TESTED_MAX, &out->rows));
+    RG_TRY(take(t, EVERY, device, PART_ALL, ROWS_MAX / 3, &others));
     RG_TRY(teach_member(t, &others, true, &pooled));
     RG_TRY(sums_at(t, &pooled, &out->rows, &out->pooled));
     for (size_t i = 0; i < t->device_count; i++) {
         uint32_t d = t->devices[i];
         if (!t->own[d] || d == device) continue;
         RG_TRY(sums_at(t, t->own[d], &out->rows, &out->by[i]));
-        for (int k = 0; k < RG_TRAITS; k++) {
-            double far = t->own[d]->traits[k] - mine[k];
-            out->distance2[i] += far * far;
-        }
+        out->distance2[i] = rg_traits_distance2(t->own[d]->traits, mine);
     }
     return RG_OK;
 }
@@ -231,8 +263,7 @@ static double mixed(const teaching *t, const trial *seen, size_t row, double rea
     double sum = pooled_weight * (double)seen->pooled[row], weights = pooled_weight;
     for (size_t i = 0; i < t->device_count; i++) {
         if (!seen->by[i]) continue;
-        double weight = exp(-seen->distance2[i] / (reach * reach));
-        if (weight < 1e-6) continue;
+        double weight = rg_member_weight(seen->distance2[i], reach);
         sum += weight * (double)seen->by[i][row];
         weights += weight;
     }
@@ -314,13 +345,13 @@ static rg_err teach_all(teaching *t)
     trees->members = RG_NEW(&t->cx->arena, rg_trees_member, t->device_count + 1);
     if (!trees->members) return rg_nomem(t->cx);
     rg_trees_member *m = &trees->members[trees->member_count++];
-    RG_TRY(take(t, UINT32_MAX, UINT32_MAX, PART_ALL, ROWS_MAX / 3, &rows));
-    RG_TRY(name_member(t, UINT32_MAX, m));
+    RG_TRY(take(t, EVERY, EVERY, PART_ALL, ROWS_MAX / 3, &rows));
+    RG_TRY(name_member(t, EVERY, m));
     RG_TRY(teach_member(t, &rows, true, m));
     for (size_t i = 0; i < t->device_count; i++) {
         if (t->rows[t->devices[i]] < ROWS_MIN) continue;
         m = &trees->members[trees->member_count++];
-        RG_TRY(take(t, t->devices[i], UINT32_MAX, PART_ALL, ROWS_MAX, &rows));
+        RG_TRY(take(t, t->devices[i], EVERY, PART_ALL, ROWS_MAX, &rows));
         RG_TRY(name_member(t, t->devices[i], m));
         RG_TRY(teach_member(t, &rows, false, m));
         t->own[t->devices[i]] = m;
@@ -342,6 +373,20 @@ static void average(rg_report_card *cards, size_t count)
     all->base = sum[0] / n[0], all->known = sum[1] / n[1], all->unknown = sum[2] / n[2];
 }
 
+/* Into the file: 0 stands for what was not tried. */
+static void note_errors(const teaching *t, const rg_report_card *cards)
+{
+    for (size_t i = 0; i < t->trees->member_count; i++) {
+        rg_trees_member *m = &t->trees->members[i];
+        const rg_report_card *card = &cards[0];
+        for (size_t k = 0; k < t->device_count; k++)
+            if (strcmp(cards[k + 1].device, m->device) == 0) card = &cards[k + 1];
+        m->analytic = isnan(card->base) ? 0 : card->base;
+        m->known = isnan(card->known) ? 0 : card->known;
+        m->unknown = isnan(card->unknown) ? 0 : card->unknown;
+    }
+}
+
 static rg_err teach(teaching *t, rg_taught *out)
 {
     errors known = {0};
@@ -359,9 +404,11 @@ static rg_err teach(teaching *t, rg_taught *out)
         RG_TRY(test_known(t, t->devices[i], card, &known));
     }
     t->trees->known_spread = spread_of(known.log, known.count);
-    t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5; /* with one device untested */
+    /* with one device there is nothing to choose by: what it says of others is half believed (assumed) */
+    t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5;
     if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1));
     average(out->cards, out->card_count);
+    note_errors(t, out->cards);
     return RG_OK;
 }
 

@@ -24,9 +24,9 @@ enum {
     SPLIT_K_MIN = 256,         /* of k for each piece */
 };
 
-/* m, n of CUTLASS's default threadblock shapes, large to small. */
-static const double tiles[][2] = {{256, 128}, {128, 256}, {128, 128}, {128, 64}, {64, 128},
-                                  {64, 64},   {64, 32},   {32, 64},   {32, 32},  {16, 32}};
+/* m, n of CUTLASS's default threadblock shapes, large to small: what a library is assumed to have. */
+static const double tiles[] = {256, 128, 128, 256, 128, 128, 128, 64, 64, 128,
+                               64,  64,  64,  32,  32,  64,  32,  32, 16, 32};
 
 static double tile_threads(double tm, double tn)
 {
@@ -111,17 +111,33 @@ static double cost_of(const rg_plan *plan, const rg_row *row, const rg_tiling *t
     return fmax(fmax(compute, traffic), wait) + join + compute / 1000;
 }
 
+/* Where lanes are as many as the schedulers issue for (4 of a warp each in every SM since Maxwell: CUDA C++
+ * guide), an instruction that is no multiplication costs the lanes a clock; where they are half as many, it
+ * goes in between. */
+static double issue_limit(const rg_row *row, const rg_engine *e)
+{
+    enum { SCHEDULERS = 4 };
+    double lanes = row->peak->op_per_clock / 2;
+    if (row->peak->unit != RG_VECTOR || e->warp <= 0) return 1;
+    return fmin(1, issue_share(&row->tiling) * SCHEDULERS * e->warp / lanes);
+}
+
 static void tile_product(const rg_plan *plan, rg_row *row)
 {
     const rg_engine *e = &plan->device->engines[row->peak->engine];
     const rg_work *w = &row->work;
+    const rg_library_tiles *own = rg_runtime_tiles(plan->runtime, plan->device->architecture,
+                                                   rg_hw_dtype_name(row->dtype), w->weight_in_b);
+    const double *sizes = own ? own->sizes : tiles;
+    size_t count = own ? own->size_count : RG_COUNT(tiles);
     double least = INFINITY;
-    for (size_t i = 0; i < RG_COUNT(tiles); i++) {
-        double tm = tiles[i][0], tn = tiles[i][1], fit = blocks_per_unit(e, tm, tn);
+    for (size_t i = 0; i + 1 < count; i += 2) {
+        double tm = sizes[i], tn = sizes[i + 1], fit = blocks_per_unit(e, tm, tn);
         rg_tiling t = row->tiling;
         t.blocks = 0;
         for (double split = 1; split <= SPLIT_MAX && fit >= 1; split *= 2) {
             if (split > 1 && (w->k / split < SPLIT_K_MIN || t.blocks >= row->unit_count)) break;
+            if (split > 1 && own && !own->weights) break; /* batches are not split */
             t.per_unit = fit;
             cut(row, tm, tn, split, &t);
             double cost = cost_of(plan, row, &t);
@@ -132,7 +148,8 @@ static void tile_product(const rg_plan *plan, rg_row *row)
         }
     }
     /* a unit too small for any of them computes the smallest anyway */
-    if (isinf(least)) cut(row, tiles[RG_COUNT(tiles) - 1][0], tiles[RG_COUNT(tiles) - 1][1], 1, &row->tiling);
+    if (isinf(least)) cut(row, sizes[count - 2], sizes[count - 1], 1, &row->tiling);
+    row->tiling.utilization *= issue_limit(row, e);
 }
 
 static void tile_flat(const rg_plan *plan, rg_row *row)

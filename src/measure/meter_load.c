@@ -18,10 +18,12 @@ typedef struct watch { rg_cpu_package package; rg_host_load last; char root[200]
 static rg_err find_package(rg_ctx *cx, const char *root, rg_cpu_package *out)
 {
     const rg_device *host = NULL;
-    RG_TRY(rg_device_detect_at(cx, root, &host));
-    rg_err err = rg_cpu_package_of(cx, host, out);
+    rg_err err = rg_device_detect_at(cx, root, &host);
+    if (!err) err = rg_cpu_package_of(cx, host, out);
     rg_device_free(host);
-    return err;
+    if (!err || err == RG_NOMEM) return err;
+    const char *why = rg_arena_printf(&cx->arena, "%s", rg_ctx_error(cx));
+    return why ? rg_fail(cx, RG_UNSUPPORTED, "what this machine is: %s", why) : rg_nomem(cx);
 }
 
 static rg_host_load look(const watch *w)

@@ -71,12 +71,15 @@ static rg_err try_batch(advising *a, double factor)
         rg_row_cost cost;
         rg_row_retile(&larger, &row);
         rg_price_row(&larger, &row, (rg_clocks){f->clock_hz, f->host_hz}, &cost);
+        rg_correct_row(&cost, f->rows[r].residual, f->rows[r].evidence); /* as it is off now */
         rg_energy_row(&larger, &row, f->clock_hz, &cost);
         rows_s += cost.total_s;
         joules += cost.energy_j;
     }
-    double before_s = f->latency_s.value - f->graph_s - f->overlap_s; /* what overlaps keeps its share */
+    /* what overlaps keeps its share, and what was learned of the whole its factor */
+    double base_s = f->latency_s.value - f->correction_s, before_s = base_s - f->graph_s - f->overlap_s;
     double seconds = f->graph_s + rows_s * (1 + (before_s > 0 ? f->overlap_s / before_s : 0));
+    seconds *= f->latency_s.value / base_s;
     /* more work at once may meet the power cap: then time follows energy */
     if (plan->device->cap_w > 0) seconds = fmax(seconds, joules / plan->device->cap_w);
     double memory = plan->weight_byte + (double)larger.block_byte;
@@ -99,7 +102,7 @@ static rg_err try_plan(advising *a, const char *name, const char *precision, con
     const rg_forecast *f = a->f, *better = NULL;
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = precision, .threads = plan->threads};
     rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = f->asked_hz,
-                                    .host_hz = f->host_hz};
+                                    .host_hz = f->host_hz, .learning = f->learning, .sort = f->sort};
     rg_err err = rg_plan_make(a->cx, plan->graph, plan->device, runtime, &plan_opt, &other);
     if (!err) err = rg_forecast_make(a->cx, other, &forecast_opt, &better);
     if (!err) {

@@ -53,24 +53,27 @@ rg_clock_point rg_clock_law_at(const rg_clock_law *w, double clock_hz)
 
 static void law_of(const rg_clock_prior *prior, const double *u, rg_clock_law *out)
 {
-    double t = exp(u[RG_LAW_TIME]), p = exp(u[RG_LAW_POWER]), ratio = exp(u[RG_LAW_CORE]);
+    double t = exp(u[RG_LAW_TIME]), ratio = exp(u[RG_LAW_CORE]);
     double fixed = 1 / (1 + exp(-u[RG_LAW_FIXED]));
     double memory_s = (1 - fixed) * t / pow(pow(ratio, OVERLAP) + 1, 1 / OVERLAP);
-    double idle = exp(u[RG_LAW_IDLE]), active = exp(u[RG_LAW_ACTIVE]), memory = exp(u[RG_LAW_MEMORY]);
-    double watt = p / (1 + idle + active + memory);
+    double active = exp(u[RG_LAW_ACTIVE]), memory = exp(u[RG_LAW_MEMORY]);
+    double watt = exp(u[RG_LAW_POWER]) / (1 + active + memory);
     *out = (rg_clock_law){
         .device = prior->device, .top_hz = prior->top_hz, .core_s = ratio * memory_s, .memory_s = memory_s,
-        .fixed_s = fixed * t, .idle_w = watt * idle, .active_w = watt * active, .core_j = watt * t,
+        .fixed_s = fixed * t, .idle_w = exp(u[RG_LAW_IDLE]), .active_w = watt * active, .core_j = watt * t,
         .memory_j = watt * memory * t, .swing = exp(u[RG_LAW_SWING]),
     };
 }
 
 /* ---- the prior ---- */
 
-/* ln (core_s / memory_s) of work that nobody counted: whole jobs on V100, A100 and H100 take 1.1 to 1.4 times
- * as long at 0.36 of the highest clock (ai-inference-energy sweeps, MIT licence), as half the core's time
- * does. */
-#define JOB_CORE (-0.7)
+/* Of work that nobody counted, as whole jobs on V100, A100 and H100 are (ai-inference-energy sweeps, MIT
+ * licence: 8 curves, leaving out any device moves both by less than a fifth). ln (core_s / memory_s): the
+ * median one takes 1.24 times as long at a third of the highest clock, as 0.33 of the core's time does. And
+ * of what a busy board takes above idle they take a quarter, the geometric mean, as they wait for much else.
+ */
+#define JOB_CORE (-1.1)
+#define JOB_BUSY 0.25
 
 /* Watts of a busy board where no profile says them: idle 1/8 of the cap, clock tree and leakage 1/3, as the
  * profiles that state them have on average. */
@@ -85,9 +88,10 @@ static void power_prior(const rg_device *d, rg_clock_use use, rg_clock_prior *ou
     /* what is left of the cap is drawn when arithmetic and memory are both busy, half by each */
     double room = fmax(cap - idle - active, cap / 4) / 2;
     double core_w = room * fmax(core, 0.1), memory_w = room * fmax(memory, 0.02);
-    const double watts[] = {[RG_LAW_IDLE] = idle, [RG_LAW_ACTIVE] = active, [RG_LAW_MEMORY] = memory_w};
-    out->mean[RG_LAW_POWER] = log(idle + active + core_w + memory_w);
-    for (int i = RG_LAW_IDLE; i <= RG_LAW_MEMORY; i++) out->mean[i] = log(watts[i] / core_w);
+    out->mean[RG_LAW_IDLE] = log(idle);
+    out->mean[RG_LAW_POWER] = log(active + core_w + memory_w);
+    out->mean[RG_LAW_ACTIVE] = log(active / core_w);
+    out->mean[RG_LAW_MEMORY] = log(memory_w / core_w);
 }
 
 void rg_clock_prior_of(const rg_device *device, double top_hz, rg_clock_use use, rg_clock_prior *out)
@@ -102,10 +106,12 @@ void rg_clock_prior_of(const rg_device *device, double top_hz, rg_clock_use use,
     out->mean[RG_LAW_CORE] = known ? log(core / memory) : JOB_CORE;
     out->mean[RG_LAW_FIXED] = log(0.05 / 0.95);
     static const double spread[] = {
-        [RG_LAW_TIME] = 10, [RG_LAW_CORE] = 1, [RG_LAW_FIXED] = 1, [RG_LAW_POWER] = 0.5,
-        [RG_LAW_IDLE] = 0.3, [RG_LAW_ACTIVE] = 0.5, [RG_LAW_MEMORY] = 0.7, [RG_LAW_SWING] = 0.2,
+        [RG_LAW_TIME] = 10, [RG_LAW_CORE] = 1, [RG_LAW_FIXED] = 1, [RG_LAW_POWER] = 1,
+        [RG_LAW_IDLE] = 0.1, [RG_LAW_ACTIVE] = 0.5, [RG_LAW_MEMORY] = 0.7, [RG_LAW_SWING] = 0.2,
     };
     memcpy(out->spread, spread, sizeof spread);
+    if (!known) out->mean[RG_LAW_POWER] += log(JOB_BUSY);
+    if (!device || !(device->idle_w > 0)) out->spread[RG_LAW_IDLE] = 0.5;
 }
 
 /* ---- the fit ---- */
@@ -218,6 +224,51 @@ void rg_clock_law_fit(const rg_clock_prior *prior, const rg_clock_point *probes,
     memcpy(u, p.mean, sizeof u);
     for (int i = 0; i < STEPS && f.count && step(&f, u, &damping); i++) {}
     law_of(&p, u, out);
+}
+
+void rg_clock_prior_from(const rg_clock_law *law, rg_clock_prior *out)
+{
+    const double least = 1e-6; /* a term that is not there still has a logarithm */
+    rg_clock_point top = rg_clock_law_at(law, law->top_hz);
+    double core_w = fmax(law->core_j / top.time_s, least * top.power_w);
+    double fixed = fmin(fmax(law->fixed_s / top.time_s, least), 1 - least);
+    rg_clock_prior_of(law->device, law->top_hz, (rg_clock_use){NAN, NAN}, out);
+    out->mean[RG_LAW_TIME] = log(top.time_s);
+    out->mean[RG_LAW_CORE] = log(fmax(law->core_s, least * top.time_s)
+                                 / fmax(law->memory_s, least * top.time_s));
+    out->mean[RG_LAW_FIXED] = log(fixed / (1 - fixed));
+    out->mean[RG_LAW_POWER] = log(fmax(top.power_w - law->idle_w, least * top.power_w));
+    out->mean[RG_LAW_IDLE] = log(fmax(law->idle_w, least * top.power_w));
+    out->mean[RG_LAW_ACTIVE] = log(fmax(law->active_w, least * core_w) / core_w);
+    out->mean[RG_LAW_MEMORY] = log(fmax(law->memory_j / top.time_s, least * core_w) / core_w);
+    out->mean[RG_LAW_SWING] = log(law->swing);
+}
+
+static double saving(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count, double from_hz,
+                     double to_hz)
+{
+    rg_clock_law law;
+    rg_clock_law_fit(prior, probes, count, &law);
+    rg_clock_point from = rg_clock_law_at(&law, from_hz), to = rg_clock_law_at(&law, to_hz);
+    return to.power_w * to.time_s / (from.power_w * from.time_s);
+}
+
+/* Each mean moved by its standard deviation and the law fitted again: the square root of the sum of the
+ * squares of what that changes is the standard deviation of the logarithm, as far as all is linear. */
+rg_estimate rg_clock_saving(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
+                            double from_hz, double to_hz)
+{
+    const double wide = 1.645; /* of a normal distribution, 90 % lie within so many standard deviations */
+    double value = saving(prior, probes, count, from_hz, to_hz), variance = 0;
+    for (int i = 0; i < RG_LAW_UNKNOWNS; i++) {
+        rg_clock_prior moved = *prior;
+        if (i == RG_LAW_TIME || i == RG_LAW_POWER) continue; /* a ratio does not depend on them */
+        moved.mean[i] += moved.spread[i];
+        double change = log(saving(&moved, probes, count, from_hz, to_hz) / value);
+        variance += change * change;
+    }
+    double factor = exp(wide * sqrt(variance));
+    return (rg_estimate){value, value / factor, value * factor};
 }
 
 /* ---- the choice ---- */

@@ -27,8 +27,9 @@ enum {
     RG_LAW_TIME,                       /* ln of the time at the top clock */
     RG_LAW_CORE,                       /* ln (core_s / memory_s) */
     RG_LAW_FIXED,                      /* logit of fixed_s / time */
-    RG_LAW_POWER,                      /* ln of the power at the top clock */
-    RG_LAW_IDLE, RG_LAW_ACTIVE, RG_LAW_MEMORY, /* ln of each over the core's share of the power */
+    RG_LAW_POWER,                      /* ln of the power at the top clock that is not idle */
+    RG_LAW_IDLE,                       /* ln idle_w */
+    RG_LAW_ACTIVE, RG_LAW_MEMORY,      /* ln of each over the core's share of the power that is not idle */
     RG_LAW_SWING,                      /* ln swing */
     RG_LAW_UNKNOWNS
 };
@@ -47,6 +48,12 @@ void rg_clock_prior_of(const rg_device *device, double top_hz, rg_clock_use use,
  * without a power of what the profile lets expect. */
 void rg_clock_law_fit(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
                       rg_clock_law *out);
+/* A law that is thought to hold as the mean of a prior; spreads are those of rg_clock_prior_of. */
+void rg_clock_prior_from(const rg_clock_law *law, rg_clock_prior *out);
+/* E(to) / E(from) of a law fitted to the probes, with its 90 % interval: what is not known of each unknown
+ * beforehand, as far as the probes leave it open. */
+rg_estimate rg_clock_saving(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
+                            double from_hz, double to_hz);
 rg_clock_point rg_clock_law_at(const rg_clock_law *law, double clock_hz);
 
 /* Relative to that at the top clock. */

@@ -2,10 +2,13 @@
  * row, on its power, and on the whole, with the evidence and the interval that come with them.
  *
  *     t = base e^r        correction = base (e^r - 1), never below what the published peaks allow
- *     P = P_base e^s      between idle and the cap: dynamic energies are scaled to it, of a row or of all
+ *     P = P_base e^s      between idle and the cap: energies are scaled to it
  *
  * The clock stays: measurements were made at the clock that the cap left, and the residual is against the
  * base at the clock that the base found.
+ *
+ * Networks repeat their layers: trees are found once for a family and a type, and asked once for rows that
+ * look the same to them.
  */
 #include "predict/residual.h"
 
@@ -33,37 +36,46 @@ static const char *nearness_words(rg_nearness nearness)
     return words[nearness];
 }
 
+typedef struct voice { bool looked_up; rg_mixture of[RG_TARGET_COUNT]; } voice; /* of a family and a type */
+
+/* What trees said of rows that look so. */
+typedef struct answer {
+    const voice *voice;
+    float x[RG_TREES_FEATURES];
+    rg_residual of[RG_TARGET_COUNT];
+} answer;
+
+typedef struct learning {
+    rg_forecast *f;
+    voice *voices;               /* [family, type] */
+    answer *answers; size_t answer_count; uint32_t answer_capacity;
+    uint32_t *table, mask;       /* hash of an answer -> 1 + its index; twice as many as rows */
+    double *power_w;             /* by row: learned; 0: as the base has it */
+    double *limit_w;             /* by row: what a row drew or may draw, whichever is more */
+    double spread_s;             /* sum of rows: time x spread */
+    bool power;                  /* of some row was learned */
+} learning;
+
 /* The forecast's evidence of this key, made where it is the first; 0: no memory. */
-static uint32_t note_evidence(rg_forecast *f, const rg_residual *residual)
+static uint32_t note_evidence(rg_forecast *f, const rg_mixture *mixture, const rg_residual *residual)
 {
-    const rg_trees *t = residual->trees;
-    rg_evidence *e;
+    const rg_trees *t = mixture->trees;
+    const rg_trees_member *near = mixture->nearest;
     for (uint32_t i = 1; i < f->evidence_count; i++) {
         if (strcmp(f->evidence[i].key, t->key) != 0) continue;
-        e = &f->evidence[i];
-        if (residual->outside > e->outside) e->outside = residual->outside;
+        if (residual->outside > f->evidence[i].outside) f->evidence[i].outside = residual->outside;
         return i;
     }
-    e = &f->evidence[f->evidence_count];
-    const rg_trees_member *near = residual->nearest;
-    *e = (rg_evidence){
+    f->evidence[f->evidence_count] = (rg_evidence){
         .key = rg_arena_cstr(&f->arena, rg_str_of(t->key)),
         .made_of = rg_arena_cstr(&f->arena, rg_str_of(t->made_of)),
         .data_hash = rg_arena_cstr(&f->arena, rg_str_of(t->data_hash)),
         .device = rg_arena_cstr(&f->arena, rg_str_of(near ? near->device : "")),
-        .how = nearness_words(residual->nearness), .rows = near ? near->rows : 0,
+        .how = nearness_words(mixture->nearness), .rows = near ? near->rows : 0,
         .spread = residual->spread, .outside = residual->outside,
     };
     return f->arena.failed ? 0 : f->evidence_count++;
 }
-
-typedef struct learning {
-    rg_forecast *f;
-    float features[RG_TREES_FEATURES * 2];
-    double spread_s;             /* sum of rows: time x spread */
-    double *power_w;             /* by row; 0: as the base has it */
-    bool power;                  /* of some row was learned */
-} learning;
 
 /* Bounded by the published peaks, which no measurement beats. */
 static double bounded(const rg_forecast *f, uint32_t row, double r)
@@ -73,30 +85,64 @@ static double bounded(const rg_forecast *f, uint32_t row, double r)
     return least > 0 && c->latency_s > 0 ? fmax(r, log(least / c->latency_s)) : r;
 }
 
+/* NULL in *out: nothing was learned of rows like this one. */
+static rg_err find_voice(rg_ctx *cx, learning *l, uint32_t row, const voice **out)
+{
+    const rg_row *r = &l->f->plan->rows[row];
+    voice *v = &l->voices[(size_t)r->family * RG_HW_DTYPE_COUNT + (size_t)r->dtype];
+    for (int i = 0; i < RG_TARGET_COUNT && !v->looked_up; i++)
+        RG_TRY(rg_learned_for(cx, l->f, row, (rg_target)i, &v->of[i]));
+    v->looked_up = true;
+    *out = v->of[RG_TARGET_LATENCY].trees || v->of[RG_TARGET_POWER].trees ? v : NULL;
+    return RG_OK;
+}
+
+static rg_err find_answer(rg_ctx *cx, learning *l, const voice *v, uint32_t row, const answer **out)
+{
+    answer now = {.voice = v};
+    rg_feature_row(l->f, row, now.x);
+    uint64_t hash = rg_hash_u64(rg_hash(RG_HASH_SEED, now.x, sizeof now.x), (uint64_t)(v - l->voices));
+    uint32_t at = (uint32_t)hash & l->mask;
+    for (; l->table[at]; at = (at + 1) & l->mask) {
+        *out = &l->answers[l->table[at] - 1];
+        if ((*out)->voice == v && memcmp((*out)->x, now.x, sizeof now.x) == 0) return RG_OK;
+    }
+    for (int i = 0; i < RG_TARGET_COUNT; i++)
+        if (v->of[i].trees) rg_residual_of(&v->of[i], now.x, &now.of[i]);
+    if (!RG_GROW(&cx->arena, l->answers, l->answer_count, l->answer_capacity)) return rg_nomem(cx);
+    l->answers[l->answer_count++] = now;
+    l->table[at] = (uint32_t)l->answer_count;
+    *out = &l->answers[l->answer_count - 1];
+    return RG_OK;
+}
+
 static rg_err learn_row(rg_ctx *cx, learning *l, uint32_t row)
 {
     rg_forecast *f = l->f;
     rg_row_cost *c = &f->rows[row];
     const rg_device *device = f->plan->device;
-    const rg_trees *trees, *power;
-    rg_residual residual;
-    double prior = log(fmax(f->plan->runtime->interval_factor, 1));
+    const voice *v;
+    const answer *said = NULL;
+    double spread = log(fmax(f->plan->runtime->interval_factor, 1));
+    l->limit_w[row] = device->cap_w > 0 ? fmax(c->power_w, device->cap_w) : INFINITY;
     if (c->latency_s <= 0) return RG_OK;
-    RG_TRY(rg_learned_for(cx, f, row, RG_TARGET_LATENCY, &trees));
-    RG_TRY(rg_learned_for(cx, f, row, RG_TARGET_POWER, &power));
-    if (trees || power) rg_feature_row(f, row, l->features);
-    if (trees) {
-        rg_residual_of(trees, device, l->features, &residual);
-        c->evidence = note_evidence(f, &residual);
-        if (!c->evidence) return rg_nomem(cx);
-        c->residual = bounded(f, row, residual.r);
-        if (residual.spread > 0) prior = residual.spread;
+    RG_TRY(find_voice(cx, l, row, &v));
+    if (v) {
+        RG_TRY(find_answer(cx, l, v, row, &said));
+        const rg_residual *time = &said->of[RG_TARGET_LATENCY], *power = &said->of[RG_TARGET_POWER];
+        if (v->of[RG_TARGET_LATENCY].trees) {
+            c->evidence = note_evidence(f, &v->of[RG_TARGET_LATENCY], time);
+            if (!c->evidence) return rg_nomem(cx);
+            c->residual = bounded(f, row, time->r);
+            if (time->spread > 0) spread = time->spread;
+        }
+        if (v->of[RG_TARGET_POWER].trees) {
+            double watt = fmax(c->power_w * exp(power->r), device->idle_w);
+            l->power_w[row] = device->cap_w > 0 ? fmin(watt, device->cap_w) : watt;
+            l->power = true;
+        }
     }
-    l->spread_s += c->total_s * exp(c->residual) * prior;
-    if (!power) return RG_OK;
-    rg_residual_of(power, device, l->features, &residual);
-    l->power_w[row] = fmax(c->power_w * exp(residual.r), device->idle_w);
-    l->power = true;
+    l->spread_s += c->total_s * exp(c->residual) * spread;
     return RG_OK;
 }
 
@@ -113,83 +159,89 @@ static void draw(rg_row_cost *c, double power_w)
     c->power_w = c->energy_j / c->total_s;
 }
 
-/* A row that was made faster does the same work in less time: the board draws no more than its cap. */
+/* A row that was made faster does the same work in less time: that lifts none above the cap. */
 static void set_power(const learning *l)
 {
     rg_forecast *f = l->f;
-    double cap = f->plan->device->cap_w;
     for (uint32_t r = 0; r < f->plan->row_count; r++) {
         rg_row_cost *c = &f->rows[r];
-        double wanted = l->power_w[r] > 0 ? l->power_w[r] : c->power_w;
-        if (cap > 0 && (c->residual != 0 || l->power_w[r] > 0)) wanted = fmin(wanted, cap);
+        double wanted = l->power_w[r] > 0 ? l->power_w[r] : fmin(c->power_w, l->limit_w[r]);
         if (wanted != c->power_w) draw(c, wanted);
     }
     rg_forecast_sum(f);
 }
 
-/* All dynamic energies scaled, so that the whole draws so much; static ones of rows below what is left. What
- * runs between rows idles. */
+/* All rows drawing more or less, by the same factor, so that the whole draws so much. */
 static void draw_whole(rg_forecast *f, double power_w)
 {
-    double around_s = f->graph_s + f->overlap_s + f->correction_s;
-    double wanted = power_w * f->latency_s.value - f->plan->device->idle_w * around_s;
-    double dynamic = f->energy.compute_j + f->energy.memory_j, fixed = 0;
-    for (uint32_t r = 0; r < f->plan->row_count; r++) fixed += f->rows[r].energy.static_j;
-    if (dynamic <= 0 || wanted <= 0) return;
-    double by = fmax(wanted - fixed, 0) / dynamic, still = fixed > wanted ? wanted / fixed : 1;
-    for (uint32_t r = 0; r < f->plan->row_count; r++) {
-        rg_row_cost *c = &f->rows[r];
-        c->energy.compute_j *= by;
-        c->energy.memory_j *= by;
-        c->energy.static_j *= still;
-        c->energy_j = c->energy.compute_j + c->energy.memory_j + c->energy.static_j;
-        if (c->total_s > 0) c->power_w = c->energy_j / c->total_s;
-    }
+    double rows_j = 0, wanted_j = power_w * f->latency_s.value;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) rows_j += f->rows[r].energy_j;
+    double scale = rows_j > 0 ? (rows_j + wanted_j - f->energy_j.value) / rows_j : 1;
+    if (!(scale > 0)) return;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) draw(&f->rows[r], f->rows[r].power_w * scale);
     rg_forecast_sum(f);
 }
 
-/* Of whole inferences: a factor on the sum, and one on the mean power. Features are those of the base. */
+/* Of whole inferences: a factor on the sum, and on what it draws. */
 static rg_err learn_whole(rg_ctx *cx, learning *l)
 {
     rg_forecast *f = l->f;
     const rg_device *device = f->plan->device;
-    const rg_trees *trees, *power;
-    rg_residual residual;
-    double watt = f->power_w.value;
-    RG_TRY(rg_learned_for(cx, f, RG_WHOLE, RG_TARGET_LATENCY, &trees));
-    RG_TRY(rg_learned_for(cx, f, RG_WHOLE, RG_TARGET_POWER, &power));
-    if ((!trees && !power) || f->latency_s.value <= 0) return RG_OK;
-    rg_feature_whole(f, l->features);
-    if (trees) {
-        rg_residual_of(trees, device, l->features, &residual);
-        if (!note_evidence(f, &residual)) return rg_nomem(cx);
-        f->correction_s = f->latency_s.value * (exp(residual.r) - 1);
-        if (residual.spread > 0) f->spread = residual.spread;
+    float x[RG_TREES_FEATURES];
+    rg_mixture of[RG_TARGET_COUNT];
+    rg_residual said = {0};
+    double base_w = f->power_w.value;
+    if (f->latency_s.value <= 0) return RG_OK;
+    for (int i = 0; i < RG_TARGET_COUNT; i++)
+        RG_TRY(rg_learned_for(cx, f, RG_WHOLE, (rg_target)i, &of[i]));
+    if (!of[RG_TARGET_LATENCY].trees && !of[RG_TARGET_POWER].trees) return RG_OK;
+    rg_feature_whole(f, x);
+    if (of[RG_TARGET_LATENCY].trees) {
+        rg_residual_of(&of[RG_TARGET_LATENCY], x, &said);
+        if (!note_evidence(f, &of[RG_TARGET_LATENCY], &said)) return rg_nomem(cx);
+        f->correction_s = f->latency_s.value * (exp(said.r) - 1);
+        if (said.spread > 0) f->spread = said.spread;
         rg_forecast_sum(f);
     }
-    if (!power) return RG_OK;
-    rg_residual_of(power, device, l->features, &residual);
-    f->power_spread = residual.spread;
-    watt = fmax(watt * exp(residual.r), device->idle_w);
-    draw_whole(f, device->cap_w > 0 ? fmin(watt, device->cap_w) : watt);
+    if (!of[RG_TARGET_POWER].trees) return RG_OK;
+    rg_residual_of(&of[RG_TARGET_POWER], x, &said);
+    f->power_spread = said.spread;
+    draw_whole(f, fmax(base_w * exp(said.r), device->idle_w));
+    return RG_OK;
+}
+
+static rg_err make(rg_ctx *cx, learning *l)
+{
+    rg_forecast *f = l->f;
+    const uint32_t most = RG_FAMILY_COUNT * RG_HW_DTYPE_COUNT; /* keys */
+    uint32_t rows = f->plan->row_count, size = 16;
+    while (size / 2 < rows) size *= 2;
+    l->mask = size - 1;
+    l->table = RG_NEW(&cx->arena, uint32_t, size);
+    l->power_w = RG_NEW(&cx->arena, double, rows + 1);
+    l->limit_w = RG_NEW(&cx->arena, double, rows + 1);
+    l->voices = RG_NEW(&cx->arena, voice, most);
+    f->evidence = RG_NEW(&f->arena, rg_evidence, (rows < most ? rows : most) + 2);
+    if (!l->table || !l->power_w || !l->limit_w || !l->voices || !f->evidence) return rg_nomem(cx);
+    f->evidence_count = 1;
     return RG_OK;
 }
 
 rg_err rg_forecast_learn(rg_ctx *cx, rg_forecast *f)
 {
     learning l = {.f = f};
-    uint32_t rows = f->plan->row_count;
-    l.power_w = RG_NEW(&cx->arena, double, rows + 1);
-    f->evidence = RG_NEW(&f->arena, rg_evidence, rows + 3);
-    if (!l.power_w || !f->evidence) return rg_nomem(cx);
-    f->evidence_count = 1;
-    for (uint32_t r = 0; r < rows; r++) RG_TRY(learn_row(cx, &l, r));
+    const rg_device *device = f->plan->device;
+    double rows_s = 0;
+    RG_TRY(make(cx, &l));
+    for (uint32_t r = 0; r < f->plan->row_count; r++) RG_TRY(learn_row(cx, &l, r));
     if (f->evidence_count > 1 || l.power) {
         rg_forecast_at(f, f->clock_hz);
         set_power(&l);
     }
-    double rows_s = 0;
-    for (uint32_t r = 0; r < rows; r++) rows_s += f->rows[r].total_s;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) rows_s += f->rows[r].total_s;
     if (f->evidence_count > 1 && rows_s > 0) f->spread = l.spread_s / rows_s;
-    return f->learning == RG_LEARN_ALL ? learn_whole(cx, &l) : RG_OK;
+    if (f->learning == RG_LEARN_ALL) RG_TRY(learn_whole(cx, &l));
+    bool learned = f->evidence_count > 1 || l.power;
+    if (learned && device->cap_w > 0 && f->power_w.value > device->cap_w) draw_whole(f, device->cap_w);
+    return RG_OK;
 }

@@ -3,6 +3,7 @@
  * machine. Nothing here may name a device.
  */
 #include "predict/features.h"
+#include "predict/trees.h"
 
 #include "op/collective.h"
 
@@ -22,9 +23,8 @@ static double share(double part, double all) { return all > 0 ? part / all : 0; 
 /* The largest power of two up to 256 that divides x, as a logarithm: what vector loads and tiles fit. */
 static double alignment(double x)
 {
-    double power = 0;
-    while (power < 8 && x >= 1 && fmod(x, exp2(power + 1)) == 0) power++;
-    return power;
+    if (!(x >= 1 && x < 0x1p53) || x != floor(x)) return 0;
+    return __builtin_ctzll((unsigned long long)x | 256);
 }
 
 static double limit(const view *v, int index)
@@ -126,6 +126,8 @@ static const struct { const char *name, *help; } row_features[] = {
 #undef X
 };
 
+_Static_assert(RG_COUNT(row_features) <= RG_TREES_FEATURES, "what a file of trees can name");
+
 void rg_feature_row(const rg_forecast *f, uint32_t row, float *out)
 {
     const rg_plan *plan = f->plan;
@@ -190,6 +192,59 @@ static sums sums_of(const rg_forecast *f)
     return s;
 }
 
+/* Of a sketch: 0 where it is not known. */
+static double log_known(double x) { return x > 0 ? log2(x) : 0; }
+static double log_known_ratio(double a, double b) { return a > 0 && b > 0 ? log2(a / b) : 0; }
+
+/* Whether the network has the structure of this letter. */
+static double has_block(const rg_forecast *f, char letter)
+{
+    static const char all[] = RG_BLOCK_LETTERS;
+    for (uint32_t i = 0; all[i]; i++)
+        if (all[i] == letter) return f->sketch.blocks >> i & 1;
+    return 0;
+}
+
+/* The release that is assumed where none is named: the newest that was measured. */
+#define RELEASE_KNOWN 2.09
+
+#define SKETCH f->sketch
+#define SKETCH_FEATURES(X)                                                                                   \
+    X(release, SKETCH.release > 0 ? SKETCH.release : RELEASE_KNOWN, "of the framework")                      \
+    X(channels_last, SKETCH.channels_last, "images are stored so")                                           \
+    X(mixed, SKETCH.mixed, "weights are converted at each call")                                             \
+    X(guessed, SKETCH.guessed, "totals were")                                                                \
+    X(samples, log_known(SKETCH.samples), "at once")                                                         \
+    X(side, log_known(SKETCH.side), "of an image")                                                           \
+    X(patch, log_known(SKETCH.patch), "side of the squares that become tokens")                              \
+    X(macs, log_known(SKETCH.macs), "multiply-adds of a sample")                                             \
+    X(activations, log_known(SKETCH.activations), "elements that products write")                            \
+    X(parameters, log_known(SKETCH.parameters), "of the network")                                            \
+    X(macs_each, log_known_ratio(SKETCH.macs, SKETCH.activations), "multiply-adds an activation")            \
+    X(reuse, log_known_ratio(SKETCH.macs, SKETCH.parameters), "multiply-adds a parameter")                   \
+    X(spread_out, log_known_ratio(SKETCH.activations, SKETCH.parameters), "activations a parameter")         \
+    X(pixel_activations, log_known_ratio(SKETCH.activations, SKETCH.side * SKETCH.side), "of a pixel")       \
+    X(pixel_macs, log_known_ratio(SKETCH.macs, SKETCH.side * SKETCH.side), "of a pixel")                     \
+    X(block_dense, has_block(f, 'b'), "dense windows")                                                       \
+    X(block_grouped, has_block(f, 'g'), "grouped windows")                                                   \
+    X(block_depthwise, has_block(f, 'd'), "inverted bottlenecks")                                            \
+    X(block_convnext, has_block(f, 'c'), "depthwise windows and normalized rows")                            \
+    X(block_attention, has_block(f, 'v'), "attention of all positions")                                      \
+    X(block_windows, has_block(f, 'w'), "attention of windows or of a pyramid")                              \
+    X(block_linear, has_block(f, 'k'), "attention over channels")                                            \
+    X(block_mixer, has_block(f, 'm'), "products across positions")                                           \
+    X(block_pooling, has_block(f, 'p'), "pooling in place of attention")                                     \
+    X(block_hybrid, has_block(f, 'h'), "convolution and attention")                                          \
+    X(block_scores, has_block(f, 'f'), "scores are written")                                                 \
+    X(block_smooth, has_block(f, 'a'), "smooth activations")                                                 \
+    X(block_squeeze, has_block(f, 's'), "squeeze and excitation")                                            \
+    X(block_concat, has_block(f, 'x'), "concatenation, shuffles")                                            \
+    X(block_split, has_block(f, 'q'), "splits at several scales")                                            \
+    X(block_branches, has_block(f, 'r'), "branches that could be folded")                                    \
+    X(block_standard, has_block(f, 'n'), "standardized weights")                                             \
+    X(block_blur, has_block(f, 'l'), "blurred strides")                                                      \
+    X(block_norm, has_block(f, 'o'), "group or layer normalization of images")
+
 #define ALL_BYTE (s.in_byte + s.weight_byte + s.out_byte)
 #define PLAN_DEVICE f->plan->device
 #define WHOLE_FEATURES(X)                                                                              \
@@ -229,14 +284,18 @@ static sums sums_of(const rg_forecast *f)
 static const struct { const char *name, *help; } whole_features[] = {
 #define X(name, value, help) {#name, help},
     WHOLE_FEATURES(X)
+    SKETCH_FEATURES(X)
 #undef X
 };
+
+_Static_assert(RG_COUNT(whole_features) <= RG_TREES_FEATURES, "what a file of trees can name");
 
 void rg_feature_whole(const rg_forecast *f, float *out)
 {
     sums s = sums_of(f);
 #define X(name, value, help) *out++ = (float)(value);
     WHOLE_FEATURES(X)
+    SKETCH_FEATURES(X)
 #undef X
 }
 

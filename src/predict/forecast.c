@@ -40,7 +40,7 @@ void rg_forecast_sum(rg_forecast *f)
     /* what overlaps idles once */
     double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s + f->correction_s);
     f->energy.static_j += idle_j;
-    f->wasted_j += idle_j;
+    f->wasted_j = fmax(f->wasted_j + idle_j, 0); /* what beats its rows saves no more than they wasted */
     f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
     f->power_w.value = f->latency_s.value > 0 ? f->energy_j.value / f->latency_s.value : plan->device->idle_w;
 }
@@ -109,7 +109,21 @@ static rg_err make(rg_ctx *cx, rg_forecast *f)
     if (f->rates) rg_rates_for(f->rates, f->plan->device, &f->card);
     if (f->rates) rg_cost_once(&f->card.rates, f->latency_s, f->energy_j, &f->cost);
     f->hash = rg_hash_u64(rg_hash_u64(RG_HASH_SEED, f->plan->hash), (uint64_t)f->clock_hz);
+    for (uint32_t i = 1; i < f->evidence_count; i++)
+        f->hash = rg_hash_str(f->hash, rg_str_of(f->evidence[i].data_hash));
     return rg_forecast_check(cx, f);
+}
+
+rg_err rg_learning_read(rg_ctx *cx, const char *word, rg_learning *out)
+{
+    static const char *const words[] = {
+        [RG_LEARN_ALL] = "all", [RG_LEARN_ROWS] = "rows", [RG_LEARN_NONE] = "none",
+    };
+    for (size_t i = 0; i < RG_COUNT(words); i++) {
+        *out = (rg_learning)i;
+        if (!word || strcmp(word, words[i]) == 0) return RG_OK;
+    }
+    return rg_fail(cx, RG_USAGE, "'%.64s' is none of: all, rows, none", word);
 }
 
 rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt, const rg_forecast **out)
@@ -135,6 +149,7 @@ rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *
     f->host_hz = o.host_hz;
     f->learning = o.learning;
     f->sequences = o.sequences;
+    if (o.sketch) f->sketch = *o.sketch;
     f->sort = rg_arena_cstr(&f->arena, rg_str_of(o.sort ? o.sort : "whole"));
     if (!f->sort) {
         rg_forecast_free(f);

@@ -57,6 +57,20 @@ typedef struct rg_check { const char *name; bool pass; const char *text; } rg_ch
 /* Gains are of one inference, > 0 is better. */
 typedef struct rg_advice { const char *name, *text; double gain_s, gain_j, gain_byte; } rg_advice;
 
+/* Structures that a network may have, a letter each: learn/blocks.c says what they mean. */
+#define RG_BLOCK_LETTERS "bgdcvwkmphfasxqrnlo"
+
+/* What is known of an inference and no graph says: how it was run, and of a network without a graph its
+ * totals. 0: not known. */
+typedef struct rg_sketch {
+    double macs, activations, parameters; /* of one sample: multiply-adds, elements that products write */
+    double samples, side, patch;     /* at once; of an image; of the squares that become tokens */
+    double release;                  /* of the framework: 2 + 4/100 is 2.4 */
+    bool guessed;                    /* the totals are */
+    bool channels_last, mixed;       /* mixed: weights are kept in f32 and converted each time */
+    uint32_t blocks;                 /* bit i: letter i of RG_BLOCK_LETTERS */
+} rg_sketch;
+
 struct rg_forecast {
     rg_arena arena;
     const rg_plan *plan;             /* referenced */
@@ -74,6 +88,7 @@ struct rg_forecast {
     double correction_s;             /* learned from whole inferences, beyond that of rows */
     rg_learning learning;            /* as asked */
     const char *sort;                /* of inference, as asked: "whole" if nothing was */
+    rg_sketch sketch;                /* as given */
     rg_evidence *evidence; uint32_t evidence_count; /* [0] unused; the last may be of the whole */
     double spread, power_spread;     /* of latency, of power, log; 0: the runtime's prior holds */
     rg_estimate latency_s, energy_j, power_w, peak_memory_byte;

@@ -4,8 +4,7 @@
  *
  * r_d: the member of device d; t: traits, logarithms of what a device is made of; r_0, w_0: the member of all
  * devices together. reach, w_0 and trust are those that did best on devices held out. A device that was
- * measured is answered by its own member alone; one that was fitted with few probes by the others and its
- * own.
+ * measured is answered by its own member alone.
  */
 #include "predict/residual.h"
 
@@ -31,14 +30,17 @@ void rg_traits(const rg_device *device, double out[RG_TRAITS])
     out[6] = log2(rg_device_clock_max(device));
 }
 
-/* Devices so far off are not asked. */
-#define WEIGHT_LEAST 1e-6
-
-static double distance2(const double *a, const double *b)
+double rg_traits_distance2(const double *a, const double *b)
 {
     double sum = 0;
     for (int i = 0; i < RG_TRAITS; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
     return sum;
+}
+
+double rg_member_weight(double distance2, double reach)
+{
+    double weight = exp(-distance2 / (reach * reach));
+    return weight < 1e-3 ? 0 : weight;
 }
 
 static bool same_architecture(const rg_trees_member *m, const rg_device *device)
@@ -46,37 +48,44 @@ static bool same_architecture(const rg_trees_member *m, const rg_device *device)
     return m->architecture && device->architecture && strcmp(m->architecture, device->architecture) == 0;
 }
 
-void rg_trees_answer(const rg_trees *trees, const rg_device *device, const float *x, rg_residual *out)
+static void answer_alone(rg_mixture *mixture, size_t member)
 {
-    double traits[RG_TRAITS], sum = 0, weights = 0, least = INFINITY;
-    const rg_trees_member *own = NULL;
-    *out = (rg_residual){.trees = trees, .nearness = RG_NEAR_UNKNOWN};
+    for (size_t i = 0; i < mixture->trees->member_count; i++) mixture->weights[i] = i == member;
+    mixture->nearest = &mixture->trees->members[member];
+    mixture->nearness = RG_NEAR_KNOWN;
+}
+
+rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device, rg_mixture *out)
+{
+    double traits[RG_TRAITS], all = 0, least = INFINITY;
+    size_t over = SIZE_MAX;
+    *out = (rg_mixture){.trees = trees, .device = device, .nearness = RG_NEAR_UNKNOWN};
+    out->weights = RG_NEW(&cx->arena, double, trees->member_count);
+    if (!out->weights) return rg_nomem(cx);
     rg_traits(device, traits);
     for (size_t i = 0; i < trees->member_count; i++) {
         const rg_trees_member *m = &trees->members[i];
-        if (strcmp(m->device, device->id) == 0) {
-            own = m;
+        double *weight = &out->weights[i], far = INFINITY;
+        if (strcmp(m->device, device->id) == 0 && !m->over) {
+            answer_alone(out, i);
+            return RG_OK;
+        }
+        if (m->over) { /* says nothing of other devices */
+            if (strcmp(m->device, device->id) == 0) over = i;
             continue;
         }
-        bool pooled = !m->device[0];
-        double far = m->trait_count ? distance2(m->traits, traits) : INFINITY;
-        double weight = pooled    ? trees->pooled_weight
-                        : m->over ? 0
-                                  : exp(-far / (trees->reach * trees->reach));
-        if (!pooled && !m->over && far < least) out->nearest = m, least = far;
-        if (!pooled && same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
-        if (weight < WEIGHT_LEAST) continue;
-        sum += weight * rg_trees_sum(m, x);
-        weights += weight;
+        if (m->trait_count) far = rg_traits_distance2(m->traits, traits);
+        *weight = rg_member_is_pooled(m) ? trees->pooled_weight : rg_member_weight(far, trees->reach);
+        all += *weight;
+        if (far < least) out->nearest = m, least = far;
+        if (same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
     }
-    const double spreads[] = {trees->known_spread, trees->sister_spread, trees->unknown_spread};
-    if (!own || own->over) out->r = weights > 0 ? trees->trust * sum / weights : 0;
-    if (own) {
-        out->r += rg_trees_sum(own, x);
-        out->nearest = own;
-        out->nearness = RG_NEAR_KNOWN;
-    }
-    out->spread = own && own->spread > 0 ? own->spread : spreads[out->nearness];
+    for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= trees->trust / all;
+    if (over == SIZE_MAX) return RG_OK;
+    out->weights[over] = 1; /* fitted to what the others leave */
+    out->nearest = &trees->members[over];
+    out->nearness = RG_NEAR_KNOWN;
+    return RG_OK;
 }
 
 /* Each feature beyond what was measured makes the answer less certain by a tenth (assumed). */
@@ -96,18 +105,22 @@ rg_err rg_trees_resolve(rg_ctx *cx, rg_trees *trees, rg_features_of scope)
     return RG_OK;
 }
 
-void rg_residual_of(const rg_trees *trees, const rg_device *device, const float *all, rg_residual *out)
+void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *out)
 {
+    const rg_trees *trees = mixture->trees;
+    const double spreads[] = {trees->known_spread, trees->sister_spread, trees->unknown_spread};
     float x[RG_TREES_FEATURES];
-    int outside = 0;
+    *out = (rg_residual){0};
     for (size_t i = 0; i < trees->feature_count; i++) {
         x[i] = all[trees->columns[i]];
         double margin = 0.02 * (trees->high[i] - trees->low[i]) + 1e-6; /* rounding of what was written */
-        outside += (double)x[i] < trees->low[i] - margin || (double)x[i] > trees->high[i] + margin;
+        out->outside += (double)x[i] < trees->low[i] - margin || (double)x[i] > trees->high[i] + margin;
     }
-    rg_trees_answer(trees, device, x, out);
-    out->outside = outside;
-    out->spread *= 1 + OUTSIDE_WIDENS * outside;
+    for (size_t i = 0; i < trees->member_count; i++)
+        if (mixture->weights[i] > 0) out->r += mixture->weights[i] * rg_trees_sum(&trees->members[i], x);
+    bool own = mixture->nearness == RG_NEAR_KNOWN && mixture->nearest->spread > 0;
+    out->spread = own ? mixture->nearest->spread : spreads[mixture->nearness];
+    out->spread *= 1 + OUTSIDE_WIDENS * out->outside;
 }
 
 /* ---- files ---- */
@@ -117,29 +130,36 @@ const char *rg_type_class(rg_hw_dtype dtype)
     return dtype == RG_HW_BF16 ? "f16" : rg_hw_dtype_name(dtype);
 }
 
-/* Its second part is a family of kernels. */
-static bool is_of_rows(const char *key)
+static rg_err check_trees(rg_ctx *cx, rg_trees *trees, const char *path, rg_features_of scope)
+{
+    size_t size = strlen(trees->key);
+    const char *name = rg_path_base(path);
+    if (strncmp(name, trees->key, size) != 0 || strcmp(name + size, ".trees") != 0)
+        return rg_fail(cx, RG_FORMAT, "its key is %.64s", trees->key);
+    return rg_trees_resolve(cx, trees, scope);
+}
+
+/* For rg_ctx_keep, by the path below data/; NULL where there is no such file. */
+rg_features_of rg_learned_scope(const char *key)
 {
     const char *begin = strchr(key, '.');
     size_t size = begin ? strcspn(begin + 1, ".") : 0;
     for (int i = 0; i < RG_FAMILY_COUNT; i++) {
         const char *name = rg_family_name((rg_family)i);
-        if (size && strlen(name) == size && strncmp(begin + 1, name, size) == 0) return true;
+        if (size && strlen(name) == size && strncmp(begin + 1, name, size) == 0) return RG_OF_ROW;
     }
-    return false;
+    return RG_OF_WHOLE;
 }
 
-static rg_err make_trees(rg_ctx *cx, const char *key, const void **out)
+static rg_err make_trees(rg_ctx *cx, const char *path, rg_features_of scope, const void **out)
 {
     rg_str bytes;
     rg_trees *trees;
-    const char *path = rg_arena_printf(&cx->arena, "learned/%s.trees", key);
-    if (!path) return rg_nomem(cx);
     *out = NULL;
     if (!rg_data_has(cx, path)) return RG_OK;
     RG_TRY(rg_data_read(cx, path, &bytes));
     RG_TRY(rg_trees_parse(cx, bytes, path, &trees));
-    rg_err err = rg_trees_resolve(cx, trees, is_of_rows(key) ? RG_OF_ROW : RG_OF_WHOLE);
+    rg_err err = check_trees(cx, trees, path, scope);
     if (err) {
         rg_trees_free(trees);
         return rg_note(cx, err, "%s", path);
@@ -148,12 +168,25 @@ static rg_err make_trees(rg_ctx *cx, const char *key, const void **out)
     return RG_OK;
 }
 
+static rg_err make_of_row(rg_ctx *cx, const char *path, const void **out)
+{
+    return make_trees(cx, path, RG_OF_ROW, out);
+}
+
+static rg_err make_of_whole(rg_ctx *cx, const char *path, const void **out)
+{
+    return make_trees(cx, path, RG_OF_WHOLE, out);
+}
+
 static void free_trees(const void *trees) { rg_trees_free(trees); }
 
-rg_err rg_learned_find(rg_ctx *cx, const char *key, const rg_trees **out)
+rg_err rg_learned_find(rg_ctx *cx, const char *key, rg_features_of scope, const rg_trees **out)
 {
-    const void *found;
-    RG_TRY(rg_ctx_keep(cx, key, &(rg_maker){make_trees, free_trees}, &found));
+    const void *found = NULL;
+    const char *path = rg_arena_printf(&cx->arena, "learned/%s.trees", key);
+    if (!path) return rg_nomem(cx);
+    const rg_maker maker = {scope == RG_OF_WHOLE ? make_of_whole : make_of_row, free_trees};
+    RG_TRY(rg_ctx_keep(cx, path, &maker, &found));
     *out = found;
     return RG_OK;
 }
@@ -183,15 +216,15 @@ rg_err rg_learned_key(rg_ctx *cx, const rg_forecast *f, uint32_t row, const char
     return *out ? RG_OK : rg_nomem(cx);
 }
 
-rg_err rg_learned_for(rg_ctx *cx, const rg_forecast *f, uint32_t row, rg_target target, const rg_trees **out)
+rg_err rg_learned_for(rg_ctx *cx, const rg_forecast *f, uint32_t row, rg_target target, rg_mixture *out)
 {
     const rg_runtime *runtime = f->plan->runtime;
-    const char *key;
-    *out = NULL;
-    for (size_t i = 0; i <= runtime->teacher_count && !*out; i++) {
-        const char *from = i ? runtime->teachers[i - 1] : runtime->id;
+    const rg_trees *trees = NULL;
+    *out = (rg_mixture){0};
+    for (size_t i = 0; i <= runtime->teacher_count && !trees; i++) {
+        const char *key, *from = i ? runtime->teachers[i - 1] : runtime->id;
         RG_TRY(rg_learned_key(cx, f, row, from, target, &key));
-        RG_TRY(rg_learned_find(cx, key, out));
+        RG_TRY(rg_learned_find(cx, key, row == RG_WHOLE ? RG_OF_WHOLE : RG_OF_ROW, &trees));
     }
-    return RG_OK;
+    return trees ? rg_mixture_of(cx, trees, f->plan->device, out) : RG_OK;
 }

@@ -19,40 +19,52 @@ typedef enum rg_target { RG_TARGET_LATENCY, RG_TARGET_POWER, RG_TARGET_COUNT } r
 /* How near the measurements are that an answer rests on. */
 typedef enum rg_nearness { RG_NEAR_KNOWN, RG_NEAR_SISTER, RG_NEAR_UNKNOWN } rg_nearness;
 
-/* r = log(measured / base) and what it rests on. */
-typedef struct rg_residual {
-    double r, spread;            /* spread: 90 % of |log error|; 0: not validated */
-    rg_nearness nearness;
-    const rg_trees_member *nearest;
-    const rg_trees *trees;       /* NULL: nothing was learned; r is 0 */
-    int outside;                 /* features beyond what was measured */
-} rg_residual;
-
 /* What devices have in common, as logarithms to the base 2: distances between them are differences of these.
  */
 void rg_traits(const rg_device *device, double out[RG_TRAITS]);
-/* Mean of the members' sums, each weighted by exp(-(distance / reach)^2), and of the pooled one by its own
- * weight; a member of the device itself answers alone. x: the trees' features. */
-void rg_trees_answer(const rg_trees *trees, const rg_device *device, const float *x, rg_residual *out);
+double rg_traits_distance2(const double *a, const double *b);
+/* exp(-(distance / reach)^2); 0 below a thousandth, so that members which would not be heard are not asked.
+ */
+double rg_member_weight(double distance2, double reach);
+
+/* Who of some trees answers for a device, and how loud: found once, then asked for every row. */
+typedef struct rg_mixture {
+    const rg_trees *trees;       /* NULL: nothing was learned, and nothing else is set */
+    const rg_device *device;
+    double *weights;             /* by member; trust is in them */
+    rg_nearness nearness;
+    const rg_trees_member *nearest;
+} rg_mixture;
+/* A member of the device itself answers alone; else the mean of all, the pooled one by a weight of its own.
+ * In cx's arena. */
+rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device, rg_mixture *out) RG_CHECKED;
+
+/* r = log(measured / base) and what it rests on. */
+typedef struct rg_residual {
+    double r, spread;            /* spread: 90 % of |log error|; 0: not validated */
+    int outside;                 /* features beyond what was measured */
+} rg_residual;
+/* all: rg_feature_row's or rg_feature_whole's, as the trees were resolved for. */
+void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *out);
 
 /* "f16" of f16 and bf16, ... */
 const char *rg_type_class(rg_hw_dtype dtype);
-/* Of the key's file, kept by the context; NULL: there is none. */
-rg_err rg_learned_find(rg_ctx *cx, const char *key, const rg_trees **out) RG_CHECKED;
 /* Finds the columns of its features among those of the scope. RG_FORMAT: one has another name. */
 rg_err rg_trees_resolve(rg_ctx *cx, rg_trees *trees, rg_features_of scope) RG_CHECKED;
-/* all: rg_feature_row's or rg_feature_whole's; of trees that are resolved. */
-void rg_residual_of(const rg_trees *trees, const rg_device *device, const float *all, rg_residual *out);
 
 #define RG_WHOLE UINT32_MAX
 /* The key of a row, or with RG_WHOLE of the whole; in cx's arena. `runtime`: one that it learns from. */
 rg_err rg_learned_key(rg_ctx *cx, const rg_forecast *f, uint32_t row, const char *runtime, rg_target target,
                       const char **out) RG_CHECKED;
 
-/* The trees of the first runtime that has some: the plan's own, then those that it learns from; NULL: none.
- */
+/* Of data/learned/KEY.trees, kept by the context; NULL: there is no such file. */
+rg_err rg_learned_find(rg_ctx *cx, const char *key, rg_features_of scope, const rg_trees **out) RG_CHECKED;
+/* What a key is of: its second part is a family of kernels, or else a sort of inference. */
+rg_features_of rg_learned_scope(const char *key);
+/* The trees of the first runtime that has some: the plan's own, then those that it learns from; mixed for the
+ * plan's device. The trees are kept by the context. */
 rg_err rg_learned_for(rg_ctx *cx, const rg_forecast *f, uint32_t row, rg_target target,
-                      const rg_trees **out) RG_CHECKED;
+                      rg_mixture *out) RG_CHECKED;
 
 /* correction.c: corrects what the analytic base says at its clock: terms, intervals, evidence. */
 rg_err rg_forecast_learn(rg_ctx *cx, rg_forecast *f) RG_CHECKED;

@@ -1,6 +1,5 @@
-/* trees.c - reading, checking and summing the trees of "ridge.trees/1". Nodes are used where they lie; what
- * the file says of them is checked once, so that summing needs no checks: every walk moves forward inside its
- * tree and ends at a leaf.
+/* trees.c - reading, checking and summing the trees of "ridge.trees/1". What the file says of nodes is
+ * checked once, so that summing needs no checks: every walk moves forward inside its tree and ends at a leaf.
  */
 #include "predict/trees.h"
 
@@ -10,6 +9,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(rg_tree_node) == 8, "as in the file");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "nodes are used as the file has them");
 
 #define AT(member) offsetof(rg_trees_member, member)
 static const rg_field member_fields[] = {
@@ -22,6 +22,9 @@ static const rg_field member_fields[] = {
     {"start", RG_FIELD_NUMBER, false, AT(start), .help = "what every sum begins with"},
     {"over", RG_FIELD_FLAG, false, AT(over), .help = "its sum is added to what the others answer"},
     {"spread", RG_FIELD_REAL, false, AT(spread), .help = "90 % of |log error| of its device"},
+    {"analytic", RG_FIELD_REAL, false, AT(analytic), .help = "mean error of the base"},
+    {"known", RG_FIELD_REAL, false, AT(known), .help = "mean error where groups were held out"},
+    {"unknown", RG_FIELD_REAL, false, AT(unknown), .help = "mean error where the device was"},
 };
 #undef AT
 static const rg_record member_record = RG_RECORD(rg_trees_member, member_fields);
@@ -48,37 +51,66 @@ static const rg_field file_fields[] = {
 #undef AT
 static const rg_record file_record = RG_RECORD(rg_trees, file_fields);
 
-/* Trees of a member: where each begins. A tree is complete when every inner node has both children. */
+/* A binary tree has one leaf more than inner nodes. Of broken nodes this is any number. */
+static uint32_t count_trees(const rg_trees_member *m)
+{
+    int64_t trees = 0;
+    for (int i = 0; i < m->node_count; i++) trees += m->nodes[i].feature == RG_TREES_LEAF ? 1 : -1;
+    return trees > 0 ? (uint32_t)trees : 0;
+}
+
+typedef struct climb {           /* through the nodes of a member */
+    rg_ctx *cx;
+    const rg_trees_member *member;
+    size_t features;
+    uint32_t at;
+    uint32_t right[RG_TREES_DEPTH]; int open; /* where right children are to begin that are still to come */
+} climb;
+
+static rg_err check_inner(climb *c, const rg_tree_node *node)
+{
+    const char *name = c->member->device;
+    if (node->feature >= c->features)
+        return rg_fail(c->cx, RG_FORMAT, "member %s: node %u asks for feature %u of %zu", name, c->at,
+                       node->feature, c->features);
+    if (c->open == RG_TREES_DEPTH)
+        return rg_fail(c->cx, RG_LIMIT, "member %s: node %u lies more than %d deep", name, c->at,
+                       RG_TREES_DEPTH);
+    c->right[c->open++] = c->at + node->right;
+    return RG_OK;
+}
+
+/* One tree from c->at to behind its end: the node behind a leaf is the right child that waits last. */
+static rg_err check_tree(climb *c)
+{
+    const rg_trees_member *m = c->member;
+    for (c->open = 0; c->at < (uint32_t)m->node_count;) {
+        const rg_tree_node *node = &m->nodes[c->at];
+        if (!isfinite(node->value))
+            return rg_fail(c->cx, RG_FORMAT, "member %s: node %u is no number", m->device, c->at);
+        bool leaf = node->feature == RG_TREES_LEAF;
+        if (!leaf) RG_TRY(check_inner(c, node));
+        c->at++;
+        if (!leaf) continue;
+        if (!c->open) return RG_OK;
+        if (c->right[--c->open] != c->at)
+            return rg_fail(c->cx, RG_FORMAT, "member %s: a right child should be node %u, not %u", m->device,
+                           c->at, c->right[c->open]);
+    }
+    return rg_fail(c->cx, RG_FORMAT, "member %s: its last tree goes on behind node %u", m->device, c->at);
+}
+
 rg_err rg_trees_find_roots(rg_ctx *cx, rg_arena *arena, rg_trees_member *m, size_t features)
 {
-    uint32_t count = (uint32_t)m->node_count, end = 0;
-    uint32_t ends[RG_TREES_DEPTH];       /* of the right children that are still to come */
-    m->roots = RG_NEW(arena, uint32_t, count + 1);
+    climb c = {.cx = cx, .member = m, .features = features};
+    uint32_t trees = count_trees(m);
+    m->roots = RG_NEW(arena, uint32_t, trees + 1);
     if (!m->roots) return rg_nomem(cx);
-    while (end < count) {
-        int open = 0;
-        m->roots[m->tree_count++] = end;
-        for (;;) {
-            if (end >= count)
-                return rg_fail(cx, RG_FORMAT, "member %s: its last tree ends at node %u of %u", m->device,
-                               end, count);
-            const rg_tree_node *node = &m->nodes[end];
-            if (!isfinite(node->value))
-                return rg_fail(cx, RG_FORMAT, "member %s: node %u is no number", m->device, end);
-            if (node->feature == RG_TREES_LEAF) {
-                end++;
-                if (open == 0) break;
-                if (ends[--open] != end)
-                    return rg_fail(cx, RG_FORMAT, "member %s: a right child should be node %u, not %u",
-                                   m->device, end, ends[open]);
-                continue;
-            }
-            if (node->feature >= features || open == RG_TREES_DEPTH)
-                return rg_fail(cx, RG_FORMAT, "member %s: node %u: feature %u of %zu, depth %d of %d",
-                               m->device, end, node->feature, features, open, RG_TREES_DEPTH);
-            ends[open++] = end + node->right;
-            end++;
-        }
+    for (m->tree_count = 0; c.at < (uint32_t)m->node_count;) {
+        uint32_t begin = c.at;
+        RG_TRY(check_tree(&c));
+        if (m->tree_count < trees)
+            m->roots[m->tree_count++] = begin; /* more than that: a later one is broken */
     }
     return RG_OK;
 }
@@ -95,8 +127,10 @@ static rg_err find_nodes(rg_ctx *cx, rg_trees *t, const char *begin, size_t size
         if (m->trait_count != RG_TRAITS && m->trait_count != 0)
             return rg_fail(cx, RG_FORMAT, "member %s: %zu traits in place of %d", m->device, m->trait_count,
                            RG_TRAITS);
-        if (strcmp(m->device, "all") == 0) m->device = "";
-        m->nodes = (const void *)(begin + at);
+        rg_tree_node *nodes = RG_NEW(&t->arena, rg_tree_node, m->node_count);
+        if (!nodes) return rg_nomem(cx);
+        memcpy(nodes, begin + at, bytes);
+        m->nodes = nodes;
         at += bytes;
         RG_TRY(rg_trees_find_roots(cx, &t->arena, m, t->feature_count));
     }
@@ -106,10 +140,11 @@ static rg_err find_nodes(rg_ctx *cx, rg_trees *t, const char *begin, size_t size
 
 static rg_err parse(rg_ctx *cx, rg_str bytes, rg_trees *t)
 {
-    const char *line = memchr(bytes.data, '\n', bytes.size);
+    const char *line = bytes.size ? memchr(bytes.data, '\n', bytes.size) : NULL;
     size_t head = line ? (size_t)(line - bytes.data) + 1 : 0;
-    if (!head || head % sizeof(rg_tree_node) || (uintptr_t)bytes.data % sizeof(float))
-        return rg_fail(cx, RG_FORMAT, "the first line has %zu bytes, not a multiple of %zu", head,
+    if (!head) return rg_fail(cx, RG_FORMAT, "none of its %zu bytes ends a first line", bytes.size);
+    if (head % sizeof(rg_tree_node))
+        return rg_fail(cx, RG_FORMAT, "its first line has %zu bytes, not a multiple of %zu", head,
                        sizeof(rg_tree_node));
     RG_TRY(rg_read_record(cx, &t->arena, (rg_str){bytes.data, head}, &file_record, NULL, t));
     if (t->low_count != t->feature_count || t->high_count != t->feature_count)
@@ -146,12 +181,36 @@ void rg_trees_free(const rg_trees *trees)
     rg_arena_done(&arena);
 }
 
+/* One step down; a leaf stays. Without a branch that depends on x: which way is a coin toss to the machine.
+ */
+static inline const rg_tree_node *step(const rg_tree_node *node, const float *x)
+{
+    bool leaf = node->feature == RG_TREES_LEAF, left = x[leaf ? 0 : node->feature] < node->value;
+    uint32_t ahead = left ? 1 : node->right;
+    return node + (leaf ? 0 : ahead);
+}
+
 double rg_trees_sum(const rg_trees_member *member, const float *x)
 {
+    enum { ABREAST = 4 };        /* walks that do not wait for each other's loads */
+    const rg_tree_node *all = member->nodes, *at[ABREAST];
     double sum = member->start;
-    for (uint32_t i = 0; i < member->tree_count; i++) {
-        const rg_tree_node *node = &member->nodes[member->roots[i]];
-        while (node->feature != RG_TREES_LEAF) node += x[node->feature] < node->value ? 1 : node->right;
+    uint32_t i = 0;
+    for (; i + ABREAST <= member->tree_count; i += ABREAST) {
+        bool inner = true;
+        for (int k = 0; k < ABREAST; k++) at[k] = all + member->roots[i + (uint32_t)k];
+        while (inner) {
+            inner = false;
+            for (int k = 0; k < ABREAST; k++) {
+                at[k] = step(at[k], x);
+                inner |= at[k]->feature != RG_TREES_LEAF;
+            }
+        }
+        for (int k = 0; k < ABREAST; k++) sum += (double)at[k]->value;
+    }
+    for (; i < member->tree_count; i++) {
+        const rg_tree_node *node = all + member->roots[i];
+        while (node->feature != RG_TREES_LEAF) node = step(node, x);
         sum += (double)node->value;
     }
     return sum;

@@ -3,21 +3,23 @@
  *     one line of JSON (blanks and '\n' up to a multiple of 8 bytes)   what it is of, its features, members
  *     nodes of member 0, member 1, ...                                 8 bytes each, little endian
  *
- * A member is a sum of trees over features; one is of all devices together (its device is ""), the others of
- * one device each. A tree is its nodes in preorder: an inner node's left child is the next node, its right
- * one `right` nodes ahead; the left is taken where feature < value. A leaf adds its value.
+ * A member is a sum of trees over features; one is of all devices together, the others of one device each. A
+ * tree is its nodes in preorder: an inner node's left child is the next node, its right one `right` nodes
+ * ahead; the left is taken where feature < value. A leaf adds its value. The whole format: doc/learn.md.
  */
 #ifndef RG_TREES_H
 #define RG_TREES_H
 
 #include "base/base.h"
 
-enum { RG_TREES_FEATURES = 48, RG_TREES_LEAF = 0xffff, RG_TREES_DEPTH = 64, RG_TRAITS = 7 };
+/* DEPTH: of nodes above one that still wait for their right child. */
+enum { RG_TREES_FEATURES = 80, RG_TREES_LEAF = 0xffff, RG_TREES_DEPTH = 64, RG_TRAITS = 7 };
+#define RG_TREES_ALL "all" /* the device of the member of all devices */
 
 typedef struct rg_tree_node { float value; uint16_t feature, right; } rg_tree_node;
 
 typedef struct rg_trees_member {
-    const char *device;          /* id; "": of all */
+    const char *device;          /* id, or RG_TREES_ALL */
     const char *architecture;
     double *traits; size_t trait_count; /* of the device: residual.c */
     int rows;                    /* measurements that it was made of */
@@ -25,6 +27,9 @@ typedef struct rg_trees_member {
     double start;                /* what every sum begins with */
     bool over;                   /* its sum is added to what the others answer: fitted with few probes */
     double spread;               /* 90 % of |log error| of its device; 0: as the file's */
+    /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with
+     * the device known and groups held out, with the device held out; 0: not tried. */
+    double analytic, known, unknown;
     /* of the file, not of its JSON */
     const rg_tree_node *nodes;
     uint32_t *roots; uint32_t tree_count;
@@ -45,11 +50,15 @@ typedef struct rg_trees {
     uint8_t columns[RG_TREES_FEATURES]; /* of each feature in its table; set by residual.c */
 } rg_trees;
 
-/* `bytes` stay where they are as long as the trees live. RG_FORMAT names the member and node that is wrong.
- */
+static inline bool rg_member_is_pooled(const rg_trees_member *m)
+{
+    return strcmp(m->device, RG_TREES_ALL) == 0;
+}
+
+/* Keeps nothing of `bytes`. RG_FORMAT, RG_LIMIT: the text names the member and the node that is wrong. */
 rg_err rg_trees_parse(rg_ctx *cx, rg_str bytes, const char *name, rg_trees **out) RG_CHECKED;
 void rg_trees_free(const rg_trees *trees);
-/* Checks a member's nodes and finds where its trees begin; RG_FORMAT names the node that is wrong. */
+/* Checks a member's nodes and finds where its trees begin. RG_FORMAT, RG_LIMIT. */
 rg_err rg_trees_find_roots(rg_ctx *cx, rg_arena *arena, rg_trees_member *member, size_t features) RG_CHECKED;
 /* Sum of a member's trees at x[feature_count]. */
 double rg_trees_sum(const rg_trees_member *member, const float *x);

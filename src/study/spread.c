@@ -16,7 +16,6 @@ static void take_launch(rg_runtime *r, const rg_runtime *to)
 {
     r->launch_s = to->launch_s;
     r->host_clock_hz = to->host_clock_hz;
-    r->host_clock_hz = to->host_clock_hz;
     r->launch_hidden = to->launch_hidden;
     r->branch_overlap = to->branch_overlap;
 }
@@ -35,7 +34,6 @@ static void take_kernels(rg_runtime *r, const rg_runtime *to)
     r->efficiency_count = to->efficiency_count;
     r->tf32 = to->tf32;
     r->layout = to->layout;
-    memcpy(r->pad, to->pad, sizeof r->pad);
     memcpy(r->pad, to->pad, sizeof r->pad);
 }
 
@@ -66,12 +64,13 @@ static const struct stage {
      RG_UNIT_SECOND},
 };
 
-static rg_err price(rg_ctx *cx, const rg_plan *like, const rg_runtime *runtime, double core_hz, state *out)
+static rg_err price(rg_ctx *cx, const rg_plan *like, const rg_runtime *runtime, double core_hz,
+                    rg_learning learning, state *out)
 {
     const rg_plan *plan = NULL;
     const rg_forecast *f = NULL;
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = like->precision, .threads = like->threads};
-    rg_forecast_opt opt = {.size = sizeof opt, .core_hz = core_hz};
+    rg_forecast_opt opt = {.size = sizeof opt, .core_hz = core_hz, .learning = learning};
     rg_err err = rg_plan_from(cx, like->facts, like->device, runtime, &plan_opt, &plan);
     if (!err) err = rg_forecast_make(cx, plan, &opt, &f);
     *out = (state){0};
@@ -102,18 +101,18 @@ static void say(const struct stage *stage, const state *a, const state *b, char 
 }
 
 rg_err rg_spread(rg_ctx *cx, const rg_plan *from, const rg_runtime *to, double core_hz,
-                 rg_spread_step steps[RG_SPREAD_STEPS], int *count)
+                 rg_learning learning, rg_spread_step steps[RG_SPREAD_STEPS], int *count)
 {
     rg_runtime so_far;
     state before, after;
     *count = 0;
     memcpy(&so_far, from->runtime, offsetof(rg_runtime, refs));
     so_far.refs = UINT32_MAX / 2; /* borrowed: plans of it are gone before it is */
-    RG_TRY(price(cx, from, from->runtime, core_hz, &before));
+    RG_TRY(price(cx, from, from->runtime, core_hz, learning, &before));
     for (int i = 0; i < RG_SPREAD_STEPS; i++, before = after) {
         rg_spread_step *step = &steps[*count];
         stages[i].apply(&so_far, to);
-        RG_TRY(price(cx, from, &so_far, core_hz, &after));
+        RG_TRY(price(cx, from, &so_far, core_hz, learning, &after));
         if (after.latency_s == before.latency_s) continue;
         *step = (rg_spread_step){.name = stages[i].name, .gain_s = before.latency_s - after.latency_s};
         say(&stages[i], &before, &after, step->text, sizeof step->text);

@@ -379,7 +379,7 @@ static rg_err forecast_point(rg_ctx *cx, const making *m, rg_point *p, const rg_
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = s->precisions[p->precision],
                             .threads = s->cpu_threads};
     rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = p->core_hz,
-                                    .rates = m->opt.rates};
+                                    .rates = m->opt.rates, .learning = m->opt.learning};
     rg_err err = rg_plan_from(cx, rg_point_facts(s, p), s->devices[p->device], s->runtimes[p->runtime],
                               &plan_opt, &plan);
     if (!err) err = rg_forecast_make(cx, plan, &forecast_opt, out);
@@ -467,6 +467,7 @@ rg_err rg_study_make(rg_ctx *cx, const rg_study_opt *opt, rg_study **out)
     }
     m.s->arena = arena;
     m.s->cpu_threads = m.opt.cpu_threads;
+    m.s->learning = m.opt.learning;
     m.s->costs = m.opt.rates != NULL;
     rg_err err = make(&m);
     if (err) rg_study_free(m.s);

@@ -41,6 +41,7 @@ struct rg_study {
     bool clocks;                 /* were varied */
     int cpu_threads;             /* as asked */
     bool costs;                  /* were asked for */
+    rg_learning learning;
     const rg_facts **facts;      /* by model, batch, sequence, precision; NULL where loading failed */
     rg_point *points; size_t point_count;
 };
@@ -58,6 +59,6 @@ rg_err rg_range_read(rg_ctx *cx, rg_arena *arena, const char *option, const char
 typedef struct rg_spread_step { const char *name; char text[160]; double gain_s; } rg_spread_step;
 enum { RG_SPREAD_STEPS = 5 };
 rg_err rg_spread(rg_ctx *cx, const rg_plan *from, const rg_runtime *to, double core_hz,
-                 rg_spread_step steps[RG_SPREAD_STEPS], int *count) RG_CHECKED;
+                 rg_learning learning, rg_spread_step steps[RG_SPREAD_STEPS], int *count) RG_CHECKED;
 
 #endif

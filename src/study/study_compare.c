@@ -494,7 +494,8 @@ static rg_err add_spread(const comparing *c, rg_item *spreads, const rg_point *a
     int count = 0;
     char gain[32], where[256];
     RG_TRY(plan_of(c->cx, c->s, a, &plan));
-    rg_err err = rg_spread(c->cx, plan, c->s->runtimes[b->runtime], a->core_hz, steps, &count);
+    rg_err err =
+        rg_spread(c->cx, plan, c->s->runtimes[b->runtime], a->core_hz, c->s->learning, steps, &count);
     rg_plan_free(plan);
     if (err) return err;
     rg_item *spread = rg_doc_object(c->doc, spreads, NULL);

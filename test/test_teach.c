@@ -1,0 +1,281 @@
+/* test_teach.c - lessons whose law is known, taught: what is left of the error on rows that were held out,
+ * how many fresh rows the intervals hold, and that the same lesson gives the same bytes.
+ */
+#include "json_schema.h"
+#include "learn/teach.h"
+#include "tree_file.h"
+
+#include <math.h>
+
+static int setup(void **state) { return (*state = rg_ctx_new(NULL)) ? 0 : -1; }
+
+static int teardown(void **state)
+{
+    rg_ctx_free(*state);
+    return 0;
+}
+
+enum { DEVICES = 3, EACH = 500 };
+static const char *const ids[DEVICES] = {"t4", "a100-sxm-80gb", "h100-sxm"};
+
+/* r = a line in one feature + a step in another + what the device is off by + noise, even from -noise on. */
+typedef struct law { double scale[DEVICES], noise; } law;
+
+static double law_of(const law *l, int device, const float *x, uint64_t *random)
+{
+    double noise = l->noise * (2 * rg_random_unit(random) - 1);
+    return 0.2 * (double)x[0] + (x[1] > 0.5f ? 0.2 : -0.1) + l->scale[device] + noise;
+}
+
+static void draw_row(float *x, size_t features, uint64_t *random)
+{
+    memset(x, 0, features * sizeof *x);
+    for (int i = 0; i < 3; i++) x[i] = (float)rg_random_unit(random); /* the third is of no use */
+}
+
+typedef struct school { rg_lessons lessons; rg_lesson lesson; rg_booster *booster; } school;
+
+static void open_school(rg_ctx *cx, school *s, const law *l)
+{
+    uint64_t random = 11;
+    size_t features = rg_feature_count(RG_OF_ROW), n = 0;
+    if (rg_booster_open(cx, &s->booster)) fail_msg("%s", rg_ctx_error(cx));
+    rg_lessons_init(cx, &s->lessons);
+    rg_arena *arena = &s->lessons.arena;
+    s->lessons.devices = RG_NEW(arena, const rg_device *, DEVICES);
+    s->lesson = (rg_lesson){
+        .key = "made.gemm.f32", .of = RG_OF_ROW, .features = features, .count = DEVICES * EACH,
+        .x = RG_NEW(arena, float, DEVICES * EACH * features), .r = RG_NEW(arena, float, DEVICES * EACH),
+        .device = RG_NEW(arena, uint32_t, DEVICES * EACH), .group = RG_NEW(arena, uint64_t, DEVICES * EACH),
+    };
+    for (int d = 0; d < DEVICES; d++) {
+        if (rg_device_find(cx, ids[d], &s->lessons.devices[d])) fail_msg("%s", rg_ctx_error(cx));
+        s->lessons.device_count++;
+        for (int i = 0; i < EACH; i++, n++) {
+            float *x = s->lesson.x + n * features;
+            draw_row(x, features, &random);
+            s->lesson.r[n] = (float)law_of(l, d, x, &random);
+            s->lesson.device[n] = (uint32_t)d;
+            s->lesson.group[n] = (uint64_t)i; /* the same shapes on all devices, say */
+        }
+    }
+}
+
+static void close_school(school *s)
+{
+    rg_lessons_done(&s->lessons);
+    rg_booster_close(s->booster);
+}
+
+static rg_taught taught(rg_ctx *cx, const school *s)
+{
+    rg_taught t;
+    if (rg_teach(cx, s->booster, &s->lessons, &s->lesson, &t)) fail_msg("%s", rg_ctx_error(cx));
+    t.trees->made_of = "made-up";
+    t.trees->data_hash = "0";
+    return t;
+}
+
+static bool can_teach(rg_ctx *cx)
+{
+    rg_booster *booster = NULL;
+    if (rg_booster_open(cx, &booster)) return false;
+    rg_booster_close(booster);
+    return true;
+}
+
+static void a_law_is_learned(void **state)
+{
+    if (!can_teach(*state)) skip();
+    const law alike = {.scale = {0.3, 0.3, 0.3}};
+    school s = {0};
+    open_school(*state, &s, &alike);
+    rg_taught t = taught(*state, &s);
+    const rg_report_card *all = &t.cards[0];
+    assert_int_equal(t.card_count, DEVICES + 1);
+    assert_int_equal(all->rows, DEVICES * EACH);
+    assert_true(all->base > 0.2);         /* 1 - e^-0.45, about, of what the base is off by */
+    assert_true(all->known < 0.02);       /* steps of trees along the line */
+    assert_true(all->unknown < 0.02);     /* devices that are alike tell of each other */
+    assert_true(t.trees->trust == 1);
+    assert_true(t.trees->known_spread < 0.04 && t.trees->unknown_spread < 0.04);
+    assert_int_equal(t.trees->member_count, DEVICES + 1);
+    assert_true(rg_member_is_pooled(&t.trees->members[0]));
+    close_school(&s);
+}
+
+/* What a device alone is off by cannot be known without it: known devices are right, the others are not, and
+ * the intervals say so. */
+static void what_is_of_one_device_stays_there(void **state)
+{
+    if (!can_teach(*state)) skip();
+    const law own = {.scale = {0.8, -0.2, -0.9}};
+    school s = {0};
+    open_school(*state, &s, &own);
+    rg_taught t = taught(*state, &s);
+    assert_true(t.cards[0].known < 0.02 && t.cards[0].unknown > 0.2);
+    assert_true(t.trees->unknown_spread > 10 * t.trees->known_spread);
+    close_school(&s);
+}
+
+/* 90 % of fresh rows lie within the interval of a device that is known, 3 % more or less. */
+static void intervals_hold_fresh_rows(void **state)
+{
+    enum { FRESH = 1500 };
+    if (!can_teach(*state)) skip();
+    rg_ctx *cx = *state;
+    const law noisy = {.scale = {0.2, 0, -0.3}, .noise = 0.25};
+    school s = {0};
+    open_school(cx, &s, &noisy);
+    rg_taught t = taught(cx, &s);
+    uint64_t random = 99;
+    int inside = 0;
+    for (int d = 0; d < DEVICES; d++) {
+        rg_mixture mixture;
+        assert_int_equal(rg_mixture_of(cx, t.trees, s.lessons.devices[d], &mixture), RG_OK);
+        assert_true(mixture.nearness == RG_NEAR_KNOWN);
+        for (int i = 0; i < FRESH; i++) {
+            float x[RG_TREES_FEATURES];
+            rg_residual said;
+            draw_row(x, RG_TREES_FEATURES, &random);
+            double r = law_of(&noisy, d, x, &random);
+            rg_residual_of(&mixture, x, &said);
+            inside += fabs(said.r - r) <= t.trees->known_spread;
+        }
+    }
+    double share = inside / (double)(DEVICES * FRESH);
+    if (fabs(share - 0.9) > 0.03)
+        fail_msg("%.4f of fresh rows lie within e^%.3f", share, t.trees->known_spread);
+    close_school(&s);
+}
+
+static void the_same_lesson_gives_the_same_bytes(void **state)
+{
+    if (!can_teach(*state)) skip();
+    rg_ctx *cx = *state;
+    const law noisy = {.noise = 0.2};
+    rg_str bytes[2];
+    for (int i = 0; i < 2; i++) {
+        school s = {0};
+        rg_trees *again = NULL;
+        open_school(cx, &s, &noisy);
+        rg_taught t = taught(cx, &s);
+        assert_int_equal(rg_trees_write(cx, t.trees, &bytes[i]), RG_OK);
+        if (rg_trees_parse(cx, bytes[i], "written", &again)) fail_msg("%s", rg_ctx_error(cx));
+        for (size_t m = 0; m < again->member_count; m++) /* what was written is what was taught */
+            assert_true(rg_trees_sum(&again->members[m], s.lesson.x)
+                        == rg_trees_sum(&t.trees->members[m], s.lesson.x));
+        rg_trees_free(again);
+        close_school(&s);
+    }
+    assert_int_equal(bytes[0].size, bytes[1].size);
+    assert_memory_equal(bytes[0].data, bytes[1].data, bytes[0].size);
+}
+
+/* ---- files ---- */
+
+/* Products that take 30 us and a tenth more than half of the published rate of a T4 lets them. */
+static void put_products(const char *path)
+{
+    static const int sizes[] = {64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536};
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("device,op,batch,m,n,k,dtype,latency_us\n", file);
+    for (int i = 0; i < 300; i++) {
+        int m = sizes[i % 10], n = sizes[i / 10 % 10], k = sizes[(i / 100 * 3 + i) % 10];
+        double us = 30 + 1.1 * 2.0 * m * n * k / 4.05e6;
+        char number[32];
+        rg_str_print(number, sizeof number, "%.6g", us);
+        fprintf(file, "t4,linear,1,%d,%d,%d,float32,%s\n", m, n, k, number);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static json_t *json_of(rg_ctx *cx, rg_doc *doc)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    if (rg_doc_write(cx, doc, "json", file)) fail_msg("%s", rg_ctx_error(cx));
+    fclose(file);
+    json_t *json = json_loadb(text, size, 0, NULL);
+    assert_non_null(json);
+    free(text);
+    rg_doc_free(doc);
+    return json;
+}
+
+static double mape_of(const char *dir, const char *path, rg_learning learning)
+{
+    rg_ctx *cx = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .data_dir = dir});
+    rg_doc *doc = NULL;
+    const rg_evaluate_opt opt = {.size = sizeof opt, .workers = 2, .learning = learning};
+    if (rg_evaluate_doc(cx, &path, 1, &opt, &doc)) fail_msg("%s", rg_ctx_error(cx));
+    json_t *json = json_of(cx, doc), *result = json_array_get(json_object_get(json, "results"), 0);
+    double mape = json_number_value(json_object_get(result, "mape"));
+    json_decref(json);
+    rg_ctx_free(cx);
+    return mape;
+}
+
+static void files_teach_forecasts(void **state)
+{
+    static const char key[] = "pytorch-eager.gemm.f32";
+    char dir[64], into[80], path[80], wrong[256];
+    rg_ctx *cx = *state;
+    rg_doc *doc = NULL;
+    const char *file = path;
+    if (!can_teach(cx)) skip();
+    overlay_make(dir, sizeof dir);
+    snprintf(into, sizeof into, "%s/learned", dir);
+    snprintf(path, sizeof path, "%s/products.csv", dir);
+    put_products(path);
+    double base = mape_of(dir, path, RG_LEARN_ALL);
+    assert_true(base > 0.1);
+    if (rg_learn_doc(cx, &file, 1, &(rg_learn_opt){.size = sizeof(rg_learn_opt), .out = into, .force = true,
+                                                   .workers = 2}, &doc))
+        fail_msg("%s", rg_ctx_error(cx));
+    json_t *json = json_of(cx, doc), *one = json_array_get(json_object_get(json, "keys"), 0);
+    json_t *schema = schema_load("learn", wrong, sizeof wrong);
+    if (!schema || !schema_obeyed(schema, json, wrong, sizeof wrong)) fail_msg("%s", wrong);
+    json_decref(schema);
+    assert_string_equal(json_string_value(json_object_get(one, "key")), key);
+    assert_string_equal(json_string_value(json_object_get(one, "written")), "yes");
+    json_decref(json);
+    assert_true(mape_of(dir, path, RG_LEARN_ALL) < 0.05);
+    assert_true(mape_of(dir, path, RG_LEARN_NONE) == base);
+    overlay_drop(dir, key);
+    unlink(path);
+    overlay_done(dir);
+}
+
+/* The page has each feature as its table has it. */
+static void the_page_names_every_feature(void **state)
+{
+    static char page[65536];
+    FILE *file = fopen(RG_SOURCE_ROOT "/doc/learn.md", "r");
+    (void)state;
+    assert_non_null(file);
+    assert_true(fread(page, 1, sizeof page - 1, file) > 0);
+    fclose(file);
+    for (int of = RG_OF_ROW; of <= RG_OF_WHOLE; of++)
+        for (size_t i = 0; i < rg_feature_count((rg_features_of)of); i++) {
+            char line[256];
+            snprintf(line, sizeof line, "\n| `%s` | %s |\n", rg_feature_name((rg_features_of)of, i),
+                     rg_feature_help((rg_features_of)of, i));
+            if (!strstr(page, line)) fail_msg("doc/learn.md lacks%s", line);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_law_is_learned, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_of_one_device_stays_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(intervals_hold_fresh_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_same_lesson_gives_the_same_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_teach_forecasts, setup, teardown),
+        cmocka_unit_test(the_page_names_every_feature),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

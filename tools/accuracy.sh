@@ -1,0 +1,20 @@
+#!/bin/sh
+# accuracy.sh RIDGE - prints doc/accuracy.md: what of the forecasts is validated, by whom it was measured, and what is
+# only modelled. The figures are those that training found on what it held out; they lie in data/learned/.
+set -eu
+cat <<'TEXT'
+# Accuracy
+
+Written by `make accuracy`; every figure comes from `data/learned/`, where `ridge learn` put it.
+
+A forecast is an analytic base times a learned residual (doc/learn.md). The tables give the mean of
+|forecast / measured - 1| for three cases: the base alone; a device that was measured, for models and shapes that were
+held out; a device that was held out altogether. `90 % within` is the factor that becomes the interval of a forecast.
+
+- **Validated**: keys with five devices or more, whose intervals rest on devices held out.
+- **Not validated**: keys with fewer devices. Their intervals for other devices are a stated prior or rest on few.
+- **Only modelled**: whatever has no key here: other runtimes, types and kinds of device. `ridge predict` says so, and its
+  interval is the runtime profile's prior.
+
+TEXT
+"$1" evidence --format md
