@@ -205,6 +205,7 @@ typedef struct rg_forecast_opt {
     const char *sort;      /* of inference, among those that whole ones taught. NULL: "whole", a graph as it
                             * is; "totals": one made of sums; "decode": a step of a language model that
                             * writes a token of each sequence, "prefill": one that reads prompts */
+    const struct rg_sketch *sketch; /* what is known besides the graph; NULL: nothing */
     double sequences;      /* that a host attends to in one step of a language model; 0: none */
     const struct rg_sketch *sketch; /* what is known besides the graph; NULL: nothing */
 } rg_forecast_opt;

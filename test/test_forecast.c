@@ -195,6 +195,25 @@ static void launches_follow_the_host_clock(void **state)
     bench_free(&cpu);
 }
 
+/* 7 of 3 us, beside the 10 us of a step: it idles meanwhile. */
+static void sequences_take_host_time(void **state)
+{
+    static const char tiny[] = HEAD "graph (%x: f32[16]) { %y = Relu(%x) return %y }";
+    knobs k = machine_default;
+    const rg_forecast *f = NULL, *never = NULL;
+    rg_forecast_opt opt = {.size = sizeof opt, .sequences = 7};
+    k.sequence_s = 3e-6;
+    bench b = priced(*state, &k, tiny, 0);
+    assert_int_equal(rg_forecast_make(b.cx, b.plan, &opt, &f), RG_OK);
+    assert_close(f->graph_s, 10e-6 + 21e-6);
+    assert_close(f->latency_s.value - b.forecast->latency_s.value, 21e-6);
+    assert_close(f->energy_j.value - b.forecast->energy_j.value, 21e-6 * f->plan->device->idle_w);
+    opt.sequences = -1;
+    assert_int_equal(rg_forecast_make(b.cx, b.plan, &opt, &never), RG_USAGE);
+    rg_forecast_free(f);
+    bench_free(&b);
+}
+
 /* 606 x 1000 x 16: 101 blocks on 10 cores take 11 rounds, where 10.1 would do. */
 static void uneven_blocks_leave_a_tail(void **state)
 {
@@ -605,7 +624,7 @@ int main(void)
         TEST(launches_hide_behind_work),
         TEST(a_cpu_hides_no_launch),
         TEST(launches_follow_the_host_clock),
-        TEST(uneven_blocks_leave_a_tail),
+        TEST(sequences_take_host_time), TEST(uneven_blocks_leave_a_tail),
         TEST(a_fixed_clock_slows_compute_only),
         TEST(the_cap_sets_the_clock),
         TEST(a_cap_that_no_clock_holds_is_reported),

@@ -19,7 +19,7 @@
  * a picture and of a video what the time of steps at large batches leaves for reading their caches. What
  * turns pictures into tokens is not forecast. */
 static const struct { const char *task; int64_t tokens; } prompts[] = {
-    {"gpqa", 256}, {"lm-arena-chat", 512}, {"image-chat", 768}, {"video-chat", 2048},
+    {"gpqa", 256}, {"lm-arena-chat", 512}, {"image-chat", 512}, {"video-chat", 512},
     {"sourcegraph-fim", 2048},
 };
 enum { PROMPT = 512 }; /* of any other */
