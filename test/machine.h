@@ -7,6 +7,11 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 
+/* Closed forms are of the analytic base; who tests what was learned defines this before. */
+#ifndef BENCH_LEARNING
+#define BENCH_LEARNING RG_LEARN_NONE
+#endif
+
 #include "predict/predict.h"
 
 typedef struct knobs {
@@ -104,9 +109,8 @@ static inline rg_err machine_forecast(bench *b, const char *text, const char *pr
                                       double core_hz)
 {
     rg_plan_opt plan_opt = {.size = sizeof plan_opt, .precision = precision, .threads = threads};
-    /* closed forms are of the analytic base */
     rg_forecast_opt forecast_opt = {.size = sizeof forecast_opt, .core_hz = core_hz,
-                                    .learning = RG_LEARN_NONE};
+                                    .learning = BENCH_LEARNING};
     RG_TRY(machine_graph(b->cx, text, &b->graph));
     RG_TRY(rg_plan_make(b->cx, b->graph, b->device, b->runtime, &plan_opt, &b->plan));
     return rg_forecast_make(b->cx, b->plan, &forecast_opt, &b->forecast);

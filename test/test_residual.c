@@ -1,6 +1,7 @@
 /* test_residual.c - what was learned, in forecasts: mixtures by their closed form, factors that are exactly
  * e^r, limits that they keep, and the evidence that reports list.
  */
+#define BENCH_LEARNING RG_LEARN_ALL
 #include "machine.h"
 #include "tree_file.h"
 

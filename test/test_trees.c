@@ -29,7 +29,7 @@ static int teardown(void **state)
     "\"reach\": 2, \"trust\": 1, \"known_spread\": 0.1, \"sister_spread\": 0.2, "                        \
     "\"unknown_spread\": 0.3, \"devices\": 1, \"members\": ["                                            \
     "{\"device\": \"all\", \"rows\": 7, \"nodes\": " nodes0 ", \"start\": 0.0625}, "                     \
-    "{\"device\": \"gpu\", \"architecture\": \"new\", \"traits\": [1, 2, 3, 4, 5, 6, 7], \"rows\": 3, "  \
+    "{\"device\": \"gpu\", \"architecture\": \"new\", \"traits\": [1, 2, 3, 4, 5, 6, 7, 8], \"rows\": 3, "  \
     "\"nodes\": " nodes1 "}]}"
 #define GOOD HEAD("[\"m\", \"k\"]", "[0, 0]", "6", "18")
 
@@ -125,7 +125,7 @@ static void what_is_written_reads_the_same(void **state)
     assert_memory_equal(once.data, twice.data, once.size);
     for (float m = -1; m < 7; m += 0.25f)
         for (size_t i = 0; i < 2; i++) assert_true(sum(t, i, m, m) == sum(again, i, m, m));
-    assert_true(again->members[1].traits[6] == 7 && again->unknown_spread == 0.3);
+    assert_true(again->members[1].traits[7] == 8 && again->unknown_spread == 0.3);
     rg_trees_free(again);
     rg_trees_free(t);
 }

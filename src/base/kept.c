@@ -27,16 +27,19 @@ struct rg_kept {
 
 rg_err rg_kept_begin(rg_ctx *cx)
 {
-    if (cx->kept) return RG_OK;
+    rg_kept *none = NULL;
+    if (__atomic_load_n(&cx->kept, __ATOMIC_ACQUIRE)) return RG_OK;
     rg_kept *kept = cx->alloc(cx->user, sizeof *kept);
     if (!kept) return rg_nomem(cx);
     *kept = (rg_kept){.refs = 1, .free = cx->free, .user = cx->user};
-    if (pthread_mutex_init(&kept->lock, NULL) == 0) {
-        cx->kept = kept;
-        return RG_OK;
+    if (pthread_mutex_init(&kept->lock, NULL)) {
+        cx->free(cx->user, kept);
+        return rg_nomem(cx);
     }
-    cx->free(cx->user, kept);
-    return rg_nomem(cx);
+    /* workers may begin at once: the first wins */
+    if (!__atomic_compare_exchange_n(&cx->kept, &none, kept, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        rg_kept_unref(kept);
+    return RG_OK;
 }
 
 rg_kept *rg_kept_ref(rg_kept *kept)

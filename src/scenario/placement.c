@@ -135,13 +135,18 @@ static rg_err buy(fitting *f)
     const rg_place_opt *o = f->opt;
     rg_placement *p = f->p;
     rg_llm_cost step;
-    int64_t replicas = (o->users + p->most - 1) / p->most;
-    int each = rg_llm_devices(f->llm);
-    p->parallel.data = (int)replicas;
-    p->devices = (int)replicas * each;
-    p->batch = (o->users + replicas - 1) / replicas;
     double ttft, tpot, spread;
-    RG_TRY(times_of(f, p->batch, false, &ttft, &tpot, &step));
+    int64_t replicas;
+    for (;;) { /* what was found between two forecasts is asked of one itself: learned terms have steps */
+        replicas = (o->users + p->most - 1) / p->most;
+        p->batch = (o->users + replicas - 1) / replicas;
+        RG_TRY(times_of(f, p->batch, false, &ttft, &tpot, &step));
+        if (in_time(o, ttft, tpot)) break;
+        p->most = p->batch - 1;
+        if (!p->most) return too_slow(f);
+    }
+    p->parallel.data = (int)replicas;
+    p->devices = (int)replicas * rg_llm_devices(f->llm);
     spread = step.latency_s.high / step.latency_s.value; /* the forecast's, of both */
     p->ttft_s = (rg_estimate){ttft, ttft / spread, ttft * spread};
     p->tpot_s = (rg_estimate){tpot, tpot / spread, tpot * spread};
