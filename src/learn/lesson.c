@@ -76,7 +76,8 @@ static rg_err put_keys(rg_ctx *cx, const rg_forecast *f, uint32_t row, sight *s)
     return RG_OK;
 }
 
-/* What a kernel is measured for is its products, whatever rounding is around them; else what takes longest. */
+/* What a kernel is measured for is its products, whatever is rounded around them; else what takes longest.
+ */
 static bool is_ahead(const rg_forecast *f, uint32_t row, uint32_t other)
 {
     double a = f->plan->rows[row].work.mac, b = f->plan->rows[other].work.mac;
