@@ -5,12 +5,11 @@
  * share: of the model's time; variance: fitting.h. The rows with most time are the probes to run.
  */
 #include "learn/fitting.h"
+#include "learn/teach.h"
 #include "pass/pass.h"
 #include "report/doc.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,26 +41,13 @@ typedef struct fit_run {
 
 /* ---- keys ---- */
 
-static rg_err write_trees(fit_run *r, const rg_trees *trees)
-{
-    rg_str bytes;
-    const char *path = rg_arena_printf(&r->cx->arena, "%s/%s.trees", r->opt->out, trees->key);
-    if (!path) return rg_nomem(r->cx);
-    RG_TRY(rg_trees_write(r->cx, trees, &bytes));
-    FILE *file = fopen(path, "wb");
-    if (!file) return rg_fail(r->cx, RG_INPUT, "%s: %s", path, strerror(errno));
-    size_t written = fwrite(bytes.data, 1, bytes.size, file);
-    if (fclose(file) == 0 && written == bytes.size) return RG_OK;
-    return rg_fail(r->cx, RG_INPUT, "%s: %s", path, strerror(errno));
-}
-
 static rg_err fit_key(fit_run *r, const rg_lesson *lesson, rg_booster *booster)
 {
     rg_trees trees;
     rg_fit_report *report = &r->reports[r->report_count];
     RG_TRY(rg_fit_key(r->cx, r->device, booster, lesson, report, &trees));
     r->report_count++;
-    if (r->opt->out) RG_TRY(write_trees(r, &trees));
+    if (r->opt->out) RG_TRY(rg_trees_save(r->cx, &trees, r->opt->out));
     rg_item *k = rg_doc_object(r->doc, r->keys, NULL);
     rg_doc_str(r->doc, k, "key", report->key);
     rg_doc_int(r->doc, k, "measurements", (int64_t)report->count);

@@ -108,7 +108,8 @@ static rg_err join(const fitting *f, const rg_trees *old, const rg_lesson *l, rg
     rg_trees_member *all = RG_NEW(&f->cx->arena, rg_trees_member, out->member_count + 1);
     if (!all) return rg_nomem(f->cx);
     for (size_t i = 0; i < out->member_count; i++)
-        if (strcmp(out->members[i].device, own->device) != 0) all[count++] = out->members[i];
+        if (!out->members[i].over || strcmp(out->members[i].device, own->device) != 0)
+            all[count++] = out->members[i];
     all[count++] = *own;
     out->members = all;
     out->member_count = count;
@@ -134,6 +135,10 @@ rg_err rg_fit_key(rg_ctx *cx, const rg_device *device, rg_booster *booster, cons
     if (!own || !errors || !traits) return rg_nomem(cx);
     RG_TRY(rg_learned_find(cx, l->key, l->of, &old));
     rg_spread_pair prior = rg_fit_prior(old);
+    /* a device that was measured differs from one session to the next as its rows do (assumed) */
+    for (size_t i = 0; old && i < old->member_count; i++)
+        if (!old->members[i].over && strcmp(old->members[i].device, device->id) == 0)
+            prior.devices = prior.rows;
     for (size_t i = 0; i < l->count; i++) errors[i] = (double)l->r[i];
     double shift = rg_fit_shift(prior, errors, l->count);
     rg_traits(device, traits);

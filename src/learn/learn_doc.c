@@ -41,6 +41,15 @@ static rg_err write_file(rg_ctx *cx, const char *path, rg_str bytes)
     return err;
 }
 
+rg_err rg_trees_save(rg_ctx *cx, const rg_trees *trees, const char *dir)
+{
+    rg_str bytes;
+    const char *path = rg_arena_printf(&cx->arena, "%s/%s.trees", dir, trees->key);
+    if (!path) return rg_nomem(cx);
+    RG_TRY(rg_trees_write(cx, trees, &bytes));
+    return write_file(cx, path, bytes);
+}
+
 /* A file that stands and held up better on devices held out, or else on groups, is not replaced. */
 static rg_err is_worse(rg_ctx *cx, const char *path, const rg_trees *trees, bool *out)
 {

@@ -23,4 +23,7 @@ typedef struct rg_taught {
 rg_err rg_teach(rg_ctx *cx, rg_booster *booster, const rg_lessons *lessons, const rg_lesson *lesson,
                 rg_taught *out) RG_CHECKED;
 
+/* DIR/KEY.trees, by renaming: readers see the old file or the new one. learn_doc.c */
+rg_err rg_trees_save(rg_ctx *cx, const rg_trees *trees, const char *dir) RG_CHECKED;
+
 #endif

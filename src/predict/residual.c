@@ -62,7 +62,7 @@ static void answer_alone(rg_mixture *mixture, size_t member)
 rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device, rg_mixture *out)
 {
     double traits[RG_TRAITS], all = 0, least = INFINITY;
-    size_t over = SIZE_MAX;
+    size_t over = SIZE_MAX, own = SIZE_MAX;
     *out = (rg_mixture){.trees = trees, .device = device, .nearness = RG_NEAR_UNKNOWN};
     out->weights = RG_NEW(&cx->arena, double, trees->member_count);
     if (!out->weights) return rg_nomem(cx);
@@ -71,8 +71,8 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
         const rg_trees_member *m = &trees->members[i];
         double *weight = &out->weights[i], far = INFINITY;
         if (strcmp(m->device, device->id) == 0 && !m->over) {
-            answer_alone(out, i);
-            return RG_OK;
+            own = i;
+            continue;
         }
         if (m->over) { /* says nothing of other devices */
             if (strcmp(m->device, device->id) == 0) over = i;
@@ -85,6 +85,7 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
         if (same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
     }
     for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= trees->trust / all;
+    if (own != SIZE_MAX) answer_alone(out, own);
     if (over == SIZE_MAX) return RG_OK;
     out->weights[over] = 1; /* fitted to what the others leave */
     out->nearest = &trees->members[over];
