@@ -94,11 +94,18 @@ static void a_law_is_learned(void **state)
     const rg_report_card *all = &t.cards[0];
     assert_int_equal(t.card_count, DEVICES + 1);
     assert_int_equal(all->rows, DEVICES * EACH);
-    assert_true(all->base > 0.2);         /* 1 - e^-0.45, about, of what the base is off by */
-    assert_true(all->known < 0.02);       /* steps of trees along the line */
-    assert_true(all->unknown < 0.02);     /* devices that are alike tell of each other */
+    assert_true(all->base.mean > 0.2);         /* 1 - e^-0.45, about, of what the base is off by */
+    assert_true(all->known.mean < 0.02);       /* steps of trees along the line */
+    assert_true(all->unknown.mean < 0.02);     /* devices that are alike tell of each other */
     assert_true(t.trees->trust == 1);
     assert_true(t.trees->known_spread < 0.04 && t.trees->unknown_spread < 0.04);
+    for (int i = 1; i <= DEVICES; i++) { /* what others say of a device holds there, where all are alike */
+        const rg_held_score *s1 = &t.cards[i].unknown;
+        if (!(s1->coverage >= 0.85)) fail_msg("%s: %.3f in 90 %%", t.cards[i].device, s1->coverage);
+        assert_true(s1->median > 0 && s1->median <= s1->mean * 1.5 && s1->width > 0);
+        assert_true(t.cards[i].known.coverage > 0.8 && t.trees->members[i].spread > 0);
+        assert_true(t.trees->members[i].unknown_coverage == s1->coverage);
+    }
     assert_int_equal(t.trees->member_count, DEVICES + 1);
     assert_true(rg_member_is_pooled(&t.trees->members[0]));
     close_school(&s);
@@ -113,7 +120,7 @@ static void what_is_of_one_device_stays_there(void **state)
     school s = {0};
     open_school(*state, &s, &own);
     rg_taught t = taught(*state, &s);
-    assert_true(t.cards[0].known < 0.02 && t.cards[0].unknown > 0.2);
+    assert_true(t.cards[0].known.mean < 0.02 && t.cards[0].unknown.mean > 0.2);
     assert_true(t.trees->unknown_spread > 10 * t.trees->known_spread);
     close_school(&s);
 }
@@ -140,7 +147,7 @@ static void intervals_hold_fresh_rows(void **state)
             draw_row(x, RG_TREES_FEATURES, &random);
             double r = law_of(&noisy, d, x, &random);
             rg_residual_of(&mixture, x, &said);
-            inside += fabs(said.r - r) <= t.trees->known_spread;
+            inside += fabs(said.r - r) <= said.spread;
         }
     }
     double share = inside / (double)(DEVICES * FRESH);
