@@ -42,6 +42,30 @@ static void a_spread_is_an_order_statistic(void **state)
     assert_true(spread == 0);
 }
 
+/* Devices with errors of 1, 2, ... times a scale: their spreads are 27 scales each (of 29 rows), and of these
+ * the largest of few, the ceil(0.9 x 20) = 18th of 19. */
+static void devices_are_drawn_as_a_whole(void **state)
+{
+    enum { DEVICES = 19, EACH = 29 };
+    rg_held rows[DEVICES * EACH + RG_CONFORMAL_LEAST];
+    double spread;
+    for (int d = 0; d < DEVICES; d++)
+        for (int i = 0; i < EACH; i++) /* the last device of the first four is the widest of them */
+            rows[d * EACH + i] =
+                (rg_held){.device = (uint32_t)d, .error = (i % 2 ? -1e-3 : 1e-3) * (i + 1) * (d + 1)};
+    assert_int_equal(rg_conformal_device_spread(*state, rows, 4 * EACH, &spread), RG_OK);
+    assert_true(near(spread, 27e-3 * 4));
+    assert_int_equal(rg_conformal_device_spread(*state, rows, DEVICES * EACH, &spread), RG_OK);
+    assert_true(near(spread, 27e-3 * 18));
+    for (int i = 0; i < RG_CONFORMAL_LEAST - 1; i++) /* too few rows are no device */
+        rows[4 * EACH + i] = (rg_held){.device = 99, .error = 7};
+    assert_int_equal(rg_conformal_device_spread(*state, rows, 4 * EACH + RG_CONFORMAL_LEAST - 1, &spread),
+                     RG_OK);
+    assert_true(near(spread, 27e-3 * 4));
+    assert_int_equal(rg_conformal_device_spread(*state, rows, 0, &spread), RG_OK);
+    assert_true(spread == 0);
+}
+
 static void scores_are_their_closed_forms(void **state)
 {
     const rg_held rows[] = {{.error = 0}, {.error = log(2)}, {.error = -log(2)}, {.error = log(1.5)}};
@@ -79,7 +103,8 @@ static void halves_cover_each_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_spread_is_an_order_statistic), cmocka_unit_test(scores_are_their_closed_forms),
+        cmocka_unit_test(a_spread_is_an_order_statistic), cmocka_unit_test(devices_are_drawn_as_a_whole),
+        cmocka_unit_test(scores_are_their_closed_forms),
         cmocka_unit_test(halves_cover_each_other),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

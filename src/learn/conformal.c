@@ -1,5 +1,11 @@
 /* conformal.c - spreads of 90 % intervals from errors that were held out (split conformal prediction: Lei et
  * al. 2018, J. Am. Stat. Assoc. 113), and what such intervals hold of rows that had no say in them.
+ *
+ * Rows of a device are alike, so that thousands of rows of K devices are K drawings. For a device that none
+ * of them is, quantiles are taken twice (hierarchical data: Dunn, Wasserman and Ramdas 2022, J. Am. Stat.
+ * Assoc. 118): of each device the spread that would have held its rows, and of these the ceil(0.9 (K + 1))th
+ * smallest, the largest where there are fewer than nine. Pooling all rows instead holds too few where one
+ * device is far from the others, as a new one may be.
  */
 #include "learn/conformal.h"
 
@@ -18,20 +24,37 @@ static rg_err sizes_of(rg_ctx *cx, const rg_held *rows, size_t count, double **o
     return RG_OK;
 }
 
+/* The ceil(0.9 (n + 1))th of ascending ones, or the last. */
+static double order_statistic(const double *sorted, size_t count)
+{
+    size_t at = (size_t)ceil(LEVEL * (double)(count + 1));
+    return sorted[at > count ? count - 1 : at - 1];
+}
+
 rg_err rg_conformal_spread(rg_ctx *cx, const rg_held *rows, size_t count, double *out)
 {
     double *sizes;
     *out = 0;
     if (count < RG_CONFORMAL_LEAST) return RG_OK;
     RG_TRY(sizes_of(cx, rows, count, &sizes));
-    size_t at = (size_t)ceil(LEVEL * (double)(count + 1));
-    *out = sizes[at > count ? count - 1 : at - 1];
+    *out = order_statistic(sizes, count);
     return RG_OK;
 }
 
 rg_err rg_conformal_device_spread(rg_ctx *cx, const rg_held *rows, size_t count, double *out)
 {
-    return rg_conformal_spread(cx, rows, count, out);
+    double *spreads = RG_NEW(&cx->arena, double, count + 1);
+    size_t devices = 0;
+    *out = 0;
+    if (!spreads) return rg_nomem(cx);
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && rows[end].device == rows[i].device;) end++;
+        RG_TRY(rg_conformal_spread(cx, rows + i, end - i, &spreads[devices]));
+        devices += spreads[devices] > 0;
+    }
+    rg_sort_ascending(spreads, devices);
+    if (devices) *out = order_statistic(spreads, devices);
+    return RG_OK;
 }
 
 rg_held_score rg_held_score_none(void) { return (rg_held_score){NAN, NAN, NAN, NAN}; }

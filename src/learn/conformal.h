@@ -19,7 +19,7 @@ enum { RG_CONFORMAL_LEAST = 20 };
 
 /* The ceil(0.9 (n + 1))th smallest |error|; 0: too few. */
 rg_err rg_conformal_spread(rg_ctx *cx, const rg_held *rows, size_t count, double *out) RG_CHECKED;
-/* For a device that none of these rows is of. */
+/* For a device that none of these rows is of; rows of a device follow each other. 0: no device has enough. */
 rg_err rg_conformal_device_spread(rg_ctx *cx, const rg_held *rows, size_t count, double *out) RG_CHECKED;
 
 /* Means and medians of |forecast / measured - 1|, and of intervals [f / e^s, f e^s] what they hold and how

@@ -5,8 +5,8 @@
  *     unknown   each device in turn answered by the others: all pairs of a reach and a weight of the pooled
  *               member are tried, and how far the answer is trusted
  *
- * The 90 % quantiles of |log error| of both become the intervals of forecasts (split conformal prediction:
- * Lei et al. 2018, with devices in place of rows).
+ * What was held out says how wide the intervals of forecasts are, for each device by its own rows where it is
+ * known, and how many they hold of what had no say in them (conformal.c).
  */
 #include "learn/teach.h"
 
@@ -322,22 +322,26 @@ static rg_err add_trial(teaching *t, const trial *seen, size_t device, mixing m,
     return RG_OK;
 }
 
-/* The spreads that all devices but one say. */
+/* The spreads that all devices but one say. Sisters have their own where there are enough of them; a pair
+ * says nothing of others. */
+enum { SISTERS_LEAST = 5 };
 typedef struct spreads { double sister, unknown; } spreads;
 
 static rg_err find_spreads(teaching *t, trial *const *trials, mixing m, size_t without, spreads *out)
 {
-    rg_held_rows sister = {0}, unknown = {0};
+    rg_held_rows sister = {0}, all = {0};
+    int sisters = 0;
     for (size_t i = 0; i < t->device_count; i++) {
+        bool near = has_sister(t, i, without);
         if (i == without) continue;
-        rg_held_rows *to = has_sister(t, i, without) ? &sister : &unknown;
-        RG_TRY(add_trial(t, trials[i], i, m, without, to));
+        RG_TRY(add_trial(t, trials[i], i, m, without, &all));
+        if (near) RG_TRY(add_trial(t, trials[i], i, m, without, &sister));
+        sisters += near;
     }
-    RG_TRY(rg_conformal_device_spread(t->cx, sister.items, sister.count, &out->sister));
-    RG_TRY(rg_conformal_device_spread(t->cx, unknown.items, unknown.count, &out->unknown));
-    out->unknown = fmax(out->unknown, out->sister);
-    if (out->sister == 0) out->sister = out->unknown;
-    return RG_OK;
+    RG_TRY(rg_conformal_device_spread(t->cx, all.items, all.count, &out->unknown));
+    out->sister = out->unknown;
+    if (sisters < SISTERS_LEAST) return RG_OK;
+    return rg_conformal_device_spread(t->cx, sister.items, sister.count, &out->sister);
 }
 
 /* The interval of a device by what the others say: mixture and spread are chosen without it. */

@@ -265,11 +265,12 @@ static void draw_fronts(rg_canvas *c, const rg_chart *chart, const point *marked
     }
 }
 
-/* Marked points are named, and all of few. What finds no room keeps its name for the pointer. */
+/* Marked points are named, and all of few that no line is drawn through. What finds no room keeps its name
+ * for the pointer. */
 static void draw_names(rg_canvas *c, const points *p, rg_labels *labels)
 {
     const rg_chart *chart = p->chart;
-    bool all = chart->kind == RG_CHART_SCATTER && !chart->mark && p->count <= NAMED_MAX;
+    bool all = chart->kind == RG_CHART_SCATTER && !chart->mark && !chart->guide && p->count <= NAMED_MAX;
     point *named = RG_NEW(c->arena, point, p->count);
     double last_x = 0, last_y = 0;
     uint32_t count = 0;
