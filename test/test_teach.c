@@ -225,6 +225,39 @@ static double mape_of(const char *dir, const char *path, rg_learning learning)
     return mape;
 }
 
+/* Residuals that were learned rest on features of products, the first on the most; each row is a point. */
+static void check_importance(const char *dir, const char *path, const char *key)
+{
+    char wrong[256];
+    rg_ctx *cx = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .data_dir = dir});
+    rg_doc *doc = NULL;
+    const rg_evaluate_opt opt = {.size = sizeof opt, .workers = 2, .importance = true};
+    if (rg_evaluate_doc(cx, &path, 1, &opt, &doc)) fail_msg("%s", rg_ctx_error(cx));
+    json_t *json = json_of(cx, doc), *schema = schema_load("evaluate", wrong, sizeof wrong);
+    if (!schema || !schema_obeyed(schema, json, wrong, sizeof wrong)) fail_msg("%s", wrong);
+    json_t *one = json_array_get(json_object_get(json, "importance"), 0);
+    json_t *features = json_object_get(one, "features"),
+           *result = json_array_get(json_object_get(json, "results"), 0);
+    assert_string_equal(json_string_value(json_object_get(one, "key")), key);
+    assert_int_equal(json_integer_value(json_object_get(one, "rows")), 300);
+    double before = INFINITY, splits = 0;
+    for (size_t i = 0; i < json_array_size(features); i++) {
+        json_t *f = json_array_get(features, i);
+        double increase = json_number_value(json_object_get(f, "increase"));
+        assert_true(increase <= before);
+        before = increase;
+        splits += json_number_value(json_object_get(f, "splits"));
+    }
+    double most = json_number_value(json_object_get(json_array_get(features, 0), "increase"));
+    double error = json_number_value(json_object_get(one, "mape"));
+    assert_true(most > error &&
+                splits <= 1 + 1e-9); /* without it, the forecast is twice as far off at least */
+    assert_int_equal(json_array_size(json_object_get(result, "points")), 300);
+    json_decref(schema);
+    json_decref(json);
+    rg_ctx_free(cx);
+}
+
 static void files_teach_forecasts(void **state)
 {
     static const char key[] = "pytorch-eager.gemm.f32";
@@ -251,6 +284,7 @@ static void files_teach_forecasts(void **state)
     json_decref(json);
     assert_true(mape_of(dir, path, RG_LEARN_ALL) < 0.05);
     assert_true(mape_of(dir, path, RG_LEARN_NONE) == base);
+    check_importance(dir, path, key);
     overlay_drop(dir, key);
     unlink(path);
     overlay_done(dir);

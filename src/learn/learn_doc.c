@@ -56,7 +56,15 @@ rg_err rg_trees_save(rg_ctx *cx, const rg_trees *trees, const char *dir)
     return write_file(cx, path, bytes);
 }
 
-/* A file that stands and held up better on devices held out, or else on groups, is not replaced. */
+static const rg_trees_member *pooled_of(const rg_trees *t)
+{
+    for (size_t i = 0; i < t->member_count; i++)
+        if (rg_member_is_pooled(&t->members[i])) return &t->members[i];
+    return NULL;
+}
+
+/* A file that stands and held up better on devices held out, or else on groups, is not replaced; one that
+ * does not tell its medians is older than its intervals are, and is. */
 static rg_err is_worse(rg_ctx *cx, const char *path, const rg_trees *trees, bool *out)
 {
     rg_file *file = NULL;
@@ -64,10 +72,11 @@ static rg_err is_worse(rg_ctx *cx, const char *path, const rg_trees *trees, bool
     *out = false;
     if (rg_file_map(cx, path, &file)) return RG_OK; /* there is none */
     rg_err err = rg_trees_parse(cx, rg_file_bytes(file), path, &old);
-    if (!err && strcmp(old->data_hash, trees->data_hash) == 0) {
-        bool by_device = old->unknown_spread > 0 && trees->unknown_spread > 0;
-        double was = by_device ? old->unknown_spread : old->known_spread;
-        double is = by_device ? trees->unknown_spread : trees->known_spread;
+    const rg_trees_member *a = err ? NULL : pooled_of(old), *b = pooled_of(trees);
+    bool told = a && a->known_median + a->unknown_median > 0;
+    if (told && b && strcmp(old->data_hash, trees->data_hash) == 0) {
+        bool by_device = a->unknown > 0 && b->unknown > 0;
+        double was = by_device ? a->unknown : a->known, is = by_device ? b->unknown : b->known;
         *out = was > 0 && is > was * 1.02; /* two runs differ by as much where libraries do */
     }
     rg_trees_free(old);
