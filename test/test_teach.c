@@ -290,6 +290,53 @@ static void files_teach_forecasts(void **state)
     overlay_done(dir);
 }
 
+/* Readings of the rows of a plan, each 1.3 times its forecast: each teaches its own kernel just that,
+ * whatever stands around it. */
+static void rows_of_plans_teach_their_kernels(void **state)
+{
+    rg_ctx *cx = *state;
+    const rg_graph *graph = NULL;
+    const rg_device *device = NULL;
+    const rg_runtime *runtime = NULL;
+    const rg_plan *plan = NULL;
+    const rg_forecast *f = NULL;
+    rg_forecast_opt how = {.size = sizeof how, .learning = RG_LEARN_NONE};
+    char path[] = "/tmp/ridge-rows-XXXXXX", number[32];
+    size_t rows = 0, lessons_rows = 0;
+    if (rg_graph_load(cx, "zoo:alexnet", NULL, &graph) || rg_device_find(cx, "t4", &device)
+        || rg_runtime_find(cx, "pytorch-eager", device, &runtime)
+        || rg_plan_make(cx, graph, device, runtime, NULL, &plan) || rg_forecast_make(cx, plan, &how, &f))
+        fail_msg("%s", rg_ctx_error(cx));
+    int fd = mkstemp(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    assert_non_null(file);
+    fputs("{\"schema\": \"ridge.readings/1\", \"readings\": [", file);
+    for (uint32_t i = 0; i < plan->row_count; i++) {
+        if (!(f->rows[i].total_s > 0)) continue;
+        rg_str_print(number, sizeof number, "%.17g", 1.3 * f->rows[i].total_s);
+        fprintf(file, "%s{\"model\": \"zoo:alexnet\", \"device\": \"t4\", \"runtime\": \"pytorch-eager\", "
+                "\"backend\": \"theirs\", \"id\": \"%016llx\", \"median_s\": %s}", rows++ ? ", " : "",
+                (unsigned long long)plan->rows[i].id, number);
+    }
+    fputs("]}", file);
+    fclose(file);
+    rg_lessons lessons;
+    const rg_evaluate_opt opt = {.size = sizeof opt, .workers = 2, .learning = RG_LEARN_NONE};
+    rg_lessons_init(cx, &lessons);
+    if (rg_lessons_add(cx, &lessons, path, &opt, false, NULL)) fail_msg("%s", rg_ctx_error(cx));
+    for (size_t k = 0; k < lessons.count; k++)
+        for (size_t i = 0; i < lessons.items[k].count; i++, lessons_rows++)
+            assert_true(fabs((double)lessons.items[k].r[i] - log(1.3)) < 1e-6);
+    assert_true(lessons.count >= 3 && lessons_rows == rows); /* convolutions, products, ... */
+    rg_lessons_done(&lessons);
+    unlink(path);
+    rg_forecast_free(f);
+    rg_plan_free(plan);
+    rg_runtime_free(runtime);
+    rg_device_free(device);
+    rg_graph_free(graph);
+}
+
 /* The page has each feature as its table has it. */
 static void the_page_names_every_feature(void **state)
 {
@@ -316,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(intervals_hold_fresh_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_lesson_gives_the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(files_teach_forecasts, setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_of_plans_teach_their_kernels, setup, teardown),
         cmocka_unit_test(the_page_names_every_feature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
