@@ -366,10 +366,11 @@ RG_JUDGE(dvfs) = {
                    [RG_DVFS_ENERGY] = {"energy", "energy_j", 1, RG_UNIT_JOULE}},
     .curve = forecast, .curve_by = {"device", "model", "task", "batch", "precision", "mem_mhz"},
     .setting = "sm_mhz", .time = RG_DVFS_TIME, .energy = RG_DVFS_ENERGY, .clean = clean,
-    .baselines = {{"fgcs", "power by the published formula of FGCS 2023, time as 1 / f", rg_dvfs_fgcs},
-                  {"polynomial", "polynomial of degree 2 in clock and counters", rg_dvfs_polynomial},
-                  {"bayesian-linear", "Bayesian linear regression on clock and counters", rg_dvfs_linear},
-                  {"forest", "extremely randomized trees on clock and counters", rg_dvfs_forest},
-                  {"xgboost", "boosted trees on clock and counters", rg_dvfs_xgboost,
-                   rg_dvfs_xgboost_ready}},
+    .baselines = {
+        {"fgcs", "power by the published formula of FGCS 2023, time as 1 / f", rg_dvfs_fgcs, NULL},
+        {"polynomial", "polynomial of degree 2 in clock and counters", rg_dvfs_polynomial, NULL},
+        {"bayesian-linear", "Bayesian linear regression on clock and counters", rg_dvfs_linear, NULL},
+        {"forest", "extremely randomized trees on clock and counters", rg_dvfs_forest, NULL},
+        {"xgboost", "boosted trees on clock and counters", rg_dvfs_xgboost, rg_dvfs_xgboost_ready},
+    },
 };
