@@ -49,11 +49,12 @@ rg_err rg_conformal_device_spread(rg_ctx *cx, const rg_held *rows, size_t count,
     if (!spreads) return rg_nomem(cx);
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && rows[end].device == rows[i].device;) end++;
-        RG_TRY(rg_conformal_spread(cx, rows + i, end - i, &spreads[devices]));
-        devices += spreads[devices] > 0;
+        if (end - i >= RG_CONFORMAL_DEVICE)
+            RG_TRY(rg_conformal_spread(cx, rows + i, end - i, &spreads[devices++]));
     }
+    if (!devices) return rg_conformal_spread(cx, rows, count, out);
     rg_sort_ascending(spreads, devices);
-    if (devices) *out = order_statistic(spreads, devices);
+    *out = order_statistic(spreads, devices);
     return RG_OK;
 }
 

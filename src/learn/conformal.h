@@ -14,12 +14,13 @@ typedef struct rg_held {
 } rg_held;
 typedef struct rg_held_rows { rg_held *items; size_t count; uint32_t capacity; } rg_held_rows;
 
-/* Rows that a spread rests on; of fewer it is 0: not validated. */
-enum { RG_CONFORMAL_LEAST = 20 };
+/* Rows that a spread rests on; of fewer it is 0: not validated. Rows of a device that counts as one. */
+enum { RG_CONFORMAL_LEAST = 20, RG_CONFORMAL_DEVICE = 60 };
 
 /* The ceil(0.9 (n + 1))th smallest |error|; 0: too few. */
 rg_err rg_conformal_spread(rg_ctx *cx, const rg_held *rows, size_t count, double *out) RG_CHECKED;
-/* For a device that none of these rows is of; rows of a device follow each other. 0: no device has enough. */
+/* For a device that none of these rows is of; rows of a device follow each other. Where none of them has
+ * enough, as rg_conformal_spread. */
 rg_err rg_conformal_device_spread(rg_ctx *cx, const rg_held *rows, size_t count, double *out) RG_CHECKED;
 
 /* Means and medians of |forecast / measured - 1|, and of intervals [f / e^s, f e^s] what they hold and how

@@ -1,7 +1,7 @@
 /* teach.c - one key's trees: a member for each device that has rows enough, one for all of them, and the
  * mixture that does best on devices that were held out.
  *
- *     known     a member taught without a fifth of its groups, tested on them
+ *     known     a member taught without a fifth of its groups, tested on them; of few rows each fifth in turn
  *     unknown   each device in turn answered by the others: all pairs of a reach and a weight of the pooled
  *               member are tried, and how far the answer is trusted
  *
@@ -15,10 +15,11 @@
 #include <string.h>
 
 enum {
-    ROWS_MAX = 32000,            /* of a device that a member is taught with */
-    TESTED_MAX = 2000,           /* ... and of those that it is tested with */
-    ROWS_MIN = 60,               /* for a member of its own */
+    ROWS_MAX = 32000,  /* of a device that a member is taught with */
+    TESTED_MAX = 2000, /* ... and of those that it is tested with */
+    ROWS_MIN = 60,     /* for a member of its own */
     FOLDS = 5,
+    FOLDED_MAX = 3000, /* rows of a device: up to these each fold is held out in turn, else the first */
     DEVICES_MAX = 256,
 };
 
@@ -46,7 +47,7 @@ static uint64_t shuffled(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static bool held_out(uint64_t group) { return shuffled(group) % FOLDS == 0; }
+static bool held_out(uint64_t group, int fold) { return shuffled(group) % FOLDS == (uint64_t)fold; }
 static double unit_of(size_t row) { return (double)(shuffled(row + 1) >> 11) * 0x1p-53; } /* [0, 1) */
 
 typedef enum part { PART_ALL, PART_TAUGHT, PART_HELD } part;
@@ -56,6 +57,7 @@ typedef enum part { PART_ALL, PART_TAUGHT, PART_HELD } part;
 typedef struct choice {
     uint32_t device, without;
     part part;
+    int fold;
     size_t left[DEVICES_MAX], wanted[DEVICES_MAX]; /* by device: rows that are still to come, to be taken */
     size_t devices, count;       /* that have such rows; to be taken of all together */
 } choice;
@@ -64,7 +66,7 @@ static bool is_eligible(const rg_lesson *l, const choice *c, size_t row)
 {
     uint32_t d = l->device[row];
     if ((c->device != EVERY && d != c->device) || d == c->without) return false;
-    return c->part == PART_ALL || held_out(l->group[row]) == (c->part == PART_HELD);
+    return c->part == PART_ALL || held_out(l->group[row], c->fold) == (c->part == PART_HELD);
 }
 
 static void count_rows(const rg_lesson *l, size_t most, choice *c)
@@ -77,10 +79,9 @@ static void count_rows(const rg_lesson *l, size_t most, choice *c)
 
 /* At most so many rows of each device, each as likely as any other (Knuth, TAOCP 2, 3.4.2, algorithm S);
  * where there are several devices, each weighs the same. */
-static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, size_t most, set *out)
+static rg_err take_fold(teaching *t, choice c, size_t most, set *out)
 {
     const rg_lesson *l = t->lesson;
-    choice c = {.device = device, .without = without, .part = which};
     count_rows(l, most, &c);
     size_t columns = l->features;
     double each = c.devices ? (double)c.count / (double)c.devices : 0;
@@ -104,6 +105,11 @@ static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, s
         out->weight[out->count++] = (float)(each / (double)all.wanted[d]);
     }
     return RG_OK;
+}
+
+static rg_err take(teaching *t, uint32_t device, uint32_t without, size_t most, set *out)
+{
+    return take_fold(t, (choice){.device = device, .without = without, .part = PART_ALL}, most, out);
 }
 
 /* More rows bear more and finer trees. Of whole inferences few networks are known, each by many rows: what is
@@ -206,29 +212,37 @@ static rg_err add_held(teaching *t, rg_held_rows *to, uint32_t device, const set
     return RG_OK;
 }
 
-static rg_err score_base(teaching *t, uint32_t device, const set *rows, rg_held_score *out)
+/* A member taught without one fold, tested on it; base: what the analytic base says there. */
+static rg_err test_fold(teaching *t, uint32_t device, int fold, rg_held_rows *base, rg_held_rows *all)
 {
-    rg_held_rows base = {0};
-    for (size_t i = 0; i < rows->count; i++) RG_TRY(add_held(t, &base, device, rows, i, 0));
-    return rg_held_score_of(t->cx, base.items, base.count, 0, out);
+    set taught, held;
+    rg_trees_member m = {0};
+    choice c = {.device = device, .without = EVERY, .part = PART_TAUGHT, .fold = fold};
+    RG_TRY(take_fold(t, c, ROWS_MAX, &taught));
+    c.part = PART_HELD;
+    RG_TRY(take_fold(t, c, TESTED_MAX, &held));
+    if (held.count < 5 || taught.count < ROWS_MIN) return RG_OK;
+    RG_TRY(teach_member(t, &taught, false, &m));
+    for (size_t i = 0; i < held.count; i++) {
+        RG_TRY(add_held(t, base, device, &held, i, 0));
+        RG_TRY(add_held(t, all, device, &held, i, rg_trees_sum(&m, held.x + i * t->lesson->features)));
+    }
+    return RG_OK;
 }
 
 /* A device has its own spread where it has rows enough. */
 static rg_err test_known(teaching *t, uint32_t device, rg_report_card *card, rg_held_rows *all)
 {
-    set taught, held;
-    rg_trees_member m = {0};
+    rg_held_rows base = {0};
     size_t before = all->count;
-    RG_TRY(take(t, device, EVERY, PART_TAUGHT, ROWS_MAX, &taught));
-    RG_TRY(take(t, device, EVERY, PART_HELD, TESTED_MAX, &held));
-    if (held.count < 5 || taught.count < ROWS_MIN) return RG_OK;
-    RG_TRY(teach_member(t, &taught, false, &m));
-    for (size_t i = 0; i < held.count; i++)
-        RG_TRY(add_held(t, all, device, &held, i, rg_trees_sum(&m, held.x + i * t->lesson->features)));
-    RG_TRY(score_base(t, device, &held, &card->base));
-    RG_TRY(rg_held_cross(t->cx, all->items + before, held.count, &card->known));
-    if (!t->own[device]) return RG_OK;
-    return rg_conformal_spread(t->cx, all->items + before, held.count, &t->own[device]->spread);
+    for (int fold = 0; fold < (t->rows[device] <= FOLDED_MAX ? FOLDS : 1); fold++)
+        RG_TRY(test_fold(t, device, fold, &base, all));
+    const rg_held *rows = all->items + before;
+    size_t count = all->count - before;
+    if (!count) return RG_OK;
+    RG_TRY(rg_held_score_of(t->cx, base.items, base.count, 0, &card->base));
+    RG_TRY(rg_held_cross(t->cx, rows, count, &card->known));
+    return t->own[device] ? rg_conformal_spread(t->cx, rows, count, &t->own[device]->spread) : RG_OK;
 }
 
 /* What each member says of the rows of a device that it has not seen, kept for all mixtures. */
@@ -249,8 +263,8 @@ static rg_err prepare(teaching *t, uint32_t device, trial *out)
     rg_trees_member pooled = {0};
     double mine[RG_TRAITS];
     rg_traits(t->lessons->devices[device], mine);
-    RG_TRY(take(t, device, EVERY, PART_ALL, TESTED_MAX, &out->rows));
-    RG_TRY(take(t, EVERY, device, PART_ALL, ROWS_MAX / 3, &others));
+    RG_TRY(take(t, device, EVERY, TESTED_MAX, &out->rows));
+    RG_TRY(take(t, EVERY, device, ROWS_MAX / 3, &others));
     RG_TRY(teach_member(t, &others, true, &pooled));
     RG_TRY(sums_at(t, &pooled, &out->rows, &out->pooled));
     for (size_t i = 0; i < t->device_count; i++) {
@@ -395,13 +409,13 @@ static rg_err teach_all(teaching *t)
     trees->members = RG_NEW(&t->cx->arena, rg_trees_member, t->device_count + 1);
     if (!trees->members) return rg_nomem(t->cx);
     rg_trees_member *m = &trees->members[trees->member_count++];
-    RG_TRY(take(t, EVERY, EVERY, PART_ALL, ROWS_MAX / 3, &rows));
+    RG_TRY(take(t, EVERY, EVERY, ROWS_MAX / 3, &rows));
     RG_TRY(name_member(t, EVERY, m));
     RG_TRY(teach_member(t, &rows, true, m));
     for (size_t i = 0; i < t->device_count; i++) {
         if (t->rows[t->devices[i]] < ROWS_MIN) continue;
         m = &trees->members[trees->member_count++];
-        RG_TRY(take(t, t->devices[i], EVERY, PART_ALL, ROWS_MAX, &rows));
+        RG_TRY(take(t, t->devices[i], EVERY, ROWS_MAX, &rows));
         RG_TRY(name_member(t, t->devices[i], m));
         RG_TRY(teach_member(t, &rows, false, m));
         t->own[t->devices[i]] = m;
