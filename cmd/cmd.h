@@ -128,6 +128,18 @@ RG_CHECKED rg_err cmd_machine_find(rg_ctx *cx, const cmd_machine *m, const char 
 RG_CHECKED rg_err cmd_machine_plan(rg_ctx *cx, const cmd_machine *m, const cmd_model *model, const char *path,
                                    const rg_plan **out);
 
+/* ---- work_options.c: how many threads, and where what was learned goes ---- */
+
+#define CMD_JOBS_OPTION(at)                                                                              \
+    {"jobs", "N", RG_OPT_INT, (at), "0", NULL,                                                           \
+     "threads that compute here; 0: one for each core; the answer is the same"}
+#define CMD_INTO_OPTION(at)                                                                              \
+    {"into", "DIR", RG_OPT_TEXT, (at), NULL, NULL,                                                       \
+     "write files of trees to DIR: learned/ below a folder that --data or RIDGE_DATA names is read back"}
+
+/* A negative number is wrong use. */
+RG_CHECKED rg_err cmd_jobs_check(rg_ctx *cx, int jobs);
+
 /* ---- study_options.c: many machines, many settings ---- */
 
 typedef struct cmd_study {
@@ -161,8 +173,7 @@ typedef struct cmd_study {
     {"threads", "N", RG_OPT_INT, (at) + offsetof(cmd_study, threads), "0", NULL,                         \
      "CPU cores that a forecast assumes; 0: all of the device"},                                         \
     CMD_LEARNING_OPTION((at) + offsetof(cmd_study, learning)),                                           \
-    {"jobs", "N", RG_OPT_INT, (at) + offsetof(cmd_study, jobs), "0", NULL,                               \
-     "threads that compute here; 0: one for each core; the answer is the same"}
+    CMD_JOBS_OPTION((at) + offsetof(cmd_study, jobs))
 
 /* keep: the forecasts, for documents that show rows. Draws its progress. */
 RG_CHECKED rg_err cmd_study_run(rg_ctx *cx, const cmd_study *o, const cmd_common *common, const char *name,

@@ -24,7 +24,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     cmd_progress progress;
     size_t failed;
     if (o->rtol < 0 || o->atol < 0) return rg_fail(cx, RG_USAGE, "a tolerance is not negative");
-    if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
+    CMD_TRY(cmd_jobs_check(cx, o->jobs));
     cmd_progress_begin(&progress, &o->common, "ridge conformance");
     rg_err err = rg_conformance_doc(cx, &(rg_conformance_opt){
         .size = sizeof(rg_conformance_opt), .dirs = argv, .dir_count = (size_t)argc, .rtol = o->rtol,

@@ -32,8 +32,7 @@ static const rg_opt opts[] = {
     {"set", "PATH=VALUE,...", RG_OPT_LIST, FIELD(changes), NULL, NULL,
      "what if: figures of every profile, by their path: levels.hbm.read_byte_per_s=2x"},
     CMD_COST_OPTIONS(FIELD(cost)),
-    {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL,
-     "threads that compute here; 0: one for each core; the answer is the same"},
+    CMD_JOBS_OPTION(FIELD(jobs)),
     {"explain", "DEPTH", RG_OPT_TEXT, FIELD(explain), "1", "0|1|2",
      "0 the table, 1 and each part, 2 and its slowest rows"},
 };
@@ -60,7 +59,7 @@ static rg_err report(rg_ctx *cx, const diffusion_opt *o, const char *pipeline, c
         .progress = cmd_progress_step, .user = &progress,
     };
     rg_err err = read_size(cx, o->size, &opt.width, &opt.height);
-    if (!err && o->jobs < 0) err = rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
+    if (!err) err = cmd_jobs_check(cx, o->jobs);
     if (!err) err = cmd_list_split(cx, "--on", o->devices, &devices);
     if (!err) err = cmd_list_split(cx, "--runtime", o->runtimes, &runtimes);
     if (!err) err = cmd_list_split(cx, "--set", o->changes, &changes);

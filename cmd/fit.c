@@ -11,16 +11,14 @@ typedef struct fit_opt {
 #define FIELD(name) offsetof(fit_opt, name)
 static const rg_opt opts[] = {
     {"on", "ID", RG_OPT_TEXT, FIELD(device), NULL, NULL, "the device that was measured (see ridge devices)"},
-    {"into", "DIR", RG_OPT_TEXT, FIELD(into), NULL, NULL,
-     "write files of trees to DIR: learned/ below a folder that --data or RIDGE_DATA names is read back"},
+    CMD_INTO_OPTION(FIELD(into)),
     {"whole", NULL, RG_OPT_FLAG, FIELD(whole), NULL, NULL, "fit with whole inferences, else with kernels"},
     {"model", "MODEL", RG_OPT_TEXT, FIELD(model), NULL, NULL,
      "name the measurements that would narrow this model's interval most"},
     {"runtime", "ID", RG_OPT_TEXT, FIELD(runtime), NULL, NULL,
      "of the model; else the device's customary one"},
     {"precision", "TYPE", RG_OPT_TEXT, FIELD(precision), NULL, NULL, "of the model: model, f32, f16, ..."},
-    {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL,
-     "threads that compute here; 0: one for each core; the answer is the same"},
+    CMD_JOBS_OPTION(FIELD(jobs)),
 };
 
 static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out)
@@ -29,7 +27,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     cmd_progress progress;
     if (!o->device) return rg_fail(cx, RG_USAGE, "--on is missing: whose measurements are they?");
     if (!argc && !o->model) return rg_fail(cx, RG_USAGE, "neither a FILE nor a --model");
-    if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
+    CMD_TRY(cmd_jobs_check(cx, o->jobs));
     cmd_progress_begin(&progress, &o->common, "ridge fit");
     rg_err err = rg_fit_doc(cx, argv, (size_t)argc, &(rg_fit_opt){
         .size = sizeof(rg_fit_opt), .device = o->device, .out = o->into, .whole = o->whole, .model = o->model,

@@ -38,7 +38,7 @@ static const rg_opt opts[] = {
     {"trip", "SPEC", RG_OPT_LIST, FIELD(trip), NULL, NULL, "trip counts of Loop nodes: /decoder/Loop=20"},
     {"set", "PATH=VALUE,...", RG_OPT_LIST, FIELD(changes), NULL, NULL,
      "what if: figures of the profile, by their path: levels.hbm.read_byte_per_s=2x"},
-    {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL, "threads that compute here; 0: one for each core"},
+    CMD_JOBS_OPTION(FIELD(jobs)),
 };
 
 /* "10%", "0.1"; NULL: -1. */
@@ -79,7 +79,7 @@ static rg_err read_mix(rg_ctx *cx, char *text, const char **model, double *weigh
 static rg_err ask(rg_ctx *cx, const frequency_opt *o, rg_frequency_opt *asked, rg_doc **out)
 {
     cmd_progress progress;
-    if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
+    CMD_TRY(cmd_jobs_check(cx, o->jobs));
     CMD_TRY(read_share(cx, o->slowdown, &asked->slowdown));
     CMD_TRY(read_power(cx, o->limit, &asked->limit_w));
     cmd_progress_begin(&progress, &o->common, "ridge frequency");

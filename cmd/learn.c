@@ -10,8 +10,7 @@ typedef struct learn_opt {
 
 #define FIELD(name) offsetof(learn_opt, name)
 static const rg_opt opts[] = {
-    {"into", "DIR", RG_OPT_TEXT, FIELD(into), NULL, NULL,
-     "write files of trees to DIR: learned/ below a folder that --data or RIDGE_DATA names is read back"},
+    CMD_INTO_OPTION(FIELD(into)),
     {"export", "DIR", RG_OPT_TEXT, FIELD(export_to), NULL, NULL,
      "write the features and residuals of each key to DIR/KEY.csv"},
     {"key", "KEY", RG_OPT_TEXT, FIELD(key), NULL, NULL, "learn only keys that begin so: pytorch-eager.gemm"},
@@ -20,15 +19,14 @@ static const rg_opt opts[] = {
     {"whole", NULL, RG_OPT_FLAG, FIELD(whole), NULL, NULL,
      "learn from whole inferences, on top of what kernels taught, else from kernels"},
     {"force", NULL, RG_OPT_FLAG, FIELD(force), NULL, NULL, "replace a file that scores better, too"},
-    {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL,
-     "threads that compute here; 0: one for each core; the answer is the same"},
+    CMD_JOBS_OPTION(FIELD(jobs)),
 };
 
 static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out)
 {
     const learn_opt *o = opt;
     cmd_progress progress;
-    if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
+    CMD_TRY(cmd_jobs_check(cx, o->jobs));
     cmd_progress_begin(&progress, &o->common, "ridge learn");
     rg_err err = rg_learn_doc(cx, argv, (size_t)argc, &(rg_learn_opt){
         .size = sizeof(rg_learn_opt), .out = o->into, .export_to = o->export_to, .key = o->key,

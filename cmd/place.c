@@ -27,7 +27,7 @@ static const rg_opt opts[] = {
     {"devices-max", "N", RG_OPT_INT, FIELD(devices_max), "64", NULL, "devices that a placement may have"},
     {"goal", "WHAT", RG_OPT_TEXT, FIELD(goal), NULL, "devices|cost|energy",
      "what comes first; else cost where prices are asked for, else devices"},
-    {"jobs", "N", RG_OPT_INT, FIELD(jobs), "0", NULL, "threads that compute here; 0: one for each core"},
+    CMD_JOBS_OPTION(FIELD(jobs)),
     CMD_COST_OPTIONS(FIELD(cost)),
 };
 
@@ -63,7 +63,7 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
         .devices_max = o->devices_max, .goal = o->goal, .workers = (size_t)o->jobs,
     };
     (void)argc;
-    if (o->jobs < 0) return rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
+    CMD_TRY(cmd_jobs_check(cx, o->jobs));
     rg_err err = cmd_list_split(cx, "--on", o->devices, &devices);
     if (!err) err = cmd_list_split(cx, "--runtime", o->runtimes, &runtimes);
     if (!err) err = cmd_list_split(cx, "--precision", o->precisions, &precisions);

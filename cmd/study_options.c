@@ -13,7 +13,7 @@ rg_err cmd_study_run(rg_ctx *cx, const cmd_study *o, const cmd_common *common, c
     if (!err) err = cmd_list_split(cx, "--runtime", o->runtimes, &runtimes);
     if (!err) err = cmd_list_split(cx, "--set", o->changes, &changes);
     if (!err && o->threads < 0) err = rg_fail(cx, RG_USAGE, "--threads: %d is negative", o->threads);
-    if (!err && o->jobs < 0) err = rg_fail(cx, RG_USAGE, "--jobs: %d is negative", o->jobs);
+    if (!err) err = cmd_jobs_check(cx, o->jobs);
     if (!err) {
         cmd_progress_begin(&progress, common, name);
         err = rg_study_make(cx,

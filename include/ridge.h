@@ -353,8 +353,11 @@ typedef struct rg_evaluate_opt {
     int probes;                  /* settings of each curve whose measurements its forecast is told, and that
                                   * are not scored; of kinds that have curves */
     const char *known;           /* of them, what of the same device it is told besides: "none" or NULL,
-                                  * "kernels" (every other curve), "families" (those of other families) */
+                                  * "kernels" (every other curve), "families" (those of other families); or
+                                  * "devices": of other devices and families alone */
     const char *baseline;        /* forecast as others do: a wrong name lists those of the kind; NULL: ours */
+    bool importance;             /* say which features learned residuals rest on: judges once more for each
+                                  * of kernels and whole inferences */
 } rg_evaluate_opt;
 
 /* Every row of the files is forecast from its identity and predictor columns only, then scored by device and

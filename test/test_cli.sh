@@ -183,6 +183,11 @@ expect 2 "none of devices|cost|energy" place $small --on t4 --goal fame
 expect 2 "none of static|continuous|chunked" simulate $small --on t4 --policy fair
 expect 2 "ttft.*no quantity in s" simulate $small --on t4 --ttft 5W
 expect 2 "size.*WIDTHxHEIGHT" diffusion zoo:sd15 --on t4 --size 512
+head -n 1 "$work/ops.csv" >"$work/head.csv"
+expect 5 "columns of llm_op and has no row" evaluate "$work/head.csv"
+expect 0 'What is left, against the forecast' evaluate "$work/ops.csv" --format svg --part residual-1
+expect 0 'learned residuals rest on' evaluate "$work/ops.csv" --importance
+expect 2 "none of none, kernels, families, devices\|known" evaluate "$work/ops.csv" --known all
 expect 2 "jobs.*negative" evaluate "$work/ops.csv" --jobs -1
 expect 0 '"answered": 2' evaluate "$work/ops.csv" --kind llm_op --learning none --format json
 for learning in all rows none; do

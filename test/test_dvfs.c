@@ -2,6 +2,7 @@
  * known of other kernels, baselines by their formulas, dirty runs, and what a wrong clock costs.
  */
 #include "learn/cleaning.h"
+#include "learn/dvfs.h"
 #include "learn/evaluate.h"
 #include "learn/forest.h"
 
@@ -204,8 +205,9 @@ static void the_formula_is_the_published_one(void **state)
 
 static void regressions_learn_from_others(void **state)
 {
-    const char *const names[] = {"polynomial", "bayesian-linear", "forest"};
+    const char *const names[] = {"polynomial", "bayesian-linear", "forest", "xgboost"};
     for (size_t i = 0; i < RG_COUNT(names); i++) {
+        if (strcmp(names[i], "xgboost") == 0 && rg_dvfs_xgboost_ready(*state)) continue;
         rg_evaluation *e =
             evaluated(*state, OPTIONS(.probes = 1, .known = "kernels", .baseline = names[i]), 1, NULL);
         assert_true(error_of(e, 0) < 0.06 && error_of(e, 1) < 0.06);
@@ -216,26 +218,52 @@ static void regressions_learn_from_others(void **state)
     }
 }
 
+/* A library that is missing is no miss of each row: the whole is refused, and said why. */
+static void boosting_asks_for_its_library(void **state)
+{
+    char path[64];
+    rg_evaluation *all;
+    size_t count;
+    if (!rg_dvfs_xgboost_ready(*state)) skip();
+    write_sweeps(path, 1, NULL);
+    assert_int_equal(rg_evaluate_file(*state, path,
+                                      OPTIONS(.probes = 1, .known = "kernels", .baseline = "xgboost"), &all,
+                                      &count),
+                     RG_UNSUPPORTED);
+    assert_non_null(strstr(rg_ctx_error(*state), "libxgboost"));
+    unlink(path);
+}
+
+/* Of other devices, what is of other families, and nothing of one's own. */
+static void devices_are_kept_out(void **state)
+{
+    rg_evaluation *e =
+        evaluated(*state, OPTIONS(.probes = 1, .known = "devices", .baseline = "forest"), 1, NULL);
+    assert_non_null(e->verdicts[0].error); /* there is one device alone */
+    rg_evaluation_free(e, 1);
+}
+
 /* Means of leaves: a constant is met, a step is met away from its edge, and nothing lies outside of what was
  * seen. */
 static void trees_find_steps(void **state)
 {
     enum { ROWS = 200 };
-    double x[2 * ROWS], y[2 * ROWS], got[2];
+    float x[2 * ROWS];
+    double y[2 * ROWS], got[2];
     rg_forest *f;
     for (int i = 0; i < ROWS; i++) {
-        x[2 * i] = i;
-        x[2 * i + 1] = i % 7; /* tells nothing */
+        x[2 * i] = (float)i;
+        x[2 * i + 1] = (float)(i % 7); /* tells nothing */
         y[2 * i] = i < 100 ? 1 : 3;
         y[2 * i + 1] = 5;
     }
     assert_int_equal(rg_forest_grow(*state, x, y, ROWS, 2, 2, 1, &f), RG_OK);
-    rg_forest_at(f, (const double[]){50, 3}, got);
+    rg_forest_at(f, (const float[]){50, 3}, got);
     assert_near(got[0], 1, 0.01);
     assert_near(got[1], 5, 1e-9);
-    rg_forest_at(f, (const double[]){150, 3}, got);
+    rg_forest_at(f, (const float[]){150, 3}, got);
     assert_near(got[0], 3, 0.01);
-    rg_forest_at(f, (const double[]){1e6, 3}, got);
+    rg_forest_at(f, (const float[]){1e6, 3}, got);
     assert_near(got[0], 3, 1e-9);
     assert_int_equal(rg_forest_grow(*state, x, y, 0, 2, 2, 1, &f), RG_INPUT);
 }
@@ -300,6 +328,8 @@ int main(void)
         TEST(families_are_kept_out),
         TEST(the_formula_is_the_published_one),
         TEST(regressions_learn_from_others),
+        TEST(boosting_asks_for_its_library),
+        TEST(devices_are_kept_out),
         TEST(trees_find_steps),
         TEST(wrong_options_are_refused),
         TEST(the_loss_is_that_of_the_chosen_clock),

@@ -278,6 +278,51 @@ static void families_are_told_apart(void **state)
     rg_evaluation_free(e, count);
 }
 
+/* A file that has the columns and nothing below them is told apart from one of another kind. */
+static void a_head_alone_is_no_measurement(void **state)
+{
+    char path[64];
+    rg_evaluation *all = NULL;
+    size_t count = 0;
+    const rg_evaluate_opt opt = {.size = sizeof opt};
+    assert_int_equal(rg_evaluate_file(*state, written(path, COLUMNS), &opt, &all, &count), RG_FORMAT);
+    assert_non_null(strstr(rg_ctx_error(*state), "columns of llm_op and has no row"));
+    unlink(path);
+    static const char blank[] = COLUMNS "32,8,4096,14336,128256,True,512,1,mlp_up_proj,,a100,x\n";
+    assert_int_equal(rg_evaluate_file(*state, written(path, blank), &opt, &all, &count), RG_FORMAT);
+    assert_non_null(strstr(rg_ctx_error(*state), "none of its 1 rows"));
+    unlink(path);
+}
+
+/* Readings are judged alike in both of their forms. */
+static void readings_are_read_in_both_forms(void **state)
+{
+    static const char *const texts[] = {
+        "model,device,runtime,backend,threads,batch,precision,id,median_s,peak_memory_byte\n"
+        "zoo:alexnet,t4,tensorrt,theirs,,4,f32,,0.0005,2000000\n"
+        "zoo:alexnet,t4,tensorrt,theirs,,1,f32,,0.0003,\n",
+        " {\"schema\": \"ridge.readings/1\", \"readings\": ["
+        "{\"model\": \"zoo:alexnet\", \"device\": \"t4\", \"runtime\": \"tensorrt\", \"backend\": \"theirs\","
+        " \"batch\": 4, \"precision\": \"f32\", \"median_s\": 0.0005, \"peak_memory_byte\": 2e6},"
+        "{\"model\": \"zoo:alexnet\", \"device\": \"t4\", \"runtime\": \"tensorrt\", \"backend\": \"theirs\","
+        " \"batch\": 1, \"precision\": \"f32\", \"median_s\": 0.0003}]}\n",
+    };
+    double forecast[2];
+    for (int i = 0; i < 2; i++) {
+        size_t count = 0;
+        rg_evaluation *e = evaluated(*state, texts[i], &count);
+        assert_int_equal(count, 1);
+        assert_string_equal(e->judge->name, "reading");
+        assert_int_equal(e->count, 2);
+        if (e->verdicts[0].error) fail_msg("%s", e->verdicts[0].error);
+        assert_true(e->verdicts[0].measured[0] == 0.0005 && e->verdicts[0].measured[1] == 2e6);
+        assert_true(e->verdicts[1].measured[0] == 0.0003 && isnan(e->verdicts[1].measured[1]));
+        forecast[i] = e->verdicts[0].forecast[0];
+        rg_evaluation_free(e, count);
+    }
+    assert_true(forecast[0] > 0 && forecast[0] == forecast[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +331,7 @@ int main(void)
         cmocka_unit_test(misses_count), cmocka_unit_test(kernels_take_no_less_than_their_limit),
         cmocka_unit_test(windows_hide_keys), cmocka_unit_test(limits_of_power_hold),
         cmocka_unit_test(sends_leave_machines), cmocka_unit_test(families_are_told_apart),
+        cmocka_unit_test(a_head_alone_is_no_measurement), cmocka_unit_test(readings_are_read_in_both_forms),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -32,6 +32,7 @@ size_t rg_dvfs_probe(rg_sitting *s, rg_dvfs_curve *own, size_t *at);
 double rg_dvfs_between(const rg_dvfs_curve *c, const double *logs, double clock_hz);
 
 /* The baselines (dvfs_baseline.c). */
-rg_curve_forecast rg_dvfs_fgcs, rg_dvfs_polynomial, rg_dvfs_linear, rg_dvfs_forest;
+rg_curve_forecast rg_dvfs_fgcs, rg_dvfs_polynomial, rg_dvfs_linear, rg_dvfs_forest, rg_dvfs_xgboost;
+rg_err rg_dvfs_xgboost_ready(rg_ctx *cx) RG_CHECKED;
 
 #endif

@@ -12,8 +12,10 @@
  * 3.54), linear in counters and in their product with the clock. With it the mean of the prior are the
  * weights that other devices' kernels have, where the reader lets it know other kernels at all.
  *
- * forest: the same by random trees (forest.c).
+ * forest: the same by random trees (forest.c). xgboost: by boosted ones (boost.c) with the options that the
+ * library itself has; where no other kernel of the device is known, of those of other devices.
  */
+#include "learn/boost.h"
 #include "learn/dvfs.h"
 #include "learn/forest.h"
 
@@ -193,14 +195,16 @@ rg_err rg_dvfs_linear(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITI
 
 enum { FEATURES = 1 + USED };
 
-static void features_of(const rg_dvfs_curve *c, double x, double *out)
+static void features_of(const rg_dvfs_curve *c, double x, float *out)
 {
-    out[0] = x;
-    for (int i = 0; i < (int)USED; i++) out[1 + i] = active_of(c, used[i]);
+    out[0] = (float)x;
+    for (int i = 0; i < (int)USED; i++) out[1 + i] = (float)active_of(c, used[i]);
 }
 
-/* Rows of a known curve behind the `rows` there are; returns how many there are then. */
-static size_t add_rows(const rg_dvfs_curve *c, double *x, double *y, size_t rows)
+/* What trees learn from: time, then power, of each row. */
+typedef struct lesson { float *x; double *y; size_t rows; } lesson;
+
+static void add_rows(const rg_dvfs_curve *c, lesson *l)
 {
     const rg_clock_point *top = &c->points[c->count - 1];
     for (size_t i = 0; i < c->count; i++) {
@@ -208,37 +212,106 @@ static size_t add_rows(const rg_dvfs_curve *c, double *x, double *y, size_t rows
         double time = log(p->time_s * p->clock_hz / (top->time_s * top->clock_hz));
         double power = log(p->power_w / top->power_w);
         if (isnan(time) || isnan(power)) continue;
-        features_of(c, p->clock_hz / top->clock_hz, &x[rows * FEATURES]);
-        y[2 * rows] = time;
-        y[2 * rows + 1] = power;
-        rows++;
+        features_of(c, p->clock_hz / top->clock_hz, &l->x[l->rows * FEATURES]);
+        l->y[2 * l->rows] = time;
+        l->y[2 * l->rows + 1] = power;
+        l->rows++;
     }
-    return rows;
+}
+
+static rg_err gather(rg_ctx *cx, rg_sitting *s, size_t first, size_t end, lesson *out)
+{
+    size_t most = 0;
+    for (size_t k = first; k < end; k++) most += rg_sitting_count(s, k);
+    *out =
+        (lesson){RG_NEW(&cx->arena, float, most *FEATURES + 1), RG_NEW(&cx->arena, double, 2 * most + 1), 0};
+    if (!out->x || !out->y) return rg_nomem(cx);
+    for (size_t k = first; k < end; k++) {
+        rg_dvfs_curve c;
+        RG_TRY(rg_dvfs_read(cx, s, k, &c));
+        add_rows(&c, out);
+    }
+    return RG_OK;
+}
+
+static rg_err check(rg_ctx *cx, const lesson *l, const rg_clock_point *top)
+{
+    if (!l->rows) return rg_fail(cx, RG_INPUT, "trees learn from other curves: --known kernels");
+    if (!top) return rg_fail(cx, RG_INPUT, "trees go from the highest clock: --probes 1");
+    return RG_OK;
 }
 
 rg_err rg_dvfs_forest(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITIES])
 {
     rg_dvfs_curve own;
     const rg_clock_point *top = NULL;
-    size_t most = 0, rows = 0;
     rg_forest *forest;
+    lesson l;
     RG_TRY(read_own(cx, s, &own, &top));
-    for (size_t k = 1; k < rg_sitting_curves(s); k++) most += rg_sitting_count(s, k);
-    double *x = RG_NEW(&cx->arena, double, most *FEATURES + 1), *y = RG_NEW(&cx->arena, double, 2 * most + 1);
-    if (!x || !y) return rg_nomem(cx);
-    for (size_t k = 1; k < rg_sitting_curves(s); k++) {
-        rg_dvfs_curve c;
-        RG_TRY(rg_dvfs_read(cx, s, k, &c));
-        rows = add_rows(&c, x, y, rows);
-    }
-    if (!rows) return rg_fail(cx, RG_INPUT, "trees learn from other curves: --known kernels");
-    if (!top) return rg_fail(cx, RG_INPUT, "trees go from the highest clock: --probes 1");
-    RG_TRY(rg_forest_grow(cx, x, y, rows, FEATURES, 2, 1, &forest));
+    RG_TRY(gather(cx, s, 1, rg_sitting_curves(s), &l));
+    RG_TRY(check(cx, &l, top));
+    RG_TRY(rg_forest_grow(cx, l.x, l.y, l.rows, FEATURES, 2, 1, &forest));
     for (size_t i = 0; i < own.count; i++) {
-        double z[FEATURES], logs[2], hz = own.points[i].clock_hz;
+        float z[FEATURES];
+        double logs[2], hz = own.points[i].clock_hz;
         features_of(&own, hz / top->clock_hz, z);
         rg_forest_at(forest, z, logs);
         answer(&own, i, top->time_s * exp(logs[0]) * top->clock_hz / hz, top->power_w * exp(logs[1]), out);
     }
     return RG_OK;
+}
+
+/* Of time and of power. */
+static rg_err boost(rg_ctx *cx, rg_booster *booster, const lesson *l, rg_trees_member trees[2])
+{
+    const rg_boost_opt defaults = {.rounds = 100,
+                                   .depth = 6,
+                                   .rate = 0.3,
+                                   .leaf_weight = 1,
+                                   .rows = 1,
+                                   .columns = 1,
+                                   .threads = 1}; /* XGBoost's parameters as it documents them */
+    float *y = RG_NEW(&cx->arena, float, l->rows);
+    if (!y) return rg_nomem(cx);
+    for (size_t q = 0; q < 2; q++) {
+        for (size_t i = 0; i < l->rows; i++) y[i] = (float)l->y[2 * i + q];
+        const rg_boost_data data = {.x = l->x, .y = y, .count = l->rows, .features = FEATURES};
+        trees[q] = (rg_trees_member){.device = RG_TREES_ALL};
+        RG_TRY(rg_booster_train(cx, booster, &data, &defaults, &cx->arena, &trees[q]));
+        RG_TRY(rg_trees_find_roots(cx, &cx->arena, &trees[q], FEATURES));
+    }
+    return RG_OK;
+}
+
+rg_err rg_dvfs_xgboost_ready(rg_ctx *cx)
+{
+    rg_booster *booster;
+    RG_TRY(rg_booster_open(cx, &booster));
+    rg_booster_close(booster);
+    return RG_OK;
+}
+
+rg_err rg_dvfs_xgboost(rg_ctx *cx, rg_sitting *s, double (*out)[RG_JUDGE_QUANTITIES])
+{
+    rg_dvfs_curve own;
+    const rg_clock_point *top = NULL;
+    rg_booster *booster;
+    rg_trees_member trees[2];
+    lesson l;
+    size_t known = rg_sitting_curves(s);
+    RG_TRY(read_own(cx, s, &own, &top));
+    RG_TRY(gather(cx, s, 1, known, &l));
+    if (!l.rows) RG_TRY(gather(cx, s, known, known + rg_sitting_abroad(s), &l));
+    RG_TRY(check(cx, &l, top));
+    RG_TRY(rg_booster_open(cx, &booster));
+    rg_err err = boost(cx, booster, &l, trees);
+    rg_booster_close(booster);
+    for (size_t i = 0; i < own.count && !err; i++) {
+        float z[FEATURES];
+        double hz = own.points[i].clock_hz;
+        features_of(&own, hz / top->clock_hz, z);
+        answer(&own, i, top->time_s * exp(rg_trees_sum(&trees[0], z)) * top->clock_hz / hz,
+               top->power_w * exp(rg_trees_sum(&trees[1], z)), out);
+    }
+    return err;
 }

@@ -54,7 +54,11 @@ typedef struct rg_verdict rg_verdict;
 /* out[i]: of setting i of curve 0. Errors as of rg_judge.forecast. */
 typedef rg_err rg_curve_forecast(rg_ctx *cx, rg_sitting *sitting, double (*out)[RG_JUDGE_QUANTITIES]);
 /* How others forecast it, to be judged by the same rows. */
-typedef struct rg_baseline { const char *name, *brief; rg_curve_forecast *forecast; } rg_baseline;
+typedef struct rg_baseline {
+    const char *name, *brief;
+    rg_curve_forecast *forecast;
+    rg_err (*ready)(rg_ctx *cx); /* NULL, or whether what it needs is there: asked before anything else is */
+} rg_baseline;
 
 struct rg_judge {
     const char *name, *brief;
@@ -130,6 +134,12 @@ struct rg_verdict {              /* of one row */
     bool probe;                  /* was shown to the forecast, and is not scored */
 };
 
+/* Has a forecast that is a test: what it was told, and what was measured wrong, is none. */
+static inline bool rg_verdict_answered(const rg_verdict *v, int quantity)
+{
+    return !v->probe && !v->dirty && v->measured[quantity] > 0 && v->forecast[quantity] > 0;
+}
+
 typedef struct rg_group { rg_str device, family; } rg_group;
 
 typedef struct rg_setting {      /* of a curve: rows that repeat each other */
@@ -156,8 +166,9 @@ typedef struct rg_evaluation {
     rg_curve *curves; size_t curve_count; /* of a kind that has them */
 } rg_evaluation;
 
-/* One kernel, or one whole inference, on one of `devices` alike whose power was measured together. */
-typedef struct rg_view { bool whole; int devices; } rg_view;
+/* One kernel, or one whole inference, on one of `devices` alike whose power was measured together. row: 1 +
+ * the one that was timed alone among the others; 0: whichever the graph is there for, with all around it. */
+typedef struct rg_view { bool whole; int devices; uint32_t row; } rg_view;
 
 /* Whoever learns from measurements looks at the forecasts behind the answers. */
 typedef struct rg_witness {
@@ -185,6 +196,13 @@ rg_err rg_sitting_check(rg_ctx *cx, const rg_judge *judge, const rg_evaluate_opt
 /* Of each curve the setting with the least time x energy by the forecast, and what it costs over the
  * measured best: choices[] and its table (choice_doc.c). */
 void rg_choices_doc(rg_doc *doc, rg_item *all, const rg_evaluation *e);
+
+/* points[] and charts of a result, the number-th of the document: measured against forecast, and what is left
+ * (points_doc.c). */
+void rg_points_doc(rg_doc *doc, rg_item *result, size_t number, const rg_evaluation *e, int quantity);
+/* importance[]: of the features that learned residuals have, by the rows of the files (importance_doc.c). */
+rg_err rg_importance_doc(rg_ctx *cx, rg_doc *doc, const char *const *files, size_t count,
+                         const rg_evaluate_opt *opt) RG_CHECKED;
 
 /* All kinds that the file has, one evaluation each. */
 rg_err rg_evaluate_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, rg_evaluation **out,

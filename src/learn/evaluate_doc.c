@@ -1,13 +1,14 @@
 /* evaluate_doc.c - "ridge.evaluate/1": scores of forecasts, by quantity, device and family.
  *
- * results[] -> file, kind, quantity, n, answered, overall{} (devices weighted equally), groups[], worst[],
- * misses[]
+ * results[] -> file, kind, quantity, n, answered, overall{} (devices weighted equally), groups[], points[],
+ * worst[], misses[]
  */
 #include "learn/evaluate.h"
 #include "report/report.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { WORST = 10 };
 
@@ -254,6 +255,7 @@ static rg_err add_result(scoring *s, rg_item *results, const char *path)
     rg_doc_say(d, "%s. Devices are weighted equally in the first line; a row without a forecast counts as an "
                   "error of 100 %%.", e->judge->brief);
     rg_doc_fields(d, rg_item_find(r, "overall"), overall_columns, RG_COUNT(overall_columns));
+    rg_points_doc(d, r, results->count, e, s->quantity);
     rg_doc_table(d, "devices", devices, device_columns, RG_COUNT(device_columns), 0);
     rg_doc_table(d, "groups", groups, group_columns, RG_COUNT(group_columns), 40);
     rg_doc_table(d, "worst", worst, worst_columns, RG_COUNT(worst_columns), 0);
@@ -303,12 +305,15 @@ rg_err rg_evaluate_doc(rg_ctx *cx, const char *const *files, size_t count, const
                        rg_doc **out)
 {
     rg_doc *doc;
+    rg_evaluate_opt o = {0};
+    if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
     *out = NULL;
     RG_TRY(rg_doc_new(cx, "ridge.evaluate/1", &doc));
     rg_item *results = rg_doc_array(doc, rg_doc_root(doc), "results");
     rg_item *choices = rg_doc_array(doc, rg_doc_root(doc), "choices");
     rg_err err = RG_OK;
-    for (size_t i = 0; i < count && !err; i++) err = add_file(cx, doc, results, choices, files[i], opt);
+    for (size_t i = 0; i < count && !err; i++) err = add_file(cx, doc, results, choices, files[i], &o);
+    if (!err && o.importance) err = rg_importance_doc(cx, doc, files, count, &o);
     if (!err) err = rg_doc_done(cx, doc);
     if (err) rg_doc_free(doc);
     else *out = doc;

@@ -8,19 +8,24 @@
 #include <math.h>
 #include <string.h>
 
+#define ERRORS(name, heading, bar)                                                                         \
+    {name, heading, RG_UNIT_FRACTION, bar}, {name "_median", "median", RG_UNIT_FRACTION, false}
+#define INTERVALS(name)                                                                                    \
+    {name "_coverage", "in 90 %", RG_UNIT_FRACTION, false}, {name "_width", "wide", RG_UNIT_FRACTION, false}
+
 static const rg_column key_columns[] = {
     {"key", "key", RG_UNIT_NONE, false},             {"devices", "devices", RG_UNIT_COUNT, false},
-    {"rows", "rows", RG_UNIT_COUNT, false},          {"analytic", "analytic", RG_UNIT_FRACTION, false},
-    {"known", "device known", RG_UNIT_FRACTION, true},
-    {"unknown", "device held out", RG_UNIT_FRACTION, true},
-    {"within_known", "90 % within (x)", RG_UNIT_NONE, false},
-    {"within_unknown", "held out (x)", RG_UNIT_NONE, false}, {"validated", "validated", RG_UNIT_NONE, false},
+    {"rows", "rows", RG_UNIT_COUNT, false},          ERRORS("analytic", "analytic", false),
+    ERRORS("known", "device known", true),           {"within_known", "90 % within (x)", RG_UNIT_NONE, false},
+    INTERVALS("known"),                              ERRORS("unknown", "device held out", true),
+    {"within_unknown", "90 % within (x)", RG_UNIT_NONE, false}, INTERVALS("unknown"),
+    {"validated", "validated", RG_UNIT_NONE, false},
 };
 static const rg_column device_columns[] = {
     {"key", "key", RG_UNIT_NONE, false},             {"device", "device", RG_UNIT_NONE, false},
-    {"rows", "rows", RG_UNIT_COUNT, false},          {"analytic", "analytic", RG_UNIT_FRACTION, false},
-    {"known", "device known", RG_UNIT_FRACTION, true},
-    {"unknown", "device held out", RG_UNIT_FRACTION, true},
+    {"rows", "rows", RG_UNIT_COUNT, false},          ERRORS("analytic", "analytic", false),
+    ERRORS("known", "device known", true),           INTERVALS("known"),
+    ERRORS("unknown", "device held out", true),      INTERVALS("unknown"),
 };
 
 /* Devices that a held-out interval has to rest on before it counts as validated. */
@@ -31,15 +36,30 @@ typedef struct listing { rg_ctx *cx; rg_doc *doc; rg_item *keys, *devices; } lis
 /* 0 stands for what was not tried. */
 static double tried(double error) { return error > 0 ? error : NAN; }
 
+/* m NULL: nothing is told. */
+static void add_errors(rg_doc *doc, rg_item *to, const rg_trees_member *m)
+{
+    const rg_trees_member none = {0};
+    if (!m) m = &none;
+    rg_doc_real(doc, to, "analytic", tried(m->analytic));
+    rg_doc_real(doc, to, "analytic_median", tried(m->analytic_median));
+    rg_doc_real(doc, to, "known", tried(m->known));
+    rg_doc_real(doc, to, "known_median", tried(m->known_median));
+    rg_doc_real(doc, to, "known_coverage", tried(m->known_coverage));
+    rg_doc_real(doc, to, "known_width", tried(m->known_width));
+    rg_doc_real(doc, to, "unknown", tried(m->unknown));
+    rg_doc_real(doc, to, "unknown_median", tried(m->unknown_median));
+    rg_doc_real(doc, to, "unknown_coverage", tried(m->unknown_coverage));
+    rg_doc_real(doc, to, "unknown_width", tried(m->unknown_width));
+}
+
 static void add_member(listing *l, const rg_trees *t, const rg_trees_member *m)
 {
     rg_item *d = rg_doc_object(l->doc, l->devices, NULL);
     rg_doc_str(l->doc, d, "key", t->key);
     rg_doc_str(l->doc, d, "device", m->device);
     rg_doc_int(l->doc, d, "rows", m->rows);
-    rg_doc_real(l->doc, d, "analytic", tried(m->analytic));
-    rg_doc_real(l->doc, d, "known", tried(m->known));
-    rg_doc_real(l->doc, d, "unknown", tried(m->unknown));
+    add_errors(l->doc, d, m);
 }
 
 static void add_trees(listing *l, const rg_trees *t)
@@ -60,9 +80,7 @@ static void add_trees(listing *l, const rg_trees *t)
     rg_doc_str(l->doc, k, "key", t->key);
     rg_doc_int(l->doc, k, "devices", devices);
     rg_doc_int(l->doc, k, "rows", rows);
-    rg_doc_real(l->doc, k, "analytic", all ? tried(all->analytic) : NAN);
-    rg_doc_real(l->doc, k, "known", all ? tried(all->known) : NAN);
-    rg_doc_real(l->doc, k, "unknown", all ? tried(all->unknown) : NAN);
+    add_errors(l->doc, k, all);
     rg_doc_real(l->doc, k, "within_known", t->known_spread > 0 ? exp(t->known_spread) : NAN);
     rg_doc_real(l->doc, k, "within_unknown", t->unknown_spread > 0 ? exp(t->unknown_spread) : NAN);
     rg_doc_str(l->doc, k, "validated",
@@ -97,9 +115,12 @@ rg_err rg_learned_doc(rg_ctx *cx, const char *word, rg_doc **out)
     l.devices = rg_doc_array(l.doc, rg_doc_root(l.doc), "devices");
     rg_err err = list_all(&l, word);
     rg_doc_section(l.doc, 1, "What forecasts learned");
-    rg_doc_say(l.doc, "Mean errors |forecast / measured - 1|, devices weighted equally: of the analytic "
-                      "base; with the device known and a fifth of the models or shapes held out; with the "
-                      "whole device held out. Files are data/learned/KEY.trees.");
+    rg_doc_say(l.doc,
+               "Mean and median errors |forecast / measured - 1|, devices weighted equally: of the "
+               "analytic base; with the device known and a fifth of the models or shapes held out; with "
+               "the whole device held out. Behind the latter what 90 %% intervals hold of what was held "
+               "out, where others said how wide they have to be (other models or shapes; other devices), "
+               "and how wide that is: (high - low) / forecast. Files are data/learned/KEY.trees.");
     rg_doc_table(l.doc, "keys", l.keys, key_columns, RG_COUNT(key_columns), 0);
     rg_doc_section(l.doc, 2, "By device");
     rg_doc_table(l.doc, "devices", l.devices, device_columns, RG_COUNT(device_columns), 0);

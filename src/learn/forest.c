@@ -3,37 +3,34 @@
  * answer with means, the forest with the mean of its trees.
  *
  *     gain = sum over outputs of (sum_left^2 / n_left + sum_right^2 / n_right)
+ *
+ * Grown trees are those of predict/trees.h, a member for each output, alike but for what their leaves say.
  */
 #include "learn/forest.h"
-
-#include <string.h>
 
 /* As the paper has it for regression: leaves of up to 5 rows; trees enough that more change little. */
 enum { TREES = 60, LEAF = 5 };
 
-typedef struct node {
-    int feature;                 /* -1: a leaf */
-    double threshold;            /* left: x < threshold */
-    size_t left, right;
-    double mean[RG_FOREST_OUTPUTS];
-} node;
-
 struct rg_forest {
     int features, outputs;
-    node *nodes; size_t count;
-    size_t roots[TREES];
+    size_t count;                /* of nodes */
+    uint32_t roots[TREES];
+    rg_trees_member members[RG_FOREST_OUTPUTS]; /* nodes and roots are shared with what is below */
+    rg_tree_node *nodes[RG_FOREST_OUTPUTS];
 };
 
 typedef struct growing {
+    rg_ctx *cx;
     rg_forest *forest;
-    const double *x, *y;
+    const float *x;
+    const double *y;
     size_t *order;               /* rows of the tree; a node has a stretch of it */
     uint64_t seed;
 } growing;
 
 typedef struct sums { double n, y[RG_FOREST_OUTPUTS]; } sums;
 
-static const double *row_x(const growing *g, size_t i)
+static const float *row_x(const growing *g, size_t i)
 {
     return &g->x[g->order[i] * (size_t)g->forest->features];
 }
@@ -49,7 +46,7 @@ static void add_row(const growing *g, sums *s, size_t i)
 }
 
 /* 0 of none: such a split parts nothing. */
-static double gain_of(const growing *g, size_t from, size_t to, int feature, double threshold)
+static double gain_of(const growing *g, size_t from, size_t to, int feature, float threshold)
 {
     sums side[2] = {0};
     double gain = 0;
@@ -65,7 +62,7 @@ static size_t draw(growing *g, size_t from, size_t to)
     return from + (size_t)(rg_random_next(&g->seed) % (uint64_t)(to - from));
 }
 
-static size_t part(growing *g, size_t from, size_t to, int feature, double threshold)
+static size_t part(growing *g, size_t from, size_t to, int feature, float threshold)
 {
     size_t middle = from;
     for (size_t i = from; i < to; i++) {
@@ -77,53 +74,71 @@ static size_t part(growing *g, size_t from, size_t to, int feature, double thres
     return middle;
 }
 
-/* A threshold between two rows drawn at random. The depth is bounded by the rows. */
-static size_t grow(growing *g, size_t from, size_t to)
+static void add_leaf(rg_forest *f, size_t at, const sums *all)
+{
+    for (int k = 0; k < f->outputs; k++)
+        f->nodes[k][at] = (rg_tree_node){(float)(all->y[k] / all->n), RG_TREES_LEAF, 0};
+}
+
+/* A threshold between two rows drawn at random. */
+static rg_err grow(growing *g, size_t from, size_t to, int depth)
 {
     rg_forest *f = g->forest;
     size_t at = f->count++;
     sums all = {0};
-    double best = 0, threshold = 0;
+    double best = 0;
+    float threshold = 0;
     int feature = -1;
+    bool ends = to - from <= LEAF || depth == RG_TREES_DEPTH;
     for (size_t i = from; i < to; i++) add_row(g, &all, i);
-    for (int k = 0; k < f->outputs; k++) f->nodes[at].mean[k] = all.y[k] / all.n;
-    for (int tried = 0; tried < f->features && to - from > LEAF; tried++) {
-        double middle = (row_x(g, draw(g, from, to))[tried] + row_x(g, draw(g, from, to))[tried]) / 2;
+    for (int tried = 0; tried < f->features && !ends; tried++) {
+        float middle = (row_x(g, draw(g, from, to))[tried] + row_x(g, draw(g, from, to))[tried]) / 2;
         double gain = gain_of(g, from, to, tried, middle);
         if (gain > best) best = gain, feature = tried, threshold = middle;
     }
-    f->nodes[at].feature = feature;
-    if (feature < 0) return at;
+    add_leaf(f, at, &all);
+    if (feature < 0) return RG_OK;
     size_t middle = part(g, from, to, feature, threshold);
-    f->nodes[at].threshold = threshold;
-    size_t left = grow(g, from, middle), right = grow(g, middle, to);
-    f->nodes[at].left = left;
-    f->nodes[at].right = right;
-    return at;
+    RG_TRY(grow(g, from, middle, depth + 1));
+    size_t ahead = f->count - at;
+    if (ahead > UINT16_MAX)
+        return rg_fail(g->cx, RG_LIMIT, "a tree of %zu nodes exceeds %d", ahead, UINT16_MAX);
+    for (int k = 0; k < f->outputs; k++)
+        f->nodes[k][at] = (rg_tree_node){threshold, (uint16_t)feature, (uint16_t)ahead};
+    return grow(g, middle, to, depth + 1);
 }
 
-rg_err rg_forest_grow(rg_ctx *cx, const double *x, const double *y, size_t rows, int features, int outputs,
-                      uint64_t seed, rg_forest **out)
+/* A tree of n rows has n leaves at most. */
+static rg_err make_room(rg_ctx *cx, rg_forest *f, size_t rows)
 {
-    rg_forest *f = RG_NEW(&cx->arena, rg_forest, 1);
-    growing g = {f, x, y, RG_NEW(&cx->arena, size_t, rows + 1), seed};
-    *out = f;
-    if (!f || !g.order) return rg_nomem(cx);
-    if (!rows) return rg_fail(cx, RG_INPUT, "a forest grows of rows: there are none");
-    *f = (rg_forest){.features = features, .outputs = outputs, .nodes = RG_NEW(&cx->arena, node,
-                                                                               2 * rows * TREES)};
-    if (!f->nodes) return rg_nomem(cx);
-    for (size_t i = 0; i < rows; i++) g.order[i] = i;
-    for (int t = 0; t < TREES; t++) f->roots[t] = grow(&g, 0, rows);
+    size_t most = 2 * rows * TREES;
+    for (int k = 0; k < f->outputs; k++) {
+        f->nodes[k] = RG_NEW(&cx->arena, rg_tree_node, most);
+        if (!f->nodes[k]) return rg_nomem(cx);
+        f->members[k] = (rg_trees_member){.nodes = f->nodes[k], .roots = f->roots, .tree_count = TREES};
+    }
     return RG_OK;
 }
 
-void rg_forest_at(const rg_forest *f, const double *x, double *y)
+rg_err rg_forest_grow(rg_ctx *cx, const float *x, const double *y, size_t rows, int features, int outputs,
+                      uint64_t seed, rg_forest **out)
 {
-    memset(y, 0, sizeof *y * (size_t)f->outputs);
+    rg_forest *f = RG_NEW(&cx->arena, rg_forest, 1);
+    growing g = {cx, f, x, y, RG_NEW(&cx->arena, size_t, rows + 1), seed};
+    *out = f;
+    if (!f || !g.order) return rg_nomem(cx);
+    if (!rows) return rg_fail(cx, RG_INPUT, "a forest grows of rows: there are none");
+    *f = (rg_forest){.features = features, .outputs = outputs};
+    RG_TRY(make_room(cx, f, rows));
+    for (size_t i = 0; i < rows; i++) g.order[i] = i;
     for (int t = 0; t < TREES; t++) {
-        const node *n = &f->nodes[f->roots[t]];
-        while (n->feature >= 0) n = &f->nodes[x[n->feature] < n->threshold ? n->left : n->right];
-        for (int k = 0; k < f->outputs; k++) y[k] += n->mean[k] / TREES;
+        f->roots[t] = (uint32_t)f->count;
+        RG_TRY(grow(&g, 0, rows, 0));
     }
+    return RG_OK;
+}
+
+void rg_forest_at(const rg_forest *f, const float *x, double *y)
+{
+    for (int k = 0; k < f->outputs; k++) y[k] = rg_trees_sum(&f->members[k], x) / TREES;
 }

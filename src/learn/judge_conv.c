@@ -38,7 +38,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
 {
     sizes s;
     rg_graph *graph = NULL;
-    rg_kernel_cost cost;
+    rg_run_cost cost;
     if (!rg_str_is(rg_exam_text(exam, "op"), "conv"))
         return rg_fail(cx, RG_UNSUPPORTED, "'%.*s' is no convolution", RG_STR(rg_exam_text(exam, "op")));
     RG_TRY(read_sizes(cx, exam, &s));

@@ -249,19 +249,25 @@ static rg_err weigh_known(forecasting *f, const fitted *own, double **weights)
     return RG_OK;
 }
 
+/* What trees see of a curve at clock i of the own one: [1 + feature_count] */
+static void put_features(const forecasting *f, size_t i, const double *features, float *out)
+{
+    out[0] = (float)f->own.points[i].clock_hz;
+    for (size_t k = 0; k < feature_count(f); k++) out[1 + k] = (float)features[k];
+}
+
 /* Trees over all clocks of the known curves. NULL where nothing is known. */
 static rg_err grow_trees(forecasting *f, rg_forest **out)
 {
     size_t n = f->known_count, clocks = f->own.count, d = 1 + feature_count(f), rows = 0;
-    double *x = RG_NEW(&f->cx->arena, double, n * clocks * d + 1);
+    float *x = RG_NEW(&f->cx->arena, float, n * clocks * d + 1);
     double *y = RG_NEW(&f->cx->arena, double, 2 * n * clocks + 1);
     *out = NULL;
     if (!x || !y) return rg_nomem(f->cx);
     if (n < TREES_FROM) return RG_OK;
     for (size_t k = 0; k < n; k++)
         for (size_t i = 0; i < clocks; i++, rows++) {
-            x[rows * d] = f->own.points[i].clock_hz;
-            memcpy(&x[rows * d + 1], f->known[k].features, (d - 1) * sizeof *x);
+            put_features(f, i, f->known[k].features, &x[rows * d]);
             y[2 * rows] = f->known[k].time[i];
             y[2 * rows + 1] = f->known[k].power[i];
         }
@@ -286,15 +292,15 @@ static double window_of(const forecasting *f)
 static void carry_over(const forecasting *f, const fitted *own, const double *weights, const rg_forest *trees,
                        size_t i, double out[2])
 {
-    double z[1 + FEATURES], said[2];
+    double said[2];
+    float z[1 + FEATURES];
     out[0] = out[1] = 0;
     for (size_t k = 0; k < f->known_count; k++) {
         out[0] += weights[k] * f->known[k].time[i];
         out[1] += weights[k] * f->known[k].power[i];
     }
     if (!trees) return;
-    z[0] = f->own.points[i].clock_hz;
-    memcpy(&z[1], own->features, feature_count(f) * sizeof *z);
+    put_features(f, i, own->features, z);
     rg_forest_at(trees, z, said);
     for (int q = 0; q < 2; q++) out[q] = (out[q] + said[q]) / 2;
 }
@@ -360,8 +366,11 @@ RG_JUDGE(dvfs) = {
                    [RG_DVFS_ENERGY] = {"energy", "energy_j", 1, RG_UNIT_JOULE}},
     .curve = forecast, .curve_by = {"device", "model", "task", "batch", "precision", "mem_mhz"},
     .setting = "sm_mhz", .time = RG_DVFS_TIME, .energy = RG_DVFS_ENERGY, .clean = clean,
-    .baselines = {{"fgcs", "power by the published formula of FGCS 2023, time as 1 / f", rg_dvfs_fgcs},
-                  {"polynomial", "polynomial of degree 2 in clock and counters", rg_dvfs_polynomial},
-                  {"bayesian-linear", "Bayesian linear regression on clock and counters", rg_dvfs_linear},
-                  {"forest", "extremely randomized trees on clock and counters", rg_dvfs_forest}},
+    .baselines = {
+        {"fgcs", "power by the published formula of FGCS 2023, time as 1 / f", rg_dvfs_fgcs, NULL},
+        {"polynomial", "polynomial of degree 2 in clock and counters", rg_dvfs_polynomial, NULL},
+        {"bayesian-linear", "Bayesian linear regression on clock and counters", rg_dvfs_linear, NULL},
+        {"forest", "extremely randomized trees on clock and counters", rg_dvfs_forest, NULL},
+        {"xgboost", "boosted trees on clock and counters", rg_dvfs_xgboost, rg_dvfs_xgboost_ready},
+    },
 };

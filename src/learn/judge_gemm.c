@@ -70,7 +70,7 @@ static rg_err run(rg_ctx *cx, const rg_exam *exam, size_t op, const rg_device *d
     sizes s;
     rg_build b;
     rg_graph *graph = NULL;
-    rg_kernel_cost cost;
+    rg_run_cost cost;
     RG_TRY(read_sizes(cx, exam, &s));
     RG_TRY(rg_build_init(&b, cx, "product"));
     rg_build_output(&b, "result", operators[op].build(&b, &s));

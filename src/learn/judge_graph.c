@@ -31,24 +31,31 @@ static rg_err without_pauses(rg_ctx *cx, const rg_runtime *runtime, rg_runtime *
     return RG_OK;
 }
 
+rg_err rg_judge_plan(rg_ctx *cx, const rg_exam *exam, const rg_plan *plan, const rg_forecast_opt *how,
+                     rg_view view, rg_run_cost *out)
+{
+    const rg_forecast *f = NULL;
+    rg_err err = rg_forecast_make(cx, plan, how, &f);
+    if (!err) err = rg_exam_show(cx, exam, f, view);
+    if (!err) rg_exam_interval(exam, 0, f->latency_s);
+    if (!err) *out = (rg_run_cost){f->latency_s.value, f->power_w.value};
+    rg_forecast_free(f);
+    return err;
+}
+
 static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_device *device,
-                    const rg_runtime *runtime, double beside_byte, rg_kernel_cost *out)
+                    const rg_runtime *runtime, double beside_byte, rg_run_cost *out)
 {
     rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning};
     if (how.learning == RG_LEARN_ALL) how.learning = RG_LEARN_ROWS;
     rg_runtime *alone = NULL;
     const rg_facts *facts = NULL;
     const rg_plan *plan = NULL;
-    const rg_forecast *f = NULL;
     rg_plan_opt opt = {.size = sizeof opt};
     rg_err err = without_pauses(cx, runtime, &alone);
     if (!err) err = rg_facts_at_precision(cx, graph, NULL, &facts);
     if (!err) err = rg_plan_among(cx, facts, device, alone, &opt, beside_byte, &plan);
-    if (!err) err = rg_forecast_make(cx, plan, &how, &f);
-    if (!err) err = rg_exam_show(cx, exam, f, (rg_view){.devices = 1});
-    if (!err) rg_exam_interval(exam, 0, f->latency_s);
-    if (!err) *out = (rg_kernel_cost){f->latency_s.value, f->power_w.value};
-    rg_forecast_free(f);
+    if (!err) err = rg_judge_plan(cx, exam, plan, &how, (rg_view){.devices = 1}, out);
     rg_plan_free(plan);
     rg_facts_free(facts);
     rg_runtime_free(alone);
@@ -56,7 +63,7 @@ static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, cons
 }
 
 rg_err rg_judge_graph_among(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
-                            const rg_runtime *runtime, double beside_byte, rg_kernel_cost *out)
+                            const rg_runtime *runtime, double beside_byte, rg_run_cost *out)
 {
     rg_err err = rg_graph_resolve(cx, graph);
     if (!err) err = rg_graph_infer(cx, graph);
@@ -66,7 +73,7 @@ rg_err rg_judge_graph_among(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, co
 }
 
 rg_err rg_judge_graph(rg_ctx *cx, const rg_exam *exam, rg_graph *graph, const rg_device *device,
-                      const rg_runtime *runtime, rg_kernel_cost *out)
+                      const rg_runtime *runtime, rg_run_cost *out)
 {
     return rg_judge_graph_among(cx, exam, graph, device, runtime, 0, out);
 }

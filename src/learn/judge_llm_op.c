@@ -134,7 +134,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
 {
     sizes s;
     rg_graph *graph = NULL;
-    rg_kernel_cost cost;
+    rg_run_cost cost;
     RG_TRY(read_sizes(cx, exam, &s));
     RG_TRY(build(cx, &s, &graph));
     RG_TRY(rg_judge_graph_among(cx, exam, graph, exam->device, exam->runtimes[0], layer_byte(&s), &cost));

@@ -36,22 +36,17 @@ rg_err rg_judge_model(rg_ctx *cx, const char *name, rg_model_sizes sizes, rg_gra
 }
 
 rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_model_way *way,
-                           rg_model_cost *out)
+                           rg_run_cost *out)
 {
     const rg_device *device = exam->device;
     rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning, .sort = way->sort,
                            .sketch = way->sketch};
     const rg_runtime *found = NULL;
     const rg_plan *plan = NULL;
-    const rg_forecast *f = NULL;
     rg_plan_opt opt = {.size = sizeof opt, .precision = way->precision};
     rg_err err = rg_runtime_find(cx, way->runtime, device, &found);
     if (!err) err = rg_plan_make(cx, graph, device, found, &opt, &plan);
-    if (!err) err = rg_forecast_make(cx, plan, &how, &f);
-    if (!err) err = rg_exam_show(cx, exam, f, (rg_view){.whole = true, .devices = 1});
-    if (!err) rg_exam_interval(exam, 0, f->latency_s);
-    if (!err) *out = (rg_model_cost){f->latency_s.value, f->power_w.value};
-    rg_forecast_free(f);
+    if (!err) err = rg_judge_plan(cx, exam, plan, &how, (rg_view){.whole = true, .devices = 1}, out);
     rg_plan_free(plan);
     rg_runtime_free(found);
     return err;

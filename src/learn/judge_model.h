@@ -2,8 +2,7 @@
 #ifndef RG_JUDGE_MODEL_H
 #define RG_JUDGE_MODEL_H
 
-#include "ir/ir.h"
-#include "learn/evaluate.h"
+#include "learn/judge_graph.h"
 
 /* Sizes of a model of the zoo, 0: its own. */
 typedef struct rg_model_sizes {
@@ -14,7 +13,6 @@ typedef struct rg_model_sizes {
 /* Its graph at these sizes, inferred and simplified. */
 rg_err rg_judge_model(rg_ctx *cx, const char *name, rg_model_sizes sizes, rg_graph **out) RG_CHECKED;
 
-typedef struct rg_model_cost { double latency_s, power_w; } rg_model_cost;
 /* How it runs: precision as in rg_plan_opt, sort and sketch as in rg_forecast_opt. */
 typedef struct rg_model_way {
     const char *runtime, *precision, *sort;
@@ -22,6 +20,6 @@ typedef struct rg_model_way {
 } rg_model_way;
 /* The graph has types. */
 rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_model_way *way,
-                           rg_model_cost *out) RG_CHECKED;
+                           rg_run_cost *out) RG_CHECKED;
 
 #endif

@@ -2,7 +2,6 @@
  * NeuSight is judged by (Lee et al., ASPLOS 2025). Products are of plain f32: PyTorch keeps TF32 for
  * convolutions.
  */
-#include "learn/judge_graph.h"
 #include "learn/judge_model.h"
 
 /* Layers are counted by a column; a row with others than the model's is a miss. */
@@ -29,7 +28,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
 {
     const char *name = NULL;
     rg_graph *graph = NULL;
-    rg_model_cost cost;
+    rg_run_cost cost;
     rg_model_sizes sizes = {0};
     RG_TRY(rg_judge_size(cx, exam, "batch", &sizes.batch));
     RG_TRY(rg_judge_size(cx, exam, "seq", &sizes.seq));

@@ -38,7 +38,7 @@ static rg_err with_limit(rg_ctx *cx, const rg_exam *exam, rg_device **out)
 static rg_err train(rg_ctx *cx, const rg_exam *exam, size_t which, const rg_device *device, double *out)
 {
     rg_graph *g = NULL;
-    rg_model_cost forward;
+    rg_run_cost forward;
     int64_t batch = rg_exam_int(exam, "batch");
     if (batch < 1) return rg_fail(cx, RG_INPUT, "batch is no whole number from 1 on");
     int64_t alike = (int64_t)fmax(1, round((double)batch * trained[which].area));

@@ -50,12 +50,12 @@ static rg_err answer(rg_ctx *cx, const rg_exam *exam, const reading *r, const rg
         out[1] = f->peak_memory_byte.value;
         rg_exam_interval(exam, 0, f->latency_s);
         rg_exam_interval(exam, 1, f->peak_memory_byte);
-        return rg_exam_show(cx, exam, f, (rg_view){true, 1});
+        return rg_exam_show(cx, exam, f, (rg_view){.whole = true, .devices = 1});
     }
     for (uint32_t i = 0; i < f->plan->row_count; i++)
         if (f->plan->rows[i].id == r->id) {
-            out[0] = f->rows[i].latency_s;
-            return RG_OK;
+            out[0] = f->rows[i].total_s;
+            return rg_exam_show(cx, exam, f, (rg_view){.devices = 1, .row = i + 1});
         }
     return rg_fail(cx, RG_UNSUPPORTED, "%s: no row of its plan has the id %016llx: it was planned otherwise",
                    r->model, (unsigned long long)r->id);

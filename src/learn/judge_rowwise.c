@@ -41,7 +41,7 @@ static rg_err run(rg_ctx *cx, const rg_exam *exam, size_t op, double *out)
 {
     rg_build b;
     rg_graph *graph = NULL;
-    rg_kernel_cost cost;
+    rg_run_cost cost;
     rg_dtype dtype;
     int64_t rows, columns;
     RG_TRY(rg_judge_size(cx, exam, "rows", &rows));

@@ -188,7 +188,7 @@ static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
 static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg_graph *graph,
                      const char *sort, double *out)
 {
-    rg_model_cost cost;
+    rg_run_cost cost;
     rg_model_way way = {s->runtime, s->precision, sort, &s->sketch};
     RG_TRY(rg_judge_model_cost(cx, exam, graph, &way, &cost));
     out[0] = out[2] = cost.latency_s;

@@ -334,9 +334,15 @@ static rg_err judge(rg_ctx *cx, const rg_evaluate_opt *opt, rg_evaluation *e, ju
     return e->count ? answer_all(j) : RG_OK;
 }
 
-static rg_err no_kind(rg_ctx *cx, const char *path, const char *kind)
+/* fits: kinds whose columns the file has. */
+static rg_err no_kind(rg_ctx *cx, const char *path, const char *kind, const rg_text *fits, size_t rows)
 {
     rg_text names;
+    if (fits->size && !rows)
+        return rg_fail(cx, RG_FORMAT, "%s: it names the columns of %s and has no row", path, fits->data);
+    if (fits->size)
+        return rg_fail(cx, RG_FORMAT, "%s: it has the columns of %s, but none of its %zu rows a measurement",
+                       path, fits->data, rows);
     rg_text_init(&names, &cx->arena);
     for (int i = 0; i < rg_judge_count; i++)
         rg_text_printf(&names, "%s%s", i ? ", " : "", rg_judge_table[i]->name);
@@ -359,6 +365,9 @@ rg_err rg_judge_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, c
     *count = 0;
     if (!all) return rg_nomem(cx);
     rg_err err = RG_OK;
+    rg_text fits;
+    size_t rows = 0;
+    rg_text_init(&fits, &cx->arena);
     for (int i = 0; i < rg_judge_count && !err; i++) {
         const rg_judge *kind = rg_judge_table[i];
         judging j = {.witness = witness};
@@ -367,10 +376,14 @@ rg_err rg_judge_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, c
         *e = (rg_evaluation){.judge = kind};
         rg_arena_init(&e->arena, cx);
         err = rg_table_read(cx, path, &e->table);
-        if (!err && has_columns(&j, e->table, kind)) err = judge(cx, opt, e, &j);
+        if (!err && has_columns(&j, e->table, kind)) {
+            rg_text_printf(&fits, "%s%s", fits.size ? ", " : "", kind->name);
+            rows = e->table->row_count;
+            err = fits.failed ? rg_nomem(cx) : judge(cx, opt, e, &j);
+        }
         if (!e->count) rg_evaluation_free(&all[--*count], 1);
     }
-    if (!err && !*count) err = no_kind(cx, path, opt->kind);
+    if (!err && !*count) err = no_kind(cx, path, opt->kind, &fits, rows);
     if (err) rg_evaluation_free(all, *count);
     return err;
 }

@@ -9,16 +9,22 @@
 #include <stdio.h>
 #include <string.h>
 
+#define SCORES(name, heading)                                                                              \
+    {name, heading, RG_UNIT_FRACTION, true}, {name "_median", "median", RG_UNIT_FRACTION, false}
+#define INTERVALS(name)                                                                                    \
+    {name "_coverage", "in 90 %", RG_UNIT_FRACTION, false}, {name "_width", "wide", RG_UNIT_FRACTION, false}
+
 static const rg_column card_columns[] = {
-    {"key", "key", RG_UNIT_NONE, false},          {"device", "device", RG_UNIT_NONE, false},
-    {"rows", "rows", RG_UNIT_COUNT, false},       {"base", "analytic", RG_UNIT_FRACTION, false},
-    {"known", "device known", RG_UNIT_FRACTION, true},
-    {"unknown", "device held out", RG_UNIT_FRACTION, true},
+    {"key", "key", RG_UNIT_NONE, false},    {"device", "device", RG_UNIT_NONE, false},
+    {"rows", "rows", RG_UNIT_COUNT, false}, SCORES("base", "analytic"),
+    SCORES("known", "device known"),        INTERVALS("known"),
+    SCORES("unknown", "device held out"),   INTERVALS("unknown"),
 };
 static const rg_column key_columns[] = {
     {"key", "key", RG_UNIT_NONE, false},          {"rows", "rows", RG_UNIT_COUNT, false},
-    {"base", "analytic", RG_UNIT_FRACTION, false}, {"known", "device known", RG_UNIT_FRACTION, true},
-    {"unknown", "device held out", RG_UNIT_FRACTION, true}, {"reach", "reach", RG_UNIT_NONE, false},
+    SCORES("base", "analytic"),                   SCORES("known", "device known"),
+    INTERVALS("known"),                           SCORES("unknown", "device held out"),
+    INTERVALS("unknown"),                         {"reach", "reach", RG_UNIT_NONE, false},
     {"pooled", "pooled", RG_UNIT_NONE, false},    {"trust", "trust", RG_UNIT_NONE, false},
     {"known_spread", "90 % known", RG_UNIT_NONE, false},
     {"unknown_spread", "90 % held out", RG_UNIT_NONE, false}, {"byte", "file", RG_UNIT_BYTE, false},
@@ -50,7 +56,15 @@ rg_err rg_trees_save(rg_ctx *cx, const rg_trees *trees, const char *dir)
     return write_file(cx, path, bytes);
 }
 
-/* A file that stands and held up better on devices held out, or else on groups, is not replaced. */
+static const rg_trees_member *pooled_of(const rg_trees *t)
+{
+    for (size_t i = 0; i < t->member_count; i++)
+        if (rg_member_is_pooled(&t->members[i])) return &t->members[i];
+    return NULL;
+}
+
+/* A file that stands and held up better on devices held out, or else on groups, is not replaced; one that
+ * does not tell its medians is older than its intervals are, and is. */
 static rg_err is_worse(rg_ctx *cx, const char *path, const rg_trees *trees, bool *out)
 {
     rg_file *file = NULL;
@@ -58,10 +72,11 @@ static rg_err is_worse(rg_ctx *cx, const char *path, const rg_trees *trees, bool
     *out = false;
     if (rg_file_map(cx, path, &file)) return RG_OK; /* there is none */
     rg_err err = rg_trees_parse(cx, rg_file_bytes(file), path, &old);
-    if (!err && strcmp(old->data_hash, trees->data_hash) == 0) {
-        bool by_device = old->unknown_spread > 0 && trees->unknown_spread > 0;
-        double was = by_device ? old->unknown_spread : old->known_spread;
-        double is = by_device ? trees->unknown_spread : trees->known_spread;
+    const rg_trees_member *a = err ? NULL : pooled_of(old), *b = pooled_of(trees);
+    bool told = a && a->known_median + a->unknown_median > 0;
+    if (told && b && strcmp(old->data_hash, trees->data_hash) == 0) {
+        bool by_device = a->unknown > 0 && b->unknown > 0;
+        double was = by_device ? a->unknown : a->known, is = by_device ? b->unknown : b->known;
         *out = was > 0 && is > was * 1.02; /* two runs differ by as much where libraries do */
     }
     rg_trees_free(old);
@@ -69,10 +84,25 @@ static rg_err is_worse(rg_ctx *cx, const char *path, const rg_trees *trees, bool
     return err == RG_NOMEM ? err : RG_OK;
 }
 
+/* The figures of a card, of a key or of a device. */
+static void add_card(rg_doc *doc, rg_item *to, const rg_report_card *card)
+{
+    rg_doc_int(doc, to, "rows", (int64_t)card->rows);
+    rg_doc_real(doc, to, "base", card->base.mean);
+    rg_doc_real(doc, to, "base_median", card->base.median);
+    rg_doc_real(doc, to, "known", card->known.mean);
+    rg_doc_real(doc, to, "known_median", card->known.median);
+    rg_doc_real(doc, to, "known_coverage", card->known.coverage);
+    rg_doc_real(doc, to, "known_width", card->known.width);
+    rg_doc_real(doc, to, "unknown", card->unknown.mean);
+    rg_doc_real(doc, to, "unknown_median", card->unknown.median);
+    rg_doc_real(doc, to, "unknown_coverage", card->unknown.coverage);
+    rg_doc_real(doc, to, "unknown_width", card->unknown.width);
+}
+
 static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_learn_opt *opt)
 {
     const rg_trees *t = taught->trees;
-    const rg_report_card *all = &taught->cards[0];
     rg_str bytes;
     bool worse = false;
     RG_TRY(rg_trees_write(cx, t, &bytes));
@@ -84,10 +114,7 @@ static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_l
     }
     rg_item *k = rg_doc_object(r->doc, r->keys, NULL);
     rg_doc_str(r->doc, k, "key", t->key);
-    rg_doc_int(r->doc, k, "rows", (int64_t)all->rows);
-    rg_doc_real(r->doc, k, "base", all->base);
-    rg_doc_real(r->doc, k, "known", all->known);
-    rg_doc_real(r->doc, k, "unknown", all->unknown);
+    add_card(r->doc, k, &taught->cards[0]);
     rg_doc_real(r->doc, k, "reach", t->reach);
     rg_doc_real(r->doc, k, "pooled", t->pooled_weight);
     rg_doc_real(r->doc, k, "trust", t->trust);
@@ -99,12 +126,30 @@ static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_l
         rg_item *c = rg_doc_object(r->doc, r->cards, NULL);
         rg_doc_str(r->doc, c, "key", t->key);
         rg_doc_str(r->doc, c, "device", taught->cards[i].device);
-        rg_doc_int(r->doc, c, "rows", (int64_t)taught->cards[i].rows);
-        rg_doc_real(r->doc, c, "base", taught->cards[i].base);
-        rg_doc_real(r->doc, c, "known", taught->cards[i].known);
-        rg_doc_real(r->doc, c, "unknown", taught->cards[i].unknown);
+        add_card(r->doc, c, &taught->cards[i]);
     }
     return RG_OK;
+}
+
+/* DIR/KEY.held.csv: what was held out, and log(forecast / measured) of it. */
+static rg_err export_held(rg_ctx *cx, const rg_lessons *lessons, const rg_taught *taught, const char *dir)
+{
+    rg_text text;
+    const char *path = rg_arena_printf(&cx->arena, "%s/%s.held.csv", dir, taught->trees->key);
+    rg_text_init(&text, &cx->arena);
+    rg_text_printf(&text, "held,device,group,error\n");
+    for (int unknown = 0; unknown < 2; unknown++) {
+        const rg_held_rows *rows = unknown ? &taught->unknown : &taught->known;
+        for (size_t i = 0; i < rows->count; i++) {
+            char number[32];
+            rg_str_print(number, sizeof number, "%.6g", rows->items[i].error);
+            rg_text_printf(&text, "%s,%s,%016llx,%s\n", unknown ? "device" : "group",
+                           lessons->devices[rows->items[i].device]->id,
+                           (unsigned long long)rows->items[i].group, number);
+        }
+    }
+    if (!path || text.failed) return rg_nomem(cx);
+    return write_file(cx, path, (rg_str){text.data, text.size});
 }
 
 /* Each key in a context of its own: what one takes is given back before the next. */
@@ -120,6 +165,7 @@ static rg_err teach_key(rg_ctx *cx, report *r, rg_booster *booster, const rg_les
         taught.trees->data_hash = rg_arena_printf(&own->arena, "%016llx", (unsigned long long)lesson->hash);
         err = taught.trees->data_hash ? add_key(own, r, &taught, opt) : rg_nomem(own);
     }
+    if (!err && opt->export_to) err = export_held(own, lessons, &taught, opt->export_to);
     if (err) rg_fail(cx, err, "%s: %s", lesson->key, rg_ctx_error(own));
     rg_ctx_free(own);
     return err;

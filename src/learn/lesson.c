@@ -95,12 +95,13 @@ static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast
     if (c->device && strcmp(exam->device->id, c->device) != 0) return RG_OK;
     if (without && strcmp(exam->device->id, without) == 0) return RG_OK;
     if (rg_is_doubted(c->lessons, exam)) return RG_OK;
-    for (uint32_t r = 1; r < f->plan->row_count; r++)
+    for (uint32_t r = 1; r < f->plan->row_count && !view.row; r++)
         if (is_ahead(f, r, longest)) longest = r;
+    if (view.row) longest = view.row - 1;
     s->device = exam->device;
     s->group = group_of(exam);
     s->base_s = whole ? f->latency_s.value : f->rows[longest].total_s;
-    s->rest_s = f->latency_s.value - s->base_s;
+    s->rest_s = view.row ? 0 : f->latency_s.value - s->base_s;
     s->base_w = view.devices * (whole ? f->power_w.value : f->rows[longest].power_w);
     if (whole) rg_feature_whole(f, s->x);
     else rg_feature_row(f, longest, s->x);

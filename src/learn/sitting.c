@@ -3,7 +3,7 @@
  *
  * The rule: of the curve under examination the columns of its kind, and what was measured at as many settings
  * as there are probes. Of other curves of the same device everything, where the reader says that they are
- * known; its own family can be kept out.
+ * known; its own family can be kept out. Of other devices what is of another family.
  */
 #include "base/statistics.h"
 #include "learn/evaluate.h"
@@ -184,21 +184,20 @@ rg_err rg_curves_make(rg_ctx *cx, rg_evaluation *e, const rg_str *keys, int colu
 
 /* ---- one curve examined ---- */
 
-enum { KNOWN_NONE, KNOWN_KERNELS, KNOWN_FAMILIES };
+enum { KNOWN_NONE, KNOWN_KERNELS, KNOWN_FAMILIES, KNOWN_DEVICES };
 
 static int known_of(const char *name)
 {
-    static const char *const names[] = {"none", "kernels", "families"};
+    static const char *const names[] = {"none", "kernels", "families", "devices"};
     for (int i = 0; i < (int)RG_COUNT(names); i++)
         if (name && strcmp(name, names[i]) == 0) return i;
     return name ? -1 : KNOWN_NONE;
 }
 
-static rg_curve_forecast *forecast_of(const rg_judge *judge, const char *baseline)
+static const rg_baseline *baseline_of(const rg_judge *judge, const char *name)
 {
-    if (!baseline) return judge->curve;
     for (int i = 0; i < RG_JUDGE_BASELINES && judge->baselines[i].name; i++)
-        if (strcmp(judge->baselines[i].name, baseline) == 0) return judge->baselines[i].forecast;
+        if (strcmp(judge->baselines[i].name, name) == 0) return &judge->baselines[i];
     return NULL;
 }
 
@@ -207,8 +206,11 @@ rg_err rg_sitting_check(rg_ctx *cx, const rg_judge *judge, const rg_evaluate_opt
     rg_text names;
     if (opt->probes < 0) return rg_fail(cx, RG_USAGE, "--probes: %d is negative", opt->probes);
     if (known_of(opt->known) < 0)
-        return rg_fail(cx, RG_USAGE, "--known: '%s' is none of none, kernels, families", opt->known);
-    if (!opt->baseline || forecast_of(judge, opt->baseline)) return RG_OK;
+        return rg_fail(cx, RG_USAGE, "--known: '%s' is none of none, kernels, families, devices", opt->known);
+    const rg_baseline *baseline = opt->baseline ? baseline_of(judge, opt->baseline) : NULL;
+    if (baseline && baseline->ready)
+        RG_TRY_NOTE(cx, baseline->ready(cx), "--baseline %s", baseline->name);
+    if (!opt->baseline || baseline) return RG_OK;
     rg_text_init(&names, &cx->arena);
     for (int i = 0; i < RG_JUDGE_BASELINES && judge->baselines[i].name; i++)
         rg_text_printf(&names, "%s%s", i ? ", " : "", judge->baselines[i].name);
@@ -220,7 +222,8 @@ rg_err rg_sitting_check(rg_ctx *cx, const rg_judge *judge, const rg_evaluate_opt
 static bool is_known(const rg_evaluation *e, int known, const rg_curve *own, const rg_curve *other)
 {
     const rg_group *a = &e->groups[own->group], *b = &e->groups[other->group];
-    if (known == KNOWN_NONE || other == own || !rg_str_eq(a->device, b->device)) return false;
+    if (known == KNOWN_NONE || known == KNOWN_DEVICES || other == own || !rg_str_eq(a->device, b->device))
+        return false;
     return known == KNOWN_KERNELS || !rg_str_eq(a->family, b->family);
 }
 
@@ -246,7 +249,8 @@ rg_err rg_curve_sit(rg_ctx *cx, rg_evaluation *e, const rg_evaluate_opt *opt, si
             s.known[s.known_count + s.abroad_count++] = &e->curves[i];
     for (uint32_t i = 0; i < own->count; i++)
         for (int q = 0; q < RG_JUDGE_QUANTITIES; q++) out[i][q] = NAN;
-    RG_TRY(forecast_of(e->judge, opt->baseline)(cx, &s, out));
+    const rg_baseline *baseline = opt->baseline ? baseline_of(e->judge, opt->baseline) : NULL;
+    RG_TRY((baseline ? baseline->forecast : e->judge->curve)(cx, &s, out));
     for (uint32_t i = 0; i < own->count; i++) memcpy(own->settings[i].forecast, out[i], sizeof *out);
     return RG_OK;
 }

@@ -1,8 +1,13 @@
-/* table.c - CSV files, packed by gzip or not, as tables in memory. */
+/* table.c - CSV files, packed by gzip or not, as tables in memory; readings as JSON, too: the table that
+ * their CSV would be.
+ */
 #include "learn/table.h"
 
 #include "base/csv.h"
+#include "measure/readings.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -66,11 +71,54 @@ static rg_err cut_line(cutting *c)
     return RG_OK;
 }
 
+/* ---- readings ---- */
+
+/* Unknown: empty. */
+static rg_err print_cell(rg_ctx *cx, rg_table *t, const rg_reading_column *column, const rg_reading *reading,
+                         rg_str *out)
+{
+    const void *at = (const char *)reading + column->at;
+    char text[32] = "";
+    const char *from = text;
+    if (column->kind == RG_READING_TEXT) from = *(const char *const *)at;
+    if (column->kind == RG_READING_FLAG) from = *(const bool *)at ? "true" : "false";
+    if (column->kind == RG_READING_HASH && *(const uint64_t *)at)
+        snprintf(text, sizeof text, "%016" PRIx64, *(const uint64_t *)at);
+    if (column->kind == RG_READING_REAL && !isnan(*(const double *)at))
+        rg_str_print(text, sizeof text, "%.17g", *(const double *)at);
+    *out = rg_arena_str(&t->arena, rg_str_of(from));
+    return out->data || !*from ? RG_OK : rg_nomem(cx);
+}
+
+static rg_err lay_readings(rg_ctx *cx, rg_table *t, rg_str text)
+{
+    rg_readings all = {0};
+    RG_TRY(rg_readings_json(cx, text, t->path, &all));
+    size_t columns = rg_reading_column_count;
+    t->columns = RG_NEW(&t->arena, rg_str, columns);
+    t->cells = RG_NEW(&t->arena, rg_str, all.count * columns + 1);
+    if (!t->columns || !t->cells) return rg_nomem(cx);
+    t->column_count = columns;
+    t->row_count = all.count;
+    for (size_t c = 0; c < columns; c++) t->columns[c] = rg_str_of(rg_reading_columns[c].key);
+    for (size_t i = 0; i < all.count; i++)
+        for (size_t c = 0; c < columns; c++)
+            RG_TRY(print_cell(cx, t, &rg_reading_columns[c], &all.items[i], &t->cells[i * columns + c]));
+    return RG_OK;
+}
+
+static bool is_json(rg_str text)
+{
+    while (text.size && strchr(" \t\r\n", *text.data)) text.data++, text.size--;
+    return text.size && *text.data == '{';
+}
+
 static rg_err cut(rg_ctx *cx, rg_table *t)
 {
     rg_text text;
     rg_text_init(&text, &t->arena);
     RG_TRY(load(cx, t->path, &text));
+    if (is_json((rg_str){text.data, text.size})) return lay_readings(cx, t, (rg_str){text.data, text.size});
     cutting c = {.csv = rg_csv_open(cx, t->path, (rg_str){text.data, text.size}), .table = t};
     if (!text.size) return rg_fail(cx, RG_FORMAT, "%s: empty", t->path);
     while (c.csv.rest.size) RG_TRY(cut_line(&c));

@@ -1,4 +1,4 @@
-/* table.h - a file of measurements as columns and rows of text: .csv, or .csv.gz. */
+/* table.h - a file of measurements as columns and rows of text: .csv, or .csv.gz; or readings as JSON. */
 #ifndef RG_TABLE_H
 #define RG_TABLE_H
 

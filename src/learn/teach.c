@@ -1,12 +1,12 @@
 /* teach.c - one key's trees: a member for each device that has rows enough, one for all of them, and the
  * mixture that does best on devices that were held out.
  *
- *     known     a member taught without a fifth of its groups, tested on them
+ *     known     a member taught without a fifth of its groups, tested on them; of few rows each fifth in turn
  *     unknown   each device in turn answered by the others: all pairs of a reach and a weight of the pooled
  *               member are tried, and how far the answer is trusted
  *
- * The 90 % quantiles of |log error| of both become the intervals of forecasts (split conformal prediction:
- * Lei et al. 2018, with devices in place of rows).
+ * What was held out says how wide the intervals of forecasts are, for each device by its own rows where it is
+ * known, and how many they hold of what had no say in them (conformal.c).
  */
 #include "learn/teach.h"
 
@@ -15,17 +15,18 @@
 #include <string.h>
 
 enum {
-    ROWS_MAX = 32000,            /* of a device that a member is taught with */
-    TESTED_MAX = 2000,           /* ... and of those that it is tested with */
-    ROWS_MIN = 60,               /* for a member of its own */
+    ROWS_MAX = 32000,  /* of a device that a member is taught with */
+    TESTED_MAX = 2000, /* ... and of those that it is tested with */
+    ROWS_MIN = 60,     /* for a member of its own */
     FOLDS = 5,
+    FOLDED_MAX = 3000, /* rows of a device: up to these each fold is held out in turn, else the first */
     DEVICES_MAX = 256,
 };
 
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
                     trusts[] = {0, 0.25, 0.5, 0.75, 1};
 
-typedef struct set { float *x, *y, *weight; size_t count; } set;
+typedef struct set { float *x, *y, *weight; uint64_t *group; size_t count; } set;
 
 typedef struct teaching {
     rg_ctx *cx;
@@ -46,7 +47,7 @@ static uint64_t shuffled(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static bool held_out(uint64_t group) { return shuffled(group) % FOLDS == 0; }
+static bool held_out(uint64_t group, int fold) { return shuffled(group) % FOLDS == (uint64_t)fold; }
 static double unit_of(size_t row) { return (double)(shuffled(row + 1) >> 11) * 0x1p-53; } /* [0, 1) */
 
 typedef enum part { PART_ALL, PART_TAUGHT, PART_HELD } part;
@@ -56,6 +57,7 @@ typedef enum part { PART_ALL, PART_TAUGHT, PART_HELD } part;
 typedef struct choice {
     uint32_t device, without;
     part part;
+    int fold;
     size_t left[DEVICES_MAX], wanted[DEVICES_MAX]; /* by device: rows that are still to come, to be taken */
     size_t devices, count;       /* that have such rows; to be taken of all together */
 } choice;
@@ -64,7 +66,7 @@ static bool is_eligible(const rg_lesson *l, const choice *c, size_t row)
 {
     uint32_t d = l->device[row];
     if ((c->device != EVERY && d != c->device) || d == c->without) return false;
-    return c->part == PART_ALL || held_out(l->group[row]) == (c->part == PART_HELD);
+    return c->part == PART_ALL || held_out(l->group[row], c->fold) == (c->part == PART_HELD);
 }
 
 static void count_rows(const rg_lesson *l, size_t most, choice *c)
@@ -77,10 +79,9 @@ static void count_rows(const rg_lesson *l, size_t most, choice *c)
 
 /* At most so many rows of each device, each as likely as any other (Knuth, TAOCP 2, 3.4.2, algorithm S);
  * where there are several devices, each weighs the same. */
-static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, size_t most, set *out)
+static rg_err take_fold(teaching *t, choice c, size_t most, set *out)
 {
     const rg_lesson *l = t->lesson;
-    choice c = {.device = device, .without = without, .part = which};
     count_rows(l, most, &c);
     size_t columns = l->features;
     double each = c.devices ? (double)c.count / (double)c.devices : 0;
@@ -89,8 +90,9 @@ static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, s
         .x = RG_NEW(&t->cx->arena, float, (c.count + 1) * columns),
         .y = RG_NEW(&t->cx->arena, float, c.count + 1),
         .weight = RG_NEW(&t->cx->arena, float, c.count + 1),
+        .group = RG_NEW(&t->cx->arena, uint64_t, c.count + 1),
     };
-    if (!out->x || !out->y || !out->weight) return rg_nomem(t->cx);
+    if (!out->x || !out->y || !out->weight || !out->group) return rg_nomem(t->cx);
     for (size_t i = 0; i < l->count; i++) {
         if (!is_eligible(l, &c, i)) continue;
         uint32_t d = l->device[i];
@@ -99,9 +101,15 @@ static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, s
         c.wanted[d]--;
         memcpy(out->x + out->count * columns, l->x + i * columns, columns * sizeof *l->x);
         out->y[out->count] = l->r[i];
+        out->group[out->count] = l->group[i];
         out->weight[out->count++] = (float)(each / (double)all.wanted[d]);
     }
     return RG_OK;
+}
+
+static rg_err take(teaching *t, uint32_t device, uint32_t without, size_t most, set *out)
+{
+    return take_fold(t, (choice){.device = device, .without = without, .part = PART_ALL}, most, out);
 }
 
 /* More rows bear more and finer trees. Of whole inferences few networks are known, each by many rows: what is
@@ -196,49 +204,45 @@ static rg_err set_range(teaching *t)
 
 static double ape(double error) { return fabs(expm1(error)); } /* error: forecast - measured, logarithms */
 
-static int by_size(const void *a, const void *b)
+static rg_err add_held(teaching *t, rg_held_rows *to, uint32_t device, const set *rows, size_t row,
+                       double said)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The split-conformal quantile: the ceil(0.9 (n + 1))th smallest. */
-static double spread_of(double *errors, size_t count)
-{
-    if (count < 20) return 0;
-    qsort(errors, count, sizeof *errors, by_size);
-    size_t at = (size_t)ceil(0.9 * (double)(count + 1));
-    return errors[at > count ? count - 1 : at - 1];
-}
-
-typedef struct errors { double *log; size_t count; uint32_t capacity; } errors;
-
-static rg_err add_error(teaching *t, errors *e, double error)
-{
-    if (!RG_GROW(&t->cx->arena, e->log, e->count, e->capacity)) return rg_nomem(t->cx);
-    e->log[e->count++] = fabs(error);
+    if (!RG_GROW(&t->cx->arena, to->items, to->count, to->capacity)) return rg_nomem(t->cx);
+    to->items[to->count++] = (rg_held){device, rows->group[row], said - (double)rows->y[row]};
     return RG_OK;
 }
 
-static rg_err test_known(teaching *t, uint32_t device, rg_report_card *card, errors *all)
+/* A member taught without one fold, tested on it; base: what the analytic base says there. */
+static rg_err test_fold(teaching *t, uint32_t device, int fold, rg_held_rows *base, rg_held_rows *all)
 {
     set taught, held;
     rg_trees_member m = {0};
-    RG_TRY(take(t, device, EVERY, PART_TAUGHT, ROWS_MAX, &taught));
-    RG_TRY(take(t, device, EVERY, PART_HELD, TESTED_MAX, &held));
-    card->base = card->known = NAN;
+    choice c = {.device = device, .without = EVERY, .part = PART_TAUGHT, .fold = fold};
+    RG_TRY(take_fold(t, c, ROWS_MAX, &taught));
+    c.part = PART_HELD;
+    RG_TRY(take_fold(t, c, TESTED_MAX, &held));
     if (held.count < 5 || taught.count < ROWS_MIN) return RG_OK;
     RG_TRY(teach_member(t, &taught, false, &m));
-    double base = 0, sum = 0;
     for (size_t i = 0; i < held.count; i++) {
-        double error = rg_trees_sum(&m, held.x + i * t->lesson->features) - (double)held.y[i];
-        base += ape(-(double)held.y[i]);
-        sum += ape(error);
-        RG_TRY(add_error(t, all, error));
+        RG_TRY(add_held(t, base, device, &held, i, 0));
+        RG_TRY(add_held(t, all, device, &held, i, rg_trees_sum(&m, held.x + i * t->lesson->features)));
     }
-    card->base = base / (double)held.count;
-    card->known = sum / (double)held.count;
     return RG_OK;
+}
+
+/* A device has its own spread where it has rows enough. */
+static rg_err test_known(teaching *t, uint32_t device, rg_report_card *card, rg_held_rows *all)
+{
+    rg_held_rows base = {0};
+    size_t before = all->count;
+    for (int fold = 0; fold < (t->rows[device] <= FOLDED_MAX ? FOLDS : 1); fold++)
+        RG_TRY(test_fold(t, device, fold, &base, all));
+    const rg_held *rows = all->items + before;
+    size_t count = all->count - before;
+    if (!count) return RG_OK;
+    RG_TRY(rg_held_score_of(t->cx, base.items, base.count, 0, &card->base));
+    RG_TRY(rg_held_cross(t->cx, rows, count, &card->known));
+    return t->own[device] ? rg_conformal_spread(t->cx, rows, count, &t->own[device]->spread) : RG_OK;
 }
 
 /* What each member says of the rows of a device that it has not seen, kept for all mixtures. */
@@ -259,8 +263,8 @@ static rg_err prepare(teaching *t, uint32_t device, trial *out)
     rg_trees_member pooled = {0};
     double mine[RG_TRAITS];
     rg_traits(t->lessons->devices[device], mine);
-    RG_TRY(take(t, device, EVERY, PART_ALL, TESTED_MAX, &out->rows));
-    RG_TRY(take(t, EVERY, device, PART_ALL, ROWS_MAX / 3, &others));
+    RG_TRY(take(t, device, EVERY, TESTED_MAX, &out->rows));
+    RG_TRY(take(t, EVERY, device, ROWS_MAX / 3, &others));
     RG_TRY(teach_member(t, &others, true, &pooled));
     RG_TRY(sums_at(t, &pooled, &out->rows, &out->pooled));
     for (size_t i = 0; i < t->device_count; i++) {
@@ -272,59 +276,108 @@ static rg_err prepare(teaching *t, uint32_t device, trial *out)
     return RG_OK;
 }
 
-static double mixed(const teaching *t, const trial *seen, size_t row, double reach, double pooled_weight)
+typedef struct mixing { double reach, pooled_weight, trust; } mixing;
+
+/* NOBODY, or one of t->devices that must not have a say: it is being tested. */
+#define NOBODY SIZE_MAX
+
+static double mixed(const teaching *t, const trial *seen, size_t row, mixing m, size_t without)
 {
-    double sum = pooled_weight * (double)seen->pooled[row], weights = pooled_weight;
+    double sum = m.pooled_weight * (double)seen->pooled[row], weights = m.pooled_weight;
     for (size_t i = 0; i < t->device_count; i++) {
-        if (!seen->by[i]) continue;
-        double weight = rg_member_weight(seen->distance2[i], reach);
+        if (!seen->by[i] || i == without) continue;
+        double weight = rg_member_weight(seen->distance2[i], m.reach);
         sum += weight * (double)seen->by[i][row];
         weights += weight;
     }
-    return sum / weights;
+    return m.trust * sum / weights;
 }
 
-static double mean_error(const teaching *t, const trial *seen, double reach, double pooled_weight,
-                         double trust)
+static double mean_error(const teaching *t, const trial *seen, mixing m, size_t without)
 {
     double sum = 0;
     for (size_t i = 0; i < seen->rows.count; i++)
-        sum += ape(trust * mixed(t, seen, i, reach, pooled_weight) - (double)seen->rows.y[i]);
+        sum += ape(mixed(t, seen, i, m, without) - (double)seen->rows.y[i]);
     return sum / (double)seen->rows.count;
 }
 
 /* The mixture with the least error, devices weighted equally. */
-static void choose_mixture(teaching *t, trial *const *trials)
+static mixing choose_mixture(const teaching *t, trial *const *trials, size_t without)
 {
     double least = INFINITY;
+    mixing best = {reaches[0], pooled_weights[0], trusts[0]};
     for (size_t r = 0; r < RG_COUNT(reaches); r++)
         for (size_t w = 0; w < RG_COUNT(pooled_weights); w++)
             for (size_t k = 0; k < RG_COUNT(trusts); k++) {
+                mixing m = {reaches[r], pooled_weights[w], trusts[k]};
                 double sum = 0;
                 for (size_t i = 0; i < t->device_count; i++)
-                    sum += mean_error(t, trials[i], reaches[r], pooled_weights[w], trusts[k]);
-                if (sum >= least) continue;
-                least = sum;
-                t->trees->reach = reaches[r];
-                t->trees->pooled_weight = pooled_weights[w];
-                t->trees->trust = trusts[k];
+                    if (i != without) sum += mean_error(t, trials[i], m, without);
+                if (sum < least) least = sum, best = m;
             }
+    return best;
 }
 
-static bool has_sister(const teaching *t, uint32_t device)
+static bool has_sister(const teaching *t, size_t device, size_t without)
 {
-    const char *architecture = t->lessons->devices[device]->architecture;
+    const char *architecture = t->lessons->devices[t->devices[device]]->architecture;
     for (size_t i = 0; i < t->device_count && architecture; i++) {
         const char *other = t->lessons->devices[t->devices[i]]->architecture;
-        if (t->devices[i] != device && other && strcmp(other, architecture) == 0) return true;
+        if (i != device && i != without && other && strcmp(other, architecture) == 0) return true;
     }
     return false;
 }
 
-static rg_err test_unknown(teaching *t, rg_report_card *cards)
+static rg_err add_trial(teaching *t, const trial *seen, size_t device, mixing m, size_t without,
+                        rg_held_rows *to)
 {
-    errors sister = {0}, unknown = {0};
+    for (size_t i = 0; i < seen->rows.count; i++)
+        RG_TRY(add_held(t, to, t->devices[device], &seen->rows, i, mixed(t, seen, i, m, without)));
+    return RG_OK;
+}
+
+/* The spreads that all devices but one say. Sisters have their own where there are enough of them; a pair
+ * says nothing of others. */
+enum { SISTERS_LEAST = 5 };
+typedef struct spreads { double sister, unknown; } spreads;
+
+static rg_err find_spreads(teaching *t, trial *const *trials, mixing m, size_t without, spreads *out)
+{
+    rg_held_rows sister = {0}, all = {0};
+    int sisters = 0;
+    for (size_t i = 0; i < t->device_count; i++) {
+        bool near = has_sister(t, i, without);
+        if (i == without) continue;
+        RG_TRY(add_trial(t, trials[i], i, m, without, &all));
+        if (near) RG_TRY(add_trial(t, trials[i], i, m, without, &sister));
+        sisters += near;
+    }
+    RG_TRY(rg_conformal_device_spread(t->cx, all.items, all.count, &out->unknown));
+    out->sister = out->unknown;
+    if (sisters < SISTERS_LEAST) return RG_OK;
+    return rg_conformal_device_spread(t->cx, sister.items, sister.count, &out->sister);
+}
+
+/* The interval of a device by what the others say: mixture and spread are chosen without it. */
+static rg_err test_interval(teaching *t, trial *const *trials, size_t device, rg_held_score *out)
+{
+    rg_held_rows rows = {0};
+    spreads s;
+    rg_held_score nested;
+    mixing m = choose_mixture(t, trials, device);
+    RG_TRY(find_spreads(t, trials, m, device, &s));
+    RG_TRY(add_trial(t, trials[device], device, m, NOBODY, &rows));
+    RG_TRY(rg_held_score_of(t->cx, rows.items, rows.count,
+                            has_sister(t, device, NOBODY) ? s.sister : s.unknown, &nested));
+    out->coverage = nested.coverage;
+    out->width = nested.width;
+    return RG_OK;
+}
+
+static rg_err test_unknown(teaching *t, rg_report_card *cards, rg_held_rows *all)
+{
     rg_trees *trees = t->trees;
+    spreads s;
     trial **trials = RG_NEW(&t->cx->arena, trial *, t->device_count + 1);
     if (!trials) return rg_nomem(t->cx);
     for (size_t i = 0; i < t->device_count; i++) {
@@ -332,21 +385,18 @@ static rg_err test_unknown(teaching *t, rg_report_card *cards)
         if (!trials[i]) return rg_nomem(t->cx);
         RG_TRY(prepare(t, t->devices[i], trials[i]));
     }
-    choose_mixture(t, trials);
+    mixing m = choose_mixture(t, trials, NOBODY);
     for (size_t i = 0; i < t->device_count; i++) {
-        const trial *one = trials[i];
-        bool near = has_sister(t, t->devices[i]);
-        cards[i].unknown = mean_error(t, one, trees->reach, trees->pooled_weight, trees->trust);
-        for (size_t k = 0; k < one->rows.count; k++) {
-            double r = trees->trust * mixed(t, one, k, trees->reach, trees->pooled_weight);
-            RG_TRY(add_error(t, near ? &sister : &unknown, r - (double)one->rows.y[k]));
-        }
+        size_t before = all->count;
+        RG_TRY(add_trial(t, trials[i], i, m, NOBODY, all));
+        RG_TRY(rg_held_score_of(t->cx, all->items + before, all->count - before, 0, &cards[i].unknown));
+        if (t->device_count > 2) RG_TRY(test_interval(t, trials, i, &cards[i].unknown));
     }
+    RG_TRY(find_spreads(t, trials, m, NOBODY, &s));
+    trees->reach = m.reach, trees->pooled_weight = m.pooled_weight, trees->trust = m.trust;
     trees->devices = (int)t->device_count;
-    trees->sister_spread = spread_of(sister.log, sister.count);
-    trees->unknown_spread = spread_of(unknown.log, unknown.count);
-    trees->unknown_spread = fmax(trees->unknown_spread, trees->sister_spread);
-    if (trees->sister_spread == 0) trees->sister_spread = trees->unknown_spread;
+    trees->sister_spread = s.sister;
+    trees->unknown_spread = s.unknown;
     return RG_OK;
 }
 
@@ -359,13 +409,13 @@ static rg_err teach_all(teaching *t)
     trees->members = RG_NEW(&t->cx->arena, rg_trees_member, t->device_count + 1);
     if (!trees->members) return rg_nomem(t->cx);
     rg_trees_member *m = &trees->members[trees->member_count++];
-    RG_TRY(take(t, EVERY, EVERY, PART_ALL, ROWS_MAX / 3, &rows));
+    RG_TRY(take(t, EVERY, EVERY, ROWS_MAX / 3, &rows));
     RG_TRY(name_member(t, EVERY, m));
     RG_TRY(teach_member(t, &rows, true, m));
     for (size_t i = 0; i < t->device_count; i++) {
         if (t->rows[t->devices[i]] < ROWS_MIN) continue;
         m = &trees->members[trees->member_count++];
-        RG_TRY(take(t, t->devices[i], EVERY, PART_ALL, ROWS_MAX, &rows));
+        RG_TRY(take(t, t->devices[i], EVERY, ROWS_MAX, &rows));
         RG_TRY(name_member(t, t->devices[i], m));
         RG_TRY(teach_member(t, &rows, false, m));
         t->own[t->devices[i]] = m;
@@ -373,19 +423,33 @@ static rg_err teach_all(teaching *t)
     return RG_OK;
 }
 
-static void average(rg_report_card *cards, size_t count)
+/* Figures of a card, in the order of rg_held_score. */
+enum { FIGURES = sizeof(rg_held_score) / sizeof(double) };
+
+/* Each where it was tried. */
+static rg_held_score mean_of(const rg_report_card *cards, size_t count, size_t at)
 {
-    rg_report_card *all = &cards[0];
-    double n[3] = {0}, sum[3] = {0};
-    *all = (rg_report_card){0};
-    for (size_t i = 1; i < count; i++) {
-        const double parts[] = {cards[i].base, cards[i].known, cards[i].unknown};
-        all->rows += cards[i].rows;
-        for (int k = 0; k < 3; k++)
+    double sum[FIGURES] = {0}, n[FIGURES] = {0};
+    for (size_t i = 0; i < count; i++) {
+        const rg_held_score *s = (const rg_held_score *)(const void *)((const char *)&cards[i] + at);
+        const double parts[FIGURES] = {s->mean, s->median, s->coverage, s->width};
+        for (int k = 0; k < FIGURES; k++)
             if (!isnan(parts[k])) sum[k] += parts[k], n[k]++;
     }
-    all->base = sum[0] / n[0], all->known = sum[1] / n[1], all->unknown = sum[2] / n[2];
+    return (rg_held_score){sum[0] / n[0], sum[1] / n[1], sum[2] / n[2], sum[3] / n[3]};
 }
+
+static void average(rg_report_card *cards, size_t count)
+{
+    cards[0] = (rg_report_card){
+        .base = mean_of(cards + 1, count - 1, offsetof(rg_report_card, base)),
+        .known = mean_of(cards + 1, count - 1, offsetof(rg_report_card, known)),
+        .unknown = mean_of(cards + 1, count - 1, offsetof(rg_report_card, unknown)),
+    };
+    for (size_t i = 1; i < count; i++) cards[0].rows += cards[i].rows;
+}
+
+static double tried(double x) { return isnan(x) ? 0 : x; }
 
 /* Into the file: 0 stands for what was not tried. */
 static void note_errors(const teaching *t, const rg_report_card *cards)
@@ -395,15 +459,16 @@ static void note_errors(const teaching *t, const rg_report_card *cards)
         const rg_report_card *card = &cards[0];
         for (size_t k = 0; k < t->device_count; k++)
             if (strcmp(cards[k + 1].device, m->device) == 0) card = &cards[k + 1];
-        m->analytic = isnan(card->base) ? 0 : card->base;
-        m->known = isnan(card->known) ? 0 : card->known;
-        m->unknown = isnan(card->unknown) ? 0 : card->unknown;
+        m->analytic = tried(card->base.mean), m->analytic_median = tried(card->base.median);
+        m->known = tried(card->known.mean), m->known_median = tried(card->known.median);
+        m->unknown = tried(card->unknown.mean), m->unknown_median = tried(card->unknown.median);
+        m->known_coverage = tried(card->known.coverage), m->known_width = tried(card->known.width);
+        m->unknown_coverage = tried(card->unknown.coverage), m->unknown_width = tried(card->unknown.width);
     }
 }
 
 static rg_err teach(teaching *t, rg_taught *out)
 {
-    errors known = {0};
     RG_TRY(count_devices(t));
     RG_TRY(set_range(t));
     RG_TRY(teach_all(t));
@@ -412,15 +477,15 @@ static rg_err teach(teaching *t, rg_taught *out)
     if (!out->cards) return rg_nomem(t->cx);
     for (size_t i = 0; i < t->device_count; i++) {
         rg_report_card *card = &out->cards[i + 1];
-        card->device = t->lessons->devices[t->devices[i]]->id;
-        card->rows = t->rows[t->devices[i]];
-        card->unknown = NAN;
-        RG_TRY(test_known(t, t->devices[i], card, &known));
+        const rg_held_score none = rg_held_score_none();
+        *card = (rg_report_card){t->lessons->devices[t->devices[i]]->id, t->rows[t->devices[i]], none, none,
+                                 none};
+        RG_TRY(test_known(t, t->devices[i], card, &out->known));
     }
-    t->trees->known_spread = spread_of(known.log, known.count);
+    RG_TRY(rg_conformal_spread(t->cx, out->known.items, out->known.count, &t->trees->known_spread));
     /* with one device there is nothing to choose by: what it says of others is half believed (assumed) */
     t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5;
-    if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1));
+    if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1, &out->unknown));
     average(out->cards, out->card_count);
     note_errors(t, out->cards);
     return RG_OK;

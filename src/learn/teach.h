@@ -3,20 +3,23 @@
 #define RG_TEACH_H
 
 #include "learn/boost.h"
+#include "learn/conformal.h"
 #include "learn/lesson.h"
 
-/* Errors are |forecast / measured - 1|, means over devices; NAN: not tried. */
+/* How a device fares; its intervals as others say them: of groups by other groups, of the device by others.
+ */
 typedef struct rg_report_card {
     const char *device;          /* NULL: mean of all */
     size_t rows;
-    double base;                 /* of the analytic base */
-    double known;                /* groups held out, the device known */
-    double unknown;              /* the device held out */
+    rg_held_score base;          /* of the analytic base */
+    rg_held_score known;         /* groups held out, the device known */
+    rg_held_score unknown;       /* the device held out */
 } rg_report_card;
 
 typedef struct rg_taught {
     rg_trees *trees;
-    rg_report_card *cards; size_t card_count; /* [0]: all */
+    rg_report_card *cards; size_t card_count; /* [0]: means over devices */
+    rg_held_rows known, unknown; /* what was held out */
 } rg_taught;
 
 /* In cx's arena. */

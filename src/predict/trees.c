@@ -25,6 +25,14 @@ static const rg_field member_fields[] = {
     {"analytic", RG_FIELD_REAL, false, AT(analytic), .help = "mean error of the base"},
     {"known", RG_FIELD_REAL, false, AT(known), .help = "mean error where groups were held out"},
     {"unknown", RG_FIELD_REAL, false, AT(unknown), .help = "mean error where the device was"},
+    {"analytic_median", RG_FIELD_REAL, false, AT(analytic_median), .help = "median error of the base"},
+    {"known_median", RG_FIELD_REAL, false, AT(known_median), .help = "... where groups were held out"},
+    {"unknown_median", RG_FIELD_REAL, false, AT(unknown_median), .help = "... where the device was"},
+    {"known_coverage", RG_FIELD_REAL, false, AT(known_coverage),
+     .help = "of rows held out in 90 % intervals"},
+    {"known_width", RG_FIELD_REAL, false, AT(known_width), .help = "of these, (high - low) / value"},
+    {"unknown_coverage", RG_FIELD_REAL, false, AT(unknown_coverage), .help = "... where the device was"},
+    {"unknown_width", RG_FIELD_REAL, false, AT(unknown_width), .help = "... where the device was"},
 };
 #undef AT
 static const rg_record member_record = RG_RECORD(rg_trees_member, member_fields);

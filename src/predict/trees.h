@@ -30,6 +30,10 @@ typedef struct rg_trees_member {
     /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with
      * the device known and groups held out, with the device held out; 0: not tried. */
     double analytic, known, unknown;
+    double analytic_median, known_median, unknown_median; /* of the same; 0: not told */
+    /* Of 90 % intervals, by what other groups, or other devices, say: what they hold, (high - low) / value.
+     */
+    double known_coverage, known_width, unknown_coverage, unknown_width;
     /* of the file, not of its JSON */
     const rg_tree_node *nodes;
     uint32_t *roots; uint32_t tree_count;

@@ -265,11 +265,12 @@ static void draw_fronts(rg_canvas *c, const rg_chart *chart, const point *marked
     }
 }
 
-/* Marked points are named, and all of few. What finds no room keeps its name for the pointer. */
+/* Marked points are named, and all of few that no line is drawn through. What finds no room keeps its name
+ * for the pointer. */
 static void draw_names(rg_canvas *c, const points *p, rg_labels *labels)
 {
     const rg_chart *chart = p->chart;
-    bool all = chart->kind == RG_CHART_SCATTER && !chart->mark && p->count <= NAMED_MAX;
+    bool all = chart->kind == RG_CHART_SCATTER && !chart->mark && !chart->guide && p->count <= NAMED_MAX;
     point *named = RG_NEW(c->arena, point, p->count);
     double last_x = 0, last_y = 0;
     uint32_t count = 0;
@@ -304,6 +305,18 @@ static void avoid_marks(rg_canvas *c, const points *p, rg_labels *labels)
         if (p->list[i].drawn) rg_labels_avoid(c, labels, (rg_box){p->list[i].x - 4, p->list[i].y - 4, 8, 8});
 }
 
+/* As far as both axes go. */
+static void draw_guide(rg_canvas *c, const points *p)
+{
+    bool even = p->chart->guide == RG_GUIDE_EVEN;
+    double low = even ? fmax(p->x.low, p->y.low) : 1, high = even ? fmin(p->x.high, p->y.high) : 1;
+    if (p->chart->guide == RG_GUIDE_NONE || low > high || low < p->y.low || high > p->y.high) return;
+    rg_svg_path_begin(c, "j");
+    rg_svg_path_to(c, true, even ? rg_scale_at(&p->x, low) : p->x.from, rg_scale_at(&p->y, low));
+    rg_svg_path_to(c, false, even ? rg_scale_at(&p->x, high) : p->x.to, rg_scale_at(&p->y, high));
+    rg_svg_path_end(c, false);
+}
+
 void rg_draw_points(rg_canvas *c, const rg_chart *chart)
 {
     points p = {.chart = chart};
@@ -316,6 +329,7 @@ void rg_draw_points(rg_canvas *c, const rg_chart *chart)
     rg_box plot = rg_axes_draw(c, (rg_box){0, top, c->width, height}, &chart->x, &p.x, &chart->y[0], &p.y);
     rg_labels labels = {.room = plot};
     if (chart->kind == RG_CHART_ROOFLINE) rg_roofs_draw(c, chart->lines, &p.x, &p.y, &labels);
+    draw_guide(c, &p);
     say_left_out(c, &p);
     for (uint32_t i = 0; i < p.count; i++) {
         if (!p.list[i].drawn) continue;

@@ -79,6 +79,9 @@ typedef enum rg_chart_kind {
     RG_CHART_KIND_COUNT
 } rg_chart_kind;
 
+/* A line to compare marks with. */
+typedef enum rg_guide { RG_GUIDE_NONE, RG_GUIDE_EVEN /* y = x */, RG_GUIDE_ONE /* y = 1 */ } rg_guide;
+
 typedef struct rg_axis { const char *path, *heading; rg_unit unit; bool log; } rg_axis;
 
 /* Like a table it points into the tree. Paths are below each object; "" is the element itself. */
@@ -93,6 +96,7 @@ typedef struct rg_chart {
     const char *mark;                  /* path of a flag: such objects are named and, but for roofs, joined */
     bool mark_by_group;                /* a front for each group, not one through all */
     const rg_item *lines;              /* ROOFLINE */
+    rg_guide guide;                    /* LINE, SCATTER */
     const char *extent;                /* STEPS: path of how far each reaches; NULL: to the next */
     const rg_item *base;               /* STEPS: an object whose figures lie under all steps ... */
     const rg_axis *under; size_t under_count; /* ... the lowest first */
