@@ -241,8 +241,9 @@ struct rg_runtime {
                                               * kernel of the stack's own; 0: it has none */
     double memory_overhead_byte;             /* context, allocator, code */
     double workspace_fraction;               /* of the largest row's input+output bytes */
-    double weight_copies;                    /* of the weights, that it keeps besides them on a CPU: decoded,
-                                              * packed */
+    double weight_copies;                    /* of the weights, that it keeps on a CPU beside the file's */
+    bool packs_weights;                      /* ... and those of products once more, as its kernels read them
+                                              */
     bool in_place;                           /* results may take the place of an input
                                               * that nobody reads again */
     double interval_factor;                  /* prior: 90 % of real times lie within

@@ -116,10 +116,11 @@ static void choose(const rg_plan *plan, rg_row *row)
 /* Of a processor alone: elsewhere weights lie in the device as its kernels read them. */
 static double copies_of(const rg_plan *plan)
 {
-    double bytes = plan->weight_byte * plan->runtime->weight_copies;
-    for (uint32_t i = 0; i < plan->row_count; i++) {
+    const rg_runtime *runtime = plan->runtime;
+    double bytes = plan->weight_byte * runtime->weight_copies;
+    for (uint32_t i = 0; i < plan->row_count && runtime->packs_weights; i++) {
         const rg_row *row = &plan->rows[i];
-        if (!row->folded) bytes += row->work.weight_byte * (row->winograd.weights - 1);
+        if (!row->folded && rg_row_is_product(row)) bytes += row->work.weight_byte * row->winograd.weights;
     }
     return plan->device->kind == RG_DEVICE_CPU ? bytes : 0;
 }
