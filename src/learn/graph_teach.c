@@ -21,7 +21,7 @@
 enum {
     HIDDEN = 16, ROUNDS = 2,
     FOLDS = 5, PIECES = FOLDS * (FOLDS - 1) + FOLDS,
-    EPOCHS = 400, PATIENCE = 60, /* at most, and without getting better */
+    EPOCHS = 300, PATIENCE = 40, /* at most, and without getting better */
     GRAPHS_MAX = 400,            /* of an epoch: more take hours and repeat each other */
 };
 #define ROUNDED   0.1            /* d */
@@ -48,12 +48,15 @@ typedef struct back {
 static void layer_back(const double *matrix, double *slope, const double *in, size_t inputs, size_t hidden,
                        const double *out, const double *d_out, double *d_in)
 {
+    double dz[RG_GRAPHNET_HIDDEN];
     for (size_t k = 0; k < hidden; k++) {
-        double dz = d_out[k] * (1 - out[k] * out[k]);
-        slope[hidden * inputs + k] += dz;
-        for (size_t i = 0; i < inputs; i++) slope[k * inputs + i] += dz * in[i];
-        for (size_t i = 0; d_in && i < inputs; i++) d_in[i] += dz * matrix[k * inputs + i];
+        dz[k] = d_out[k] * (1 - out[k] * out[k]);
+        slope[hidden * inputs + k] += dz[k];
     }
+    for (size_t i = 0; i < inputs; i++)
+        for (size_t k = 0; k < hidden; k++) slope[i * hidden + k] += dz[k] * in[i];
+    for (size_t i = 0; d_in && i < inputs; i++)
+        for (size_t k = 0; k < hidden; k++) d_in[i] += dz[k] * matrix[i * hidden + k];
 }
 
 /* Of round t: from states t + 1 to states t. at: where its weights begin. */

@@ -207,15 +207,14 @@ size_t rg_graphnet_room(const rg_graphnet *net, const rg_row_graph *g)
     return nodes * ((rounds + 1) * h + rounds * 2 * h + 1);
 }
 
-/* out = tanh(matrix [hidden][inputs] in + bias [hidden]) */
+/* out = tanh(in matrix [inputs][hidden] + bias [hidden]); sums side by side are vectors. */
 static void layer(const double *matrix, const double *in, size_t inputs, size_t hidden, double *out)
 {
-    const double *bias = matrix + hidden * inputs;
-    for (size_t k = 0; k < hidden; k++) {
-        double sum = bias[k];
-        for (size_t i = 0; i < inputs; i++) sum += matrix[k * inputs + i] * in[i];
-        out[k] = tanh(sum);
-    }
+    double sum[RG_GRAPHNET_HIDDEN];
+    memcpy(sum, matrix + hidden * inputs, hidden * sizeof *sum);
+    for (size_t i = 0; i < inputs; i++)
+        for (size_t k = 0; k < hidden; k++) sum[k] += matrix[i * hidden + k] * in[i];
+    for (size_t k = 0; k < hidden; k++) out[k] = tanh(sum[k]);
 }
 
 /* given: [count][2 hidden]. readers: [count], room. */

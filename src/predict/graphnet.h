@@ -21,8 +21,8 @@ enum { RG_GRAPHNET_HIDDEN = 64, RG_GRAPHNET_ROUNDS = 4, RG_GRAPHNET_MEMBERS = 16
 
 /* Weights of one network, one after the other:
  *
- *     input     [hidden][inputs], [hidden]                       matrix, bias
- *     rounds x  [hidden][3 hidden], [hidden]                     of itself, its sources, its readers; bias
+ *     input     [inputs][hidden], [hidden]                       matrix, bias
+ *     rounds x  [3 hidden][hidden], [hidden]                     of itself, its sources, its readers; bias
  *     output    [rounds + 1][hidden], [1]                        of each round's state; constant
  */
 typedef struct rg_graphnet_member { double *weights; size_t weight_count; } rg_graphnet_member;
