@@ -48,8 +48,8 @@ RG_CMD(learn) = {
               "name no device. They are tested on devices that were held out, and written with what that\n"
               "says about their intervals. A file that scores better than the new one is kept.\n"
               "\n"
-              "With --graph networks over the rows of whole inferences learn what their sum misses. They are\n"
-              "tested on families of models that were held out, and written where they do better.",
+              "With --graph networks over the rows of whole inferences learn what their sum misses. They\n"
+              "are tested on families of models held out, and written where they do better.",
     .examples = "ridge learn linear.csv.gz bmm.csv.gz --into data/learned\n"
                 "ridge learn llm_ops.csv.gz --export features --format json",
     .opt_size = sizeof(learn_opt), .opts = opts, .opt_count = CMD_COUNT(opts),

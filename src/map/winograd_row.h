@@ -13,8 +13,8 @@ static const rg_winograd_way rg_winograd_ways[RG_WINOGRAD_WAYS] = {{4, 300, 260}
 #define RG_WINOGRAD_SUSTAINED 0.8
 /* Vector instructions of the transforms: bound by loads, stores and spills. */
 #define RG_WINOGRAD_STEP_PER_CLOCK 1.5
-/* What one such instruction takes on the whole, with what it loads from and stores to a second cache (the zoo's
- * 3x3 convolutions on Zen 3, products and weights apart). */
+/* What one such instruction takes on the whole, with what it loads from and stores to a second cache (the
+ * zoo's 3x3 convolutions on Zen 3, products and weights apart). */
 #define RG_WINOGRAD_STEP_CLOCKS 1.2
 /* Of a product that has next to nothing to do: tables, divisions and branches that nobody foresees. Between
  * 600 and 1000 on Zen 3, with 32 groups of 8 to 32 channels. */

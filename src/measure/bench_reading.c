@@ -47,8 +47,8 @@ rg_err rg_bench_readings_begin(rg_bench *b)
 
 /* ---- what it is of ---- */
 
-/* Built-in models have the batch that was asked for, or 1, whichever of their sizes that is; of files it is the
- * first. */
+/* Built-in models have the batch that was asked for, or 1, whichever of their sizes that is; of files it is
+ * the first. */
 static double batch_of(const rg_contest *m, const rg_graph *g)
 {
     const rg_region *model = &g->regions[RG_MAIN];
