@@ -50,6 +50,8 @@ static const rg_field peak_fields[] = {
      .help = "of one engine unit; a multiply-add is two"},
     {"at_clock_hz", RG_FIELD_POSITIVE, true, AT(at_clock_hz), .help = "clock of the published figure"},
     {"op_per_s", RG_FIELD_POSITIVE, true, AT(op_per_s), .help = "whole device, as published"},
+    {"alone_op_per_s", RG_FIELD_POSITIVE, false, AT(alone_op_per_s),
+     .help = "of one engine unit while the others rest"},
     {"source", RG_FIELD_TEXT, true, AT(source),
      .help = "where the figures come from: a key of sources, then words"},
 };
@@ -67,6 +69,8 @@ static const rg_field level_fields[] = {
      .help = "of one instance, what a program can have"},
     {"read_byte_per_s", RG_FIELD_POSITIVE, true, AT(read_byte_per_s), .help = "peak of the whole device"},
     {"write_byte_per_s", RG_FIELD_POSITIVE, true, AT(write_byte_per_s), .help = "peak of the whole device"},
+    {"alone_read_byte_per_s", RG_FIELD_POSITIVE, false, AT(alone_read_byte_per_s),
+     .help = "of one engine unit while the others rest"},
     {"sustained_fraction", RG_FIELD_SHARE, false, AT(sustained_fraction),
      .help = "reachable share of the peak"},
     {"latency_s", RG_FIELD_POSITIVE, true, AT(latency_s), .help = "of one dependent load"},

@@ -10,6 +10,7 @@
  * Networks repeat their layers: trees are found once for a family and a type, and asked once for rows that
  * look the same to them.
  */
+#include "predict/graphnet.h"
 #include "predict/residual.h"
 
 #include <math.h>
@@ -182,6 +183,35 @@ static void draw_whole(rg_forecast *f, double power_w)
     rg_forecast_sum(f);
 }
 
+static void correct_whole(rg_forecast *f, double r, double spread)
+{
+    f->correction_s = f->latency_s.value * (exp(r) - 1);
+    if (spread > 0) f->spread = spread;
+    rg_forecast_sum(f);
+}
+
+/* By the network over its rows, where there is one: it was kept because it does better than their sum. */
+static rg_err ask_network(rg_ctx *cx, rg_forecast *f, bool *asked)
+{
+    const rg_graphnet *net;
+    rg_row_graph g;
+    double r;
+    RG_TRY(rg_graphnet_for(cx, f, &net));
+    *asked = net != NULL;
+    if (!net) return RG_OK;
+    RG_TRY(rg_row_graph_of(cx, &cx->arena, f, &g));
+    RG_TRY(rg_graphnet_answer(cx, net, &g, &r));
+    f->evidence[f->evidence_count++] = (rg_evidence){
+        .key = rg_arena_cstr(&f->arena, rg_str_of(net->key)),
+        .made_of = rg_arena_cstr(&f->arena, rg_str_of(net->made_of)),
+        .data_hash = rg_arena_cstr(&f->arena, rg_str_of(net->data_hash)),
+        .device = "", .how = "whole networks, by their rows", .rows = net->graphs, .spread = net->spread,
+    };
+    if (f->arena.failed) return rg_nomem(cx);
+    correct_whole(f, r, net->spread);
+    return RG_OK;
+}
+
 /* Of whole inferences: a factor on the sum, and on what it draws. */
 static rg_err learn_whole(rg_ctx *cx, learning *l)
 {
@@ -191,17 +221,17 @@ static rg_err learn_whole(rg_ctx *cx, learning *l)
     rg_mixture of[RG_TARGET_COUNT];
     rg_residual said = {0};
     double base_w = f->power_w.value;
+    bool asked;
     if (f->latency_s.value <= 0) return RG_OK;
     for (int i = 0; i < RG_TARGET_COUNT; i++)
         RG_TRY(rg_learned_for(cx, f, RG_WHOLE, (rg_target)i, &of[i]));
-    if (!of[RG_TARGET_LATENCY].trees && !of[RG_TARGET_POWER].trees) return RG_OK;
-    rg_feature_whole(f, x);
+    if (of[RG_TARGET_LATENCY].trees || of[RG_TARGET_POWER].trees) rg_feature_whole(f, x);
+    RG_TRY(ask_network(cx, f, &asked));
+    if (asked) of[RG_TARGET_LATENCY].trees = NULL;
     if (of[RG_TARGET_LATENCY].trees) {
         rg_residual_of(&of[RG_TARGET_LATENCY], x, &said);
         if (!note_evidence(f, &of[RG_TARGET_LATENCY], &said)) return rg_nomem(cx);
-        f->correction_s = f->latency_s.value * (exp(said.r) - 1);
-        if (said.spread > 0) f->spread = said.spread;
-        rg_forecast_sum(f);
+        correct_whole(f, said.r, said.spread);
     }
     if (!of[RG_TARGET_POWER].trees) return RG_OK;
     rg_residual_of(&of[RG_TARGET_POWER], x, &said);

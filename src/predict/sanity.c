@@ -67,7 +67,8 @@ double rg_row_least_s(const rg_plan *plan, const rg_row *row)
     const rg_level *memory = rg_device_memory(device);
     double far = row->tiling.traffic_byte[device->level_count - 1];
     if (device->level_count > 1) far = fmax(far - memory[-1].capacity_byte, 0);
-    return fmax(2 * row->work.mac / published_rate(device, row), far / memory->read_byte_per_s);
+    double products = 2 * row->work.mac * row->winograd.products;
+    return fmax(products / published_rate(device, row), far / memory->read_byte_per_s);
 }
 
 static void below_roofline(const rg_forecast *f, verdict *v)
