@@ -5,11 +5,13 @@
  * Each running request has read its prompt and has written half of its answer, on average. Between two tokens
  * of one request lies a step that writes one of all n and reads the prompts of those that took the place of
  * the finished ones, together (chunked prefill). With N tokens to an answer these are k prompts of p tokens,
+ * of lengths as different as those of an exponential variable,
  *
- *     k ~ Poisson(n / N)        t(k) = t_step(n) + k (T(n + p) - T(n))        E(k): the same of energies
+ *     k ~ Poisson(n / N)      t = t_step(n) + (sum of lengths / p) (T(n + p) - T(n))      E: the same of
+ * energies
  *
  * T(m): of a step over m tokens that no cache stands behind, so that the difference is what p more of them
- * cost where weights are read anyway. The median time between tokens is t of the median of k; tokens a
+ * cost where weights are read anyway. The median time between tokens is that of the sum's median; tokens a
  * second, power and energy a token are those of its mean.
  */
 #include "learn/served_llm.h"
@@ -27,7 +29,7 @@ static const struct { const char *task; int64_t tokens; } prompts[] = {
     {"gpqa", 256}, {"lm-arena-chat", 256}, {"image-chat", 512}, {"video-chat", 1024},
     {"sourcegraph-fim", 2048},
 };
-enum { PROMPT = 512 }; /* of any other */
+enum { PROMPT = 512 /* of any other */, SUM_MOST = 30 };
 
 static int64_t prompt_of(const rg_exam *exam)
 {
@@ -96,13 +98,31 @@ static rg_err show(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, rg_llm_tokens s
     return err;
 }
 
-/* Least k with P(X <= k) >= 1/2 of a Poisson variable; above 30 the mean, which it is within 1 of. */
-static double poisson_median(double mean)
+/* P(X <= x) of a sum of so many lengths of mean 1, where the number is a Poisson variable and a length an
+ * exponential one: k of them are at most x where x holds k arrivals of a Poisson process. */
+static double sum_below(double mean, double x)
 {
-    double p = exp(-mean), sum = p, k = 0;
-    if (mean > 30) return round(mean);
-    while (sum < 0.5) sum += p *= mean / ++k;
-    return k;
+    double number = exp(-mean), arrivals = exp(-x), fewer = 0, below = number;
+    for (int k = 1; k < 4 * SUM_MOST; k++) {
+        fewer += arrivals; /* P(less than k arrivals by x) */
+        arrivals *= x / k;
+        number *= mean / k;
+        below += number * fmax(1 - fewer, 0);
+    }
+    return below;
+}
+
+/* Of that sum, by bisection; above SUM_MOST the mean, which it is within a unit of. */
+static double median_of_sum(double mean)
+{
+    double low = 0, high = mean;
+    if (mean > SUM_MOST || exp(-mean) >= 0.5) return mean > SUM_MOST ? mean : 0;
+    for (int i = 0; i < 40; i++) {
+        double middle = (low + high) / 2;
+        if (sum_below(mean, middle) < 0.5) low = middle;
+        else high = middle;
+    }
+    return high;
 }
 
 static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
@@ -117,7 +137,7 @@ static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
     RG_TRY(rg_served_join(cx, llm, each, read, &prompt_s, &prompt_j));
     double prompts_a_step = (double)each / output;
     double step_s = fmax(step.interval_s, step.latency_s.value) + prompts_a_step * prompt_s;
-    out[0] = step.latency_s.value + poisson_median(prompts_a_step) * prompt_s;
+    out[0] = step.latency_s.value + median_of_sum(prompts_a_step) * prompt_s;
     out[1] = (double)each * p.data / step_s;
     out[2] = p.data * (step.energy_j + prompts_a_step * prompt_j) / step_s;
     out[3] = out[2] / out[1];
