@@ -12,7 +12,8 @@
  *
  * T(m): of a step over m tokens that no cache stands behind, so that the difference is what p more of them
  * cost where weights are read anyway. The median time between tokens is that of the sum's median; tokens a
- * second, power and energy a token are those of its mean.
+ * second, power and energy a token are those of its mean. Replicas that share experts step together, so that
+ * all wait for the one with the largest sum, and run its experts meanwhile.
  */
 #include "learn/served_llm.h"
 
@@ -29,7 +30,10 @@ static const struct { const char *task; int64_t tokens; } prompts[] = {
     {"gpqa", 256}, {"lm-arena-chat", 256}, {"image-chat", 512}, {"video-chat", 1024},
     {"sourcegraph-fim", 2048},
 };
-enum { PROMPT = 512 /* of any other */, SUM_MOST = 30 };
+enum {
+    PROMPT = 512,                /* of any other */
+    SUM_MOST = 30, END = 16, SLICES = 400,
+};
 
 static int64_t prompt_of(const rg_exam *exam)
 {
@@ -112,17 +116,26 @@ static double sum_below(double mean, double x)
     return below;
 }
 
-/* Of that sum, by bisection; above SUM_MOST the mean, which it is within a unit of. */
-static double median_of_sum(double mean)
+/* The largest of so many such sums: its median, by bisection, and its mean, the integral of P(it is more than
+ * x). Above SUM_MOST the mean of each, which both are within some units of. */
+typedef struct most { double median, mean; } most;
+
+static most most_of_sums(double mean, int parts)
 {
-    double low = 0, high = mean;
-    if (mean > SUM_MOST || exp(-mean) >= 0.5) return mean > SUM_MOST ? mean : 0;
+    double end = 2 * mean + END, low = 0, high = end;
+    most m = {mean, mean};
+    if (mean > SUM_MOST) return m;
     for (int i = 0; i < 40; i++) {
         double middle = (low + high) / 2;
-        if (sum_below(mean, middle) < 0.5) low = middle;
+        if (pow(sum_below(mean, middle), parts) < 0.5) low = middle;
         else high = middle;
     }
-    return high;
+    m.median = pow(sum_below(mean, 0), parts) >= 0.5 ? 0 : high;
+    if (parts == 1) return m;
+    m.mean = 0;
+    for (int i = 0; i < SLICES; i++)
+        m.mean += (1 - pow(sum_below(mean, (i + 0.5) * end / SLICES), parts)) * end / SLICES;
+    return m;
 }
 
 static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
@@ -135,11 +148,12 @@ static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
     RG_TRY(show(cx, exam, llm, write));
     RG_TRY(rg_llm_step(cx, llm, write, &step));
     RG_TRY(rg_served_join(cx, llm, each, read, &prompt_s, &prompt_j));
-    double prompts_a_step = (double)each / output;
-    double step_s = fmax(step.interval_s, step.latency_s.value) + prompts_a_step * prompt_s;
-    out[0] = step.latency_s.value + median_of_sum(prompts_a_step) * prompt_s;
+    double joins = (double)each / output; /* prompts a step */
+    most joined = most_of_sums(joins, p.expert > p.tensor ? p.data : 1);
+    double step_s = fmax(step.interval_s, step.latency_s.value) + joined.mean * prompt_s;
+    out[0] = step.latency_s.value + joined.median * prompt_s;
     out[1] = (double)each * p.data / step_s;
-    out[2] = p.data * (step.energy_j + prompts_a_step * prompt_j) / step_s;
+    out[2] = p.data * (step.energy_j + joined.mean * prompt_j) / step_s;
     out[3] = out[2] / out[1];
     double apart = log(step.latency_s.high / step.latency_s.value), watts = step.power_spread;
     const double spreads[] = {apart, apart, watts, hypot(apart, watts)};
