@@ -30,10 +30,7 @@ static const struct { const char *task; int64_t tokens; } prompts[] = {
     {"gpqa", 256}, {"lm-arena-chat", 256}, {"image-chat", 512}, {"video-chat", 1024},
     {"sourcegraph-fim", 2048},
 };
-enum {
-    PROMPT = 512,                /* of any other */
-    SUM_MOST = 30, END = 16, SLICES = 400,
-};
+enum { PROMPT = 512 }; /* of any other */
 
 static int64_t prompt_of(const rg_exam *exam)
 {
@@ -102,42 +99,6 @@ static rg_err show(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, rg_llm_tokens s
     return err;
 }
 
-/* P(X <= x) of a sum of so many lengths of mean 1, where the number is a Poisson variable and a length an
- * exponential one: k of them are at most x where x holds k arrivals of a Poisson process. */
-static double sum_below(double mean, double x)
-{
-    double number = exp(-mean), arrivals = exp(-x), fewer = 0, below = number;
-    for (int k = 1; k < 4 * SUM_MOST; k++) {
-        fewer += arrivals; /* P(less than k arrivals by x) */
-        arrivals *= x / k;
-        number *= mean / k;
-        below += number * fmax(1 - fewer, 0);
-    }
-    return below;
-}
-
-/* The largest of so many such sums: its median, by bisection, and its mean, the integral of P(it is more than
- * x). Above SUM_MOST the mean of each, which both are within some units of. */
-typedef struct most { double median, mean; } most;
-
-static most most_of_sums(double mean, int parts)
-{
-    double end = 2 * mean + END, low = 0, high = end;
-    most m = {mean, mean};
-    if (mean > SUM_MOST) return m;
-    for (int i = 0; i < 40; i++) {
-        double middle = (low + high) / 2;
-        if (pow(sum_below(mean, middle), parts) < 0.5) low = middle;
-        else high = middle;
-    }
-    m.median = pow(sum_below(mean, 0), parts) >= 0.5 ? 0 : high;
-    if (parts == 1) return m;
-    m.mean = 0;
-    for (int i = 0; i < SLICES; i++)
-        m.mean += (1 - pow(sum_below(mean, (i + 0.5) * end / SLICES), parts)) * end / SLICES;
-    return m;
-}
-
 static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
 {
     rg_llm_cost step;
@@ -149,7 +110,7 @@ static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
     RG_TRY(rg_llm_step(cx, llm, write, &step));
     RG_TRY(rg_served_join(cx, llm, each, read, &prompt_s, &prompt_j));
     double joins = (double)each / output; /* prompts a step */
-    most joined = most_of_sums(joins, p.expert > p.tensor ? p.data : 1);
+    rg_served_sum joined = rg_served_most(joins, p.expert > p.tensor ? p.data : 1);
     double step_s = fmax(step.interval_s, step.latency_s.value) + joined.mean * prompt_s;
     out[0] = step.latency_s.value + joined.median * prompt_s;
     out[1] = (double)each * p.data / step_s;

@@ -90,3 +90,39 @@ rg_err rg_served_join(rg_ctx *cx, rg_llm *llm, int64_t tokens, int64_t more, dou
     *joules = fmax(with.energy_j - without.energy_j, 0);
     return RG_OK;
 }
+
+enum { SUM_MOST = 30, END = 16, SLICES = 400 };
+
+/* P(X <= x) of a sum of so many lengths of mean 1, where the number is a Poisson variable and a length an
+ * exponential one: k of them are at most x where x holds k arrivals of a Poisson process. */
+static double sum_below(double mean, double x)
+{
+    double number = exp(-mean), arrivals = exp(-x), fewer = 0, below = number;
+    for (int k = 1; k < 4 * SUM_MOST; k++) {
+        fewer += arrivals; /* P(less than k arrivals by x) */
+        arrivals *= x / k;
+        number *= mean / k;
+        below += number * fmax(1 - fewer, 0);
+    }
+    return below;
+}
+
+/* The largest of so many such sums: its median, by bisection, and its mean, the integral of P(it is more than
+ * x). Above SUM_MOST the mean of each, which both are within some units of. */
+rg_served_sum rg_served_most(double mean, int parts)
+{
+    double end = 2 * mean + END, low = 0, high = end;
+    rg_served_sum m = {mean, mean};
+    if (mean > SUM_MOST) return m;
+    for (int i = 0; i < 40; i++) {
+        double middle = (low + high) / 2;
+        if (pow(sum_below(mean, middle), parts) < 0.5) low = middle;
+        else high = middle;
+    }
+    m.median = pow(sum_below(mean, 0), parts) >= 0.5 ? 0 : high;
+    if (parts == 1) return m;
+    m.mean = 0;
+    for (int i = 0; i < SLICES; i++)
+        m.mean += (1 - pow(sum_below(mean, (i + 0.5) * end / SLICES), parts)) * end / SLICES;
+    return m;
+}

@@ -19,4 +19,9 @@ rg_err rg_served_choose(rg_ctx *cx, rg_str name, rg_llm_totals totals, rg_decode
 rg_err rg_served_join(rg_ctx *cx, rg_llm *llm, int64_t tokens, int64_t more, double *seconds,
                       double *joules) RG_CHECKED;
 
+/* A sum of lengths, each of mean 1 and exponential, whose number is a Poisson variable of this mean; of
+ * `parts` such sums the largest. */
+typedef struct rg_served_sum { double median, mean; } rg_served_sum;
+rg_served_sum rg_served_most(double mean, int parts);
+
 #endif
