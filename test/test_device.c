@@ -296,6 +296,9 @@ static void test_voltage_is_interpolated_and_clamped(void **state)
     assert_int_equal(parse_changed(*state, "\"idle_w\": 10", "\"idle_w\": 10, \"active_w\": 8", &d), RG_OK);
     assert_near(d->active_w, 8 * 2 * 1.5625, 1e-12);
     rg_device_free(d);
+    assert_int_equal(parse_changed(*state, "\"idle_w\": 10", "\"idle_w\": 10, \"ready_w\": 2", &d), RG_OK);
+    assert_near(d->ready_w, 2 * 2 * 1.5625, 1e-12);
+    rg_device_free(d);
 }
 
 static const struct { const char *from, *to, *says; } broken[] = {

@@ -141,6 +141,7 @@ static const rg_field power_fields[] = {
     {"idle_w", RG_FIELD_REAL, true, AT(idle_w), .help = "awake without work"},
     {"active_w", RG_FIELD_REAL, false, AT(active_w),
      .help = "clock tree, leakage and front ends of all units at work"},
+    {"ready_w", RG_FIELD_REAL, false, AT(ready_w), .help = "of that, what is left between kernels"},
     {"cap_w", RG_FIELD_POSITIVE, true, AT(cap_w), .help = "what the device may draw"},
     {"modes", RG_FIELD_ROWS, false, AT(modes), AT(mode_count), &mode_record,
      .help = "other limits it can be set to"},
@@ -242,6 +243,7 @@ static void settle(profile *p)
     double top_hz = rg_device_clock_max(d), ratio = rg_device_voltage(d, top_hz) / p->at_voltage_v;
     for (size_t i = 0; i < RG_HW_DTYPE_COUNT; i++) d->pj_per_op[i] *= ratio * ratio;
     d->active_w *= ratio * ratio * top_hz / clock_at(d, p->at_voltage_v);
+    d->ready_w *= ratio * ratio * top_hz / clock_at(d, p->at_voltage_v);
 }
 
 static rg_err read_profile(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, profile *p);

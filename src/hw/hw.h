@@ -106,6 +106,7 @@ struct rg_device {
     rg_link *links;     size_t link_count;
     double idle_w, cap_w;
     double active_w;                 /* clock tree, leakage, front ends at the highest clock; 0: not stated */
+    double ready_w;                  /* of that, what is left between kernels; at the highest clock */
     rg_power_mode *modes; size_t mode_count;
     double pj_per_op[RG_HW_DTYPE_COUNT]; /* dynamic, at the highest clock's voltage; 0: not stated */
     rg_vf *vf;          size_t vf_count;     /* ascending clock */

@@ -83,7 +83,7 @@ struct rg_forecast {
     bool *skipped;                   /* by row: in the arm of an If that is not taken, or in one inside it */
     double arm_spread_s;             /* what the arms not taken would save */
     double overlap_s;                /* <= 0: what parallel branches save */
-    double graph_s;                  /* fixed cost of one inference, with that of its sequences */
+    double graph_s, sequences_s;     /* fixed cost of one inference; of that, what its sequences add */
     double sequences;                /* of a step of a language model, as asked */
     double correction_s;             /* learned from whole inferences, beyond that of rows */
     rg_learning learning;            /* as asked */
@@ -118,6 +118,8 @@ void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_r
 /* Host times at these clocks, of those in the runtime's profile. roofline.c */
 double rg_host_stretch(const rg_plan *plan, rg_clocks clocks);
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost);
+/* Of graph_s: the device waits with its clocks up. */
+double rg_energy_fixed_j(const rg_forecast *f);
 /* overlap.c: the dearer arm of every If at the prices of now; rows of the others are skipped from here on. */
 rg_err rg_forecast_arms(rg_ctx *cx, rg_forecast *f) RG_CHECKED;
 void rg_forecast_path(rg_forecast *f);                /* overlap.c: longest path, overlap */

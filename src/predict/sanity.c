@@ -117,7 +117,7 @@ static void memory_bound_is(const rg_forecast *f, verdict *v)
 static void energy_sum(const rg_forecast *f, verdict *v)
 {
     double sum = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
-    double rows = f->plan->device->idle_w * (f->graph_s + f->overlap_s + f->correction_s);
+    double rows = f->plan->device->idle_w * (f->overlap_s + f->correction_s) + rg_energy_fixed_j(f);
     for (uint32_t r = 0; r < f->plan->row_count; r++) rows += f->rows[r].energy_j;
     v->pass = near(sum, f->energy_j.value) && near(rows, f->energy_j.value);
     SAY(v, "compute + memory + static = %.6g J, rows = %.6g J, energy %.6g J", sum, rows,
