@@ -18,6 +18,7 @@ enum {
     ROWS_MAX = 32000,            /* of a device that a member is taught with */
     TESTED_MAX = 2000,           /* ... and of those that it is tested with */
     ROWS_MIN = 60,               /* for a member of its own */
+    HOST_ROWS_MIN = 20,          /* that wait for the host: to know it */
     FOLDS = 5,
     DEVICES_MAX = 256,
 };
@@ -35,6 +36,7 @@ typedef struct teaching {
     rg_trees *trees;
     uint32_t *devices; size_t device_count; /* that have rows */
     size_t *rows;                /* by device */
+    double *hosts;               /* by device: residual.c; 0: not known */
     rg_trees_member **own;       /* by device; NULL: too few rows */
 } teaching;
 
@@ -99,6 +101,8 @@ static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, s
         c.wanted[d]--;
         memcpy(out->x + out->count * columns, l->x + i * columns, columns * sizeof *l->x);
         out->y[out->count] = l->r[i];
+        if (device == EVERY) /* as if one host had issued them all */
+            out->y[out->count] -= (float)rg_host_shift(t->hosts[d], l->x + i * columns);
         out->weight[out->count++] = (float)(each / (double)all.wanted[d]);
     }
     return RG_OK;
@@ -154,6 +158,7 @@ static rg_err name_member(teaching *t, uint32_t device, rg_trees_member *m)
     m->trait_count = d ? RG_TRAITS : 0;
     if (d && !m->traits) return rg_nomem(t->cx);
     if (d) rg_traits(d, m->traits);
+    m->host = d ? t->hosts[device] : 0;
     return RG_OK;
 }
 
@@ -164,10 +169,32 @@ static rg_err count_devices(teaching *t)
     t->rows = RG_NEW(&t->cx->arena, size_t, all + 1);
     t->devices = RG_NEW(&t->cx->arena, uint32_t, all + 1);
     t->own = RG_NEW(&t->cx->arena, rg_trees_member *, all + 1);
-    if (!t->rows || !t->devices || !t->own) return rg_nomem(t->cx);
+    t->hosts = RG_NEW(&t->cx->arena, double, all + 1);
+    if (!t->rows || !t->devices || !t->own || !t->hosts) return rg_nomem(t->cx);
     for (size_t i = 0; i < t->lesson->count; i++) t->rows[t->lesson->device[i]]++;
     for (uint32_t d = 0; d < all; d++)
         if (t->rows[d]) t->devices[t->device_count++] = d;
+    return RG_OK;
+}
+
+/* Of latencies of rows: the host of each device, from rows that wait for it, twice as long as for the device.
+ */
+static rg_err find_hosts(teaching *t)
+{
+    static const char power[] = ".power";
+    const rg_lesson *l = t->lesson;
+    size_t size = strlen(l->key), tail = sizeof power - 1;
+    if (l->of != RG_OF_ROW || (size >= tail && strcmp(l->key + size - tail, power) == 0)) return RG_OK;
+    double *waited = RG_NEW(&t->cx->arena, double, l->count + 1);
+    if (!waited) return rg_nomem(t->cx);
+    for (size_t i = 0; i < t->device_count; i++) {
+        uint32_t d = t->devices[i];
+        size_t count = 0;
+        for (size_t n = 0; n < l->count; n++)
+            if (l->device[n] == d && rg_feature_issue(l->x + n * l->features) >= 1)
+                waited[count++] = exp((double)l->r[n]);
+        if (count >= HOST_ROWS_MIN) t->hosts[d] = rg_host_middle(waited, count);
+    }
     return RG_OK;
 }
 
@@ -242,7 +269,12 @@ static rg_err test_known(teaching *t, uint32_t device, rg_report_card *card, err
 }
 
 /* What each member says of the rows of a device that it has not seen, kept for all mixtures. */
-typedef struct trial { set rows; float *pooled, *by[DEVICES_MAX]; double distance2[DEVICES_MAX]; } trial;
+typedef struct trial {
+    set rows;
+    float *pooled, *by[DEVICES_MAX];
+    double distance2[DEVICES_MAX];
+    double host;                 /* the middle of the others': residual.c */
+} trial;
 
 static rg_err sums_at(teaching *t, const rg_trees_member *m, const set *rows, float **out)
 {
@@ -253,43 +285,74 @@ static rg_err sums_at(teaching *t, const rg_trees_member *m, const set *rows, fl
     return RG_OK;
 }
 
+/* The middle of hosts of other devices, of the same stack where there are some. */
+static double others_host(const teaching *t, uint32_t device, const double *traits)
+{
+    double hosts[DEVICES_MAX], middle = 0;
+    for (int any = 0; any < 2 && middle == 0; any++) {
+        size_t count = 0;
+        for (size_t i = 0; i < t->device_count; i++) {
+            uint32_t d = t->devices[i];
+            if (!t->own[d] || d == device) continue;
+            if (any || rg_traits_share_stack(t->own[d]->traits, traits)) hosts[count++] = t->hosts[d];
+        }
+        middle = rg_host_middle(hosts, count);
+    }
+    return middle;
+}
+
 static rg_err prepare(teaching *t, uint32_t device, trial *out)
 {
     set others;
     rg_trees_member pooled = {0};
     double mine[RG_TRAITS];
     rg_traits(t->lessons->devices[device], mine);
+    out->host = others_host(t, device, mine);
     RG_TRY(take(t, device, EVERY, PART_ALL, TESTED_MAX, &out->rows));
     RG_TRY(take(t, EVERY, device, PART_ALL, ROWS_MAX / 3, &others));
     RG_TRY(teach_member(t, &others, true, &pooled));
     RG_TRY(sums_at(t, &pooled, &out->rows, &out->pooled));
     for (size_t i = 0; i < t->device_count; i++) {
         uint32_t d = t->devices[i];
+        out->distance2[i] = INFINITY; /* nobody to ask */
         if (!t->own[d] || d == device) continue;
         RG_TRY(sums_at(t, t->own[d], &out->rows, &out->by[i]));
+        for (size_t k = 0; k < out->rows.count && out->host > 0; k++)
+            out->by[i][k] -= (float)rg_host_shift(t->hosts[d], out->rows.x + k * t->lesson->features);
         out->distance2[i] = rg_traits_distance2(t->own[d]->traits, mine);
     }
     return RG_OK;
 }
 
-static double mixed(const teaching *t, const trial *seen, size_t row, double reach, double pooled_weight)
+/* Members' weights for a device that was held out; the pooled one's beside them. */
+typedef struct mix { double by[DEVICES_MAX], pooled, trust; } mix;
+
+static mix mix_of(const teaching *t, const trial *seen, double reach, double pooled_weight, double trust)
 {
-    double sum = pooled_weight * (double)seen->pooled[row], weights = pooled_weight;
-    for (size_t i = 0; i < t->device_count; i++) {
-        if (!seen->by[i]) continue;
-        double weight = rg_member_weight(seen->distance2[i], reach);
-        sum += weight * (double)seen->by[i][row];
-        weights += weight;
-    }
-    return sum / weights;
+    mix m = {.pooled = pooled_weight};
+    double all = pooled_weight;
+    rg_members_weigh(seen->distance2, t->device_count, reach, m.by);
+    for (size_t i = 0; i < t->device_count; i++) all += m.by[i];
+    m.trust = trust / all;
+    return m;
+}
+
+static double mixed(const teaching *t, const trial *seen, size_t row, const mix *m)
+{
+    double shift = rg_host_shift(seen->host, seen->rows.x + row * t->lesson->features),
+           sum = m->pooled * (double)seen->pooled[row];
+    for (size_t i = 0; i < t->device_count; i++)
+        if (m->by[i] > 0) sum += m->by[i] * (double)seen->by[i][row];
+    return m->trust * sum + shift;
 }
 
 static double mean_error(const teaching *t, const trial *seen, double reach, double pooled_weight,
                          double trust)
 {
+    const mix m = mix_of(t, seen, reach, pooled_weight, trust);
     double sum = 0;
     for (size_t i = 0; i < seen->rows.count; i++)
-        sum += ape(trust * mixed(t, seen, i, reach, pooled_weight) - (double)seen->rows.y[i]);
+        sum += ape(mixed(t, seen, i, &m) - (double)seen->rows.y[i]);
     return sum / (double)seen->rows.count;
 }
 
@@ -336,11 +399,10 @@ static rg_err test_unknown(teaching *t, rg_report_card *cards)
     for (size_t i = 0; i < t->device_count; i++) {
         const trial *one = trials[i];
         bool near = has_sister(t, t->devices[i]);
+        const mix m = mix_of(t, one, trees->reach, trees->pooled_weight, trees->trust);
         cards[i].unknown = mean_error(t, one, trees->reach, trees->pooled_weight, trees->trust);
-        for (size_t k = 0; k < one->rows.count; k++) {
-            double r = trees->trust * mixed(t, one, k, trees->reach, trees->pooled_weight);
-            RG_TRY(add_error(t, near ? &sister : &unknown, r - (double)one->rows.y[k]));
-        }
+        for (size_t k = 0; k < one->rows.count; k++)
+            RG_TRY(add_error(t, near ? &sister : &unknown, mixed(t, one, k, &m) - (double)one->rows.y[k]));
     }
     trees->devices = (int)t->device_count;
     trees->sister_spread = spread_of(sister.log, sister.count);
@@ -405,6 +467,7 @@ static rg_err teach(teaching *t, rg_taught *out)
 {
     errors known = {0};
     RG_TRY(count_devices(t));
+    RG_TRY(find_hosts(t));
     RG_TRY(set_range(t));
     RG_TRY(teach_all(t));
     out->card_count = t->device_count + 1;
