@@ -77,9 +77,9 @@ static void members_weigh_by_distance(void **state)
     rg_ctx_free(cx);
 }
 
-/* Measured behind hosts that are 2 and 8 times as slow as the profile's: for others stands 4, the geometric mean;
- * what has other drivers does not count. A row that takes the device as long as the profile's host: s(1) is 1.5,
- * s(2) 2, s(8) 8, s(4) 4. */
+/* Measured behind hosts that are 2 and 8 times as slow as the profile's: for others stands 4, the geometric
+ * mean; what has other drivers does not count. A row that takes the device as long as the profile's host:
+ * s(1) is 1.5, s(2) 2, s(8) 8, s(4) 4. */
 static void a_host_is_not_the_device(void **state)
 {
     (void)state;

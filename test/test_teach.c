@@ -118,9 +118,9 @@ static void what_is_of_one_device_stays_there(void **state)
     close_school(&s);
 }
 
-/* Devices alike behind hosts that are not: 1, 2 and 4 times as slow as the profile's, which shows in each one's
- * rows by s(h) = max(h, u + h / 2). The hosts are found; a device held out is answered with the middle of the other
- * two, so the one in the middle best. */
+/* Devices alike behind hosts that are not: 1, 2 and 4 times as slow as the profile's, which shows in each
+ * one's rows by s(h) = max(h, u + h / 2). The hosts are found; a device held out is answered with the middle
+ * of the other two, so the one in the middle best. */
 static void hosts_are_told_from_devices(void **state)
 {
     static const double hosts[DEVICES] = {1, 2, 4};
@@ -145,8 +145,8 @@ static void hosts_are_told_from_devices(void **state)
     close_school(&s);
 }
 
-/* 90 % of fresh rows lie within the interval of a device that is known, but for three standard deviations of a
- * quantile of the 300 rows that are held out: sqrt(0.9 0.1 / 300) is 1.7 %. */
+/* 90 % of fresh rows lie within the interval of a device that is known, but for three standard deviations of
+ * a quantile of the 300 rows that are held out: sqrt(0.9 0.1 / 300) is 1.7 %. */
 static void intervals_hold_fresh_rows(void **state)
 {
     enum { FRESH = 1500 };
