@@ -54,7 +54,7 @@ static inline void overlay_done(const char *dir)
 typedef struct constant {
     const char *device, *architecture;
     const double *traits;        /* NULL: has none */
-    double r;
+    double r, host;
 } constant;
 
 typedef struct tree_file {
@@ -78,9 +78,14 @@ static inline rg_str tree_file_text(rg_ctx *cx, const tree_file *f, const consta
         const constant *m = &members[i];
         leaves[i] = (rg_tree_node){(float)m->r, RG_TREES_LEAF, 0};
         made[i] = (rg_trees_member){
-            .device = m->device ? m->device : RG_TREES_ALL, .architecture = m->architecture,
-            .traits = (double *)(uintptr_t)m->traits, .trait_count = m->traits ? RG_TRAITS : 0, .rows = 1000,
-            .node_count = 1, .nodes = &leaves[i],
+            .device = m->device ? m->device : RG_TREES_ALL,
+            .architecture = m->architecture,
+            .traits = (double *)(uintptr_t)m->traits,
+            .trait_count = m->traits ? RG_TRAITS : 0,
+            .rows = 1000,
+            .host = m->host,
+            .node_count = 1,
+            .nodes = &leaves[i],
         };
     }
     rg_trees trees = {

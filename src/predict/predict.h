@@ -39,6 +39,9 @@ typedef struct rg_row_cost {
     double intensity, ridge;         /* FLOP per byte; where this row's unit turns compute-bound */
     double utilization;              /* of the row's peak, launch included */
     rg_bound bound;
+    /* What the host takes to issue the row and the device to run it, where the host runs ahead: the row takes
+     * the longer. host_s 0: nobody runs ahead. */
+    double host_s, device_s;
     double residual;                 /* log(time / analytic time), learned; 0: none */
     uint32_t evidence; /* of the forecast's, that its time rests on; 0: the analytic base alone */
 } rg_row_cost;

@@ -110,22 +110,25 @@ double rg_host_stretch(const rg_plan *plan, rg_clocks clocks)
 
 /* What starting costs beyond the work: `floor_s` on the device, and the host where nobody waits for it. */
 static double start_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double floor_s,
-                         double work_s)
+                         double work_s, rg_row_cost *out)
 {
     double host = row->kernels * plan->runtime->launch_s * rg_host_stretch(plan, clocks);
     /* on a CPU there is nobody else to run ahead */
     if (!plan->runtime->launch_hidden || plan->device->kind == RG_DEVICE_CPU) return host + floor_s;
+    out->host_s = host;
+    out->device_s = work_s + floor_s;
     return fmax(floor_s, host - work_s); /* the host runs ahead: its time shows only where it is the longer */
 }
 
 /* Between the steps of a recurrence all units wait for
  * each other, as they do between kernels; a row on a single unit waits for nobody. */
-static double launch_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double work_s)
+static double launch_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double work_s,
+                          rg_row_cost *out)
 {
     double joins = row->kernels + fmax(row->work.steps - 1, 0);
     joins += row->tiling.split_k > 1; /* another kernel adds up the pieces of a split reduction */
     if (row->tiling.units <= 1) joins = plan->device->kind == RG_DEVICE_CPU ? 0 : row->kernels;
-    return start_time(plan, row, clocks, joins * plan->device->launch_s, work_s);
+    return start_time(plan, row, clocks, joins * plan->device->launch_s, work_s, out);
 }
 
 static rg_bound bound_of(const rg_row_cost *c, double compute_s, double memory_s)
@@ -167,7 +170,7 @@ static void price_collective(const rg_plan *plan, const rg_row *row, rg_clocks c
     out->binding = longest_limit(out);
     double busy = out->limits[out->binding].time_s;
     out->terms_s[RG_TERM_BUSY] = busy;
-    out->terms_s[RG_TERM_LAUNCH] = start_time(plan, row, clocks, t.alpha_s, busy);
+    out->terms_s[RG_TERM_LAUNCH] = start_time(plan, row, clocks, t.alpha_s, busy, out);
     out->latency_s = busy + out->terms_s[RG_TERM_LAUNCH];
     out->bound = bound_of(out, 0, busy);
     out->total_s = out->latency_s * row->times;
@@ -191,7 +194,7 @@ void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_r
     double tailed = compute / fmax(row->tiling.utilization, 1e-6), busy = fmax(compute, memory);
     out->terms_s[RG_TERM_BUSY] = busy;
     out->terms_s[RG_TERM_TAIL] = fmax(tailed, memory) - busy;
-    out->terms_s[RG_TERM_LAUNCH] = launch_time(plan, row, clocks, busy + out->terms_s[RG_TERM_TAIL]);
+    out->terms_s[RG_TERM_LAUNCH] = launch_time(plan, row, clocks, busy + out->terms_s[RG_TERM_TAIL], out);
     for (int i = 0; i < RG_TERM_COUNT; i++) out->latency_s += out->terms_s[i];
     if (out->terms_s[RG_TERM_TAIL] > 0) out->binding = 0; /* padding and waves made compute the longest */
     out->bound = bound_of(out, tailed, memory);
