@@ -1,9 +1,13 @@
 /* teach.c - one key's trees: a member for each device that has rows enough, one for all of them, and the
  * mixture that does best on devices that were held out.
  *
- *     known     a member taught without a fifth of its groups, tested on them
  *     unknown   each device in turn answered by the others: all pairs of a reach and a weight of the pooled
  *               member are tried, and how far the answer is trusted
+ *     known     all members taught without a fold of groups, tested on it: the device's own together with the
+ *               others, whose share is the best of those tried. None of them has seen the fold
+ *
+ * Of kernels one fold of five is tested, by shapes. Of whole inferences all are; where groups (families of
+ * networks) are few, each is a fold of its own.
  *
  * The 90 % quantiles of |log error| of both become the intervals of forecasts (split conformal prediction:
  * Lei et al. 2018, with devices in place of rows).
@@ -19,11 +23,15 @@ enum {
     TESTED_MAX = 2000,           /* ... and of those that it is tested with */
     ROWS_MIN = 60,               /* for a member of its own */
     FOLDS = 5,
+    GROUPS_FEW = 20,             /* up to which each group of whole inferences is a fold */
     DEVICES_MAX = 256,
 };
 
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
-                    trusts[] = {0, 0.25, 0.5, 0.75, 1};
+                    trusts[] = {0, 0.25, 0.5, 0.75, 1}, others_weights[] = {0, 0.15, 0.3, 0.45, 0.6, 0.75};
+
+/* Asking all members takes longer than asking one: the others have to better the error by so much. */
+#define OTHERS_GAIN 0.97
 
 typedef struct set { float *x, *y, *weight; size_t count; } set;
 
@@ -35,6 +43,7 @@ typedef struct teaching {
     rg_trees *trees;
     uint32_t *devices; size_t device_count; /* that have rows */
     size_t *rows;                /* by device */
+    uint16_t *fold; int folds, tested; /* of each row; the first `tested` are held out in turn */
     rg_trees_member **own;       /* by device; NULL: too few rows */
 } teaching;
 
@@ -46,42 +55,103 @@ static uint64_t shuffled(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static bool held_out(uint64_t group) { return shuffled(group) % FOLDS == 0; }
 static double unit_of(size_t row) { return (double)(shuffled(row + 1) >> 11) * 0x1p-53; } /* [0, 1) */
+
+/* ---- groups that are held out together ---- */
+
+typedef struct group { uint64_t name; size_t rows; int fold; } group;
+
+static int by_name(const void *a, const void *b)
+{
+    uint64_t x = ((const group *)a)->name, y = ((const group *)b)->name;
+    return (x > y) - (x < y);
+}
+
+static int by_rows(const void *a, const void *b)
+{
+    const group *x = a, *y = b;
+    return x->rows != y->rows ? (x->rows < y->rows) - (x->rows > y->rows) : by_name(a, b);
+}
+
+/* Largest first, each into the fold that has least so far. */
+static void spread_groups(teaching *t, group *groups, size_t count)
+{
+    size_t filled[GROUPS_FEW] = {0};
+    t->folds = t->tested = count <= GROUPS_FEW ? (int)count : FOLDS;
+    qsort(groups, count, sizeof *groups, by_rows);
+    for (size_t i = 0; i < count; i++) {
+        int least = 0;
+        for (int k = 1; k < t->folds; k++)
+            if (filled[k] < filled[least]) least = k;
+        groups[i].fold = least;
+        filled[least] += groups[i].rows;
+    }
+    qsort(groups, count, sizeof *groups, by_name);
+}
+
+static rg_err make_folds(teaching *t)
+{
+    const rg_lesson *l = t->lesson;
+    size_t count = 0;
+    group *groups = RG_NEW(&t->cx->arena, group, l->count + 1);
+    t->fold = RG_NEW(&t->cx->arena, uint16_t, l->count + 1);
+    if (!groups || !t->fold) return rg_nomem(t->cx);
+    t->folds = FOLDS, t->tested = 1;
+    for (size_t i = 0; i < l->count; i++) {
+        t->fold[i] = (uint16_t)(shuffled(l->group[i]) % FOLDS);
+        groups[i] = (group){l->group[i], 1, 0};
+    }
+    if (l->of == RG_OF_ROW) return RG_OK;
+    qsort(groups, l->count, sizeof *groups, by_name);
+    for (size_t i = 0; i < l->count; i++) {
+        if (count && groups[count - 1].name == groups[i].name) groups[count - 1].rows++;
+        else groups[count++] = groups[i];
+    }
+    spread_groups(t, groups, count);
+    for (size_t i = 0; i < l->count; i++) {
+        const group *found = bsearch(&(group){l->group[i], 0, 0}, groups, count, sizeof *groups, by_name);
+        t->fold[i] = (uint16_t)(found ? found->fold : 0);
+    }
+    return RG_OK;
+}
+
+/* ---- rows ---- */
 
 typedef enum part { PART_ALL, PART_TAUGHT, PART_HELD } part;
 
-/* Which rows are wanted: of one device, or (EVERY) of all but `without`. */
+/* Which rows are wanted: of one device, or (EVERY) of all but `without`; of a fold, or of all others. */
 #define EVERY UINT32_MAX
+typedef struct wish { uint32_t device, without; part part; int fold; } wish;
 typedef struct choice {
-    uint32_t device, without;
-    part part;
+    wish wish;
     size_t left[DEVICES_MAX], wanted[DEVICES_MAX]; /* by device: rows that are still to come, to be taken */
     size_t devices, count;       /* that have such rows; to be taken of all together */
 } choice;
 
-static bool is_eligible(const rg_lesson *l, const choice *c, size_t row)
+static bool is_eligible(const teaching *t, const choice *c, size_t row)
 {
-    uint32_t d = l->device[row];
-    if ((c->device != EVERY && d != c->device) || d == c->without) return false;
-    return c->part == PART_ALL || held_out(l->group[row]) == (c->part == PART_HELD);
+    uint32_t d = t->lesson->device[row];
+    const wish *w = &c->wish;
+    if ((w->device != EVERY && d != w->device) || d == w->without) return false;
+    return w->part == PART_ALL || (t->fold[row] == w->fold) == (w->part == PART_HELD);
 }
 
-static void count_rows(const rg_lesson *l, size_t most, choice *c)
+static void count_rows(const teaching *t, size_t most, choice *c)
 {
+    const rg_lesson *l = t->lesson;
     for (size_t i = 0; i < l->count; i++)
-        if (is_eligible(l, c, i)) c->devices += !c->left[l->device[i]]++;
+        if (is_eligible(t, c, i)) c->devices += !c->left[l->device[i]]++;
     for (size_t d = 0; d < DEVICES_MAX; d++)
         c->count += c->wanted[d] = c->left[d] < most ? c->left[d] : most;
 }
 
 /* At most so many rows of each device, each as likely as any other (Knuth, TAOCP 2, 3.4.2, algorithm S);
  * where there are several devices, each weighs the same. */
-static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, size_t most, set *out)
+static rg_err take(teaching *t, wish wanted, size_t most, set *out)
 {
     const rg_lesson *l = t->lesson;
-    choice c = {.device = device, .without = without, .part = which};
-    count_rows(l, most, &c);
+    choice c = {.wish = wanted};
+    count_rows(t, most, &c);
     size_t columns = l->features;
     double each = c.devices ? (double)c.count / (double)c.devices : 0;
     const choice all = c;
@@ -92,7 +162,7 @@ static rg_err take(teaching *t, uint32_t device, uint32_t without, part which, s
     };
     if (!out->x || !out->y || !out->weight) return rg_nomem(t->cx);
     for (size_t i = 0; i < l->count; i++) {
-        if (!is_eligible(l, &c, i)) continue;
+        if (!is_eligible(t, &c, i)) continue;
         uint32_t d = l->device[i];
         bool taken = unit_of(i) * (double)c.left[d]-- < (double)c.wanted[d];
         if (!taken) continue;
@@ -220,27 +290,6 @@ static rg_err add_error(teaching *t, errors *e, double error)
     return RG_OK;
 }
 
-static rg_err test_known(teaching *t, uint32_t device, rg_report_card *card, errors *all)
-{
-    set taught, held;
-    rg_trees_member m = {0};
-    RG_TRY(take(t, device, EVERY, PART_TAUGHT, ROWS_MAX, &taught));
-    RG_TRY(take(t, device, EVERY, PART_HELD, TESTED_MAX, &held));
-    card->base = card->known = NAN;
-    if (held.count < 5 || taught.count < ROWS_MIN) return RG_OK;
-    RG_TRY(teach_member(t, &taught, false, &m));
-    double base = 0, sum = 0;
-    for (size_t i = 0; i < held.count; i++) {
-        double error = rg_trees_sum(&m, held.x + i * t->lesson->features) - (double)held.y[i];
-        base += ape(-(double)held.y[i]);
-        sum += ape(error);
-        RG_TRY(add_error(t, all, error));
-    }
-    card->base = base / (double)held.count;
-    card->known = sum / (double)held.count;
-    return RG_OK;
-}
-
 /* What each member says of the rows of a device that it has not seen, kept for all mixtures. */
 typedef struct trial { set rows; float *pooled, *by[DEVICES_MAX]; double distance2[DEVICES_MAX]; } trial;
 
@@ -259,8 +308,8 @@ static rg_err prepare(teaching *t, uint32_t device, trial *out)
     rg_trees_member pooled = {0};
     double mine[RG_TRAITS];
     rg_traits(t->lessons->devices[device], mine);
-    RG_TRY(take(t, device, EVERY, PART_ALL, TESTED_MAX, &out->rows));
-    RG_TRY(take(t, EVERY, device, PART_ALL, ROWS_MAX / 3, &others));
+    RG_TRY(take(t, (wish){device, EVERY, PART_ALL, 0}, TESTED_MAX, &out->rows));
+    RG_TRY(take(t, (wish){EVERY, device, PART_ALL, 0}, ROWS_MAX / 3, &others));
     RG_TRY(teach_member(t, &others, true, &pooled));
     RG_TRY(sums_at(t, &pooled, &out->rows, &out->pooled));
     for (size_t i = 0; i < t->device_count; i++) {
@@ -350,6 +399,123 @@ static rg_err test_unknown(teaching *t, rg_report_card *cards)
     return RG_OK;
 }
 
+/* Members that have not seen a fold, and what they say of its rows, device by device. */
+typedef struct class { rg_trees_member pooled, *own[DEVICES_MAX]; } class;
+typedef struct answers { float *own, *others, *y; size_t count; } answers;
+
+static rg_err teach_fold(teaching *t, int fold, class *c)
+{
+    set rows;
+    *c = (class){0};
+    if (t->device_count > 1) {
+        RG_TRY(take(t, (wish){EVERY, EVERY, PART_TAUGHT, fold}, ROWS_MAX / 3, &rows));
+        RG_TRY(teach_member(t, &rows, true, &c->pooled));
+    }
+    for (size_t i = 0; i < t->device_count; i++) {
+        RG_TRY(take(t, (wish){t->devices[i], EVERY, PART_TAUGHT, fold}, ROWS_MAX, &rows));
+        if (rows.count < ROWS_MIN) continue;
+        c->own[i] = RG_NEW(&t->cx->arena, rg_trees_member, 1);
+        if (!c->own[i]) return rg_nomem(t->cx);
+        RG_TRY(teach_member(t, &rows, false, c->own[i]));
+    }
+    return RG_OK;
+}
+
+static double say_others(const teaching *t, const class *c, size_t device, const float *x)
+{
+    double mine[RG_TRAITS], theirs[RG_TRAITS], weights = t->trees->pooled_weight;
+    double sum = weights * rg_trees_sum(&c->pooled, x);
+    rg_traits(t->lessons->devices[t->devices[device]], mine);
+    for (size_t i = 0; i < t->device_count; i++) {
+        if (!c->own[i] || i == device) continue;
+        rg_traits(t->lessons->devices[t->devices[i]], theirs);
+        double weight = rg_member_weight(rg_traits_distance2(mine, theirs), t->trees->reach);
+        sum += weight > 0 ? weight * rg_trees_sum(c->own[i], x) : 0;
+        weights += weight;
+    }
+    return sum / weights;
+}
+
+static rg_err ask_fold(teaching *t, int fold, answers *by_device)
+{
+    class c;
+    RG_TRY(teach_fold(t, fold, &c));
+    for (size_t d = 0; d < t->device_count; d++) {
+        answers *a = &by_device[d];
+        set held;
+        if (!c.own[d]) continue;
+        RG_TRY(take(t, (wish){t->devices[d], EVERY, PART_HELD, fold}, TESTED_MAX, &held));
+        for (size_t i = 0; i < held.count; i++, a->count++) {
+            const float *x = held.x + i * t->lesson->features;
+            a->own[a->count] = (float)rg_trees_sum(c.own[d], x);
+            a->others[a->count] = t->device_count > 1 ? (float)say_others(t, &c, d, x) : 0;
+            a->y[a->count] = held.y[i];
+        }
+    }
+    return RG_OK;
+}
+
+static double known_error(const answers *a, double others, size_t i)
+{
+    return others * (double)a->others[i] + (1 - others) * (double)a->own[i] - (double)a->y[i];
+}
+
+/* Devices weighted equally. */
+static double mean_known(const teaching *t, const answers *by_device, double others)
+{
+    double sum = 0;
+    for (size_t d = 0; d < t->device_count; d++)
+        for (size_t i = 0; i < by_device[d].count; i++)
+            sum += ape(known_error(&by_device[d], others, i)) / (double)by_device[d].count;
+    return sum;
+}
+
+static void choose_others(teaching *t, const answers *by_device)
+{
+    double least = mean_known(t, by_device, 0) * OTHERS_GAIN;
+    for (size_t w = 1; w < RG_COUNT(others_weights) && t->device_count > 1; w++) {
+        double is = mean_known(t, by_device, others_weights[w]);
+        if (is >= least) continue;
+        least = is;
+        t->trees->others_weight = others_weights[w];
+    }
+}
+
+static rg_err grade_known(teaching *t, const answers *a, rg_report_card *card, errors *all)
+{
+    double base = 0, sum = 0;
+    card->base = card->known = NAN;
+    if (a->count < 5) return RG_OK;
+    for (size_t i = 0; i < a->count; i++) {
+        double error = known_error(a, t->trees->others_weight, i);
+        base += ape(-(double)a->y[i]);
+        sum += ape(error);
+        RG_TRY(add_error(t, all, error));
+    }
+    card->base = base / (double)a->count;
+    card->known = sum / (double)a->count;
+    return RG_OK;
+}
+
+static rg_err test_known(teaching *t, rg_report_card *cards)
+{
+    errors all = {0};
+    rg_arena *arena = &t->cx->arena;
+    answers *by_device = RG_NEW(arena, answers, t->device_count + 1);
+    if (!by_device) return rg_nomem(t->cx);
+    for (size_t d = 0; d < t->device_count; d++) {
+        size_t most = t->rows[t->devices[d]] + 1;
+        by_device[d] = (answers){RG_NEW(arena, float, most), RG_NEW(arena, float, most),
+                                 RG_NEW(arena, float, most), 0};
+        if (!by_device[d].own || !by_device[d].others || !by_device[d].y) return rg_nomem(t->cx);
+    }
+    for (int k = 0; k < t->tested; k++) RG_TRY(ask_fold(t, k, by_device));
+    choose_others(t, by_device);
+    for (size_t d = 0; d < t->device_count; d++) RG_TRY(grade_known(t, &by_device[d], &cards[d], &all));
+    t->trees->known_spread = spread_of(all.log, all.count);
+    return RG_OK;
+}
+
 /* ---- the whole ---- */
 
 static rg_err teach_all(teaching *t)
@@ -359,13 +525,13 @@ static rg_err teach_all(teaching *t)
     trees->members = RG_NEW(&t->cx->arena, rg_trees_member, t->device_count + 1);
     if (!trees->members) return rg_nomem(t->cx);
     rg_trees_member *m = &trees->members[trees->member_count++];
-    RG_TRY(take(t, EVERY, EVERY, PART_ALL, ROWS_MAX / 3, &rows));
+    RG_TRY(take(t, (wish){EVERY, EVERY, PART_ALL, 0}, ROWS_MAX / 3, &rows));
     RG_TRY(name_member(t, EVERY, m));
     RG_TRY(teach_member(t, &rows, true, m));
     for (size_t i = 0; i < t->device_count; i++) {
         if (t->rows[t->devices[i]] < ROWS_MIN) continue;
         m = &trees->members[trees->member_count++];
-        RG_TRY(take(t, t->devices[i], EVERY, PART_ALL, ROWS_MAX, &rows));
+        RG_TRY(take(t, (wish){t->devices[i], EVERY, PART_ALL, 0}, ROWS_MAX, &rows));
         RG_TRY(name_member(t, t->devices[i], m));
         RG_TRY(teach_member(t, &rows, false, m));
         t->own[t->devices[i]] = m;
@@ -403,8 +569,8 @@ static void note_errors(const teaching *t, const rg_report_card *cards)
 
 static rg_err teach(teaching *t, rg_taught *out)
 {
-    errors known = {0};
     RG_TRY(count_devices(t));
+    RG_TRY(make_folds(t));
     RG_TRY(set_range(t));
     RG_TRY(teach_all(t));
     out->card_count = t->device_count + 1;
@@ -415,12 +581,11 @@ static rg_err teach(teaching *t, rg_taught *out)
         card->device = t->lessons->devices[t->devices[i]]->id;
         card->rows = t->rows[t->devices[i]];
         card->unknown = NAN;
-        RG_TRY(test_known(t, t->devices[i], card, &known));
     }
-    t->trees->known_spread = spread_of(known.log, known.count);
     /* with one device there is nothing to choose by: what it says of others is half believed (assumed) */
     t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5;
     if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1));
+    RG_TRY(test_known(t, out->cards + 1));
     average(out->cards, out->card_count);
     note_errors(t, out->cards);
     return RG_OK;

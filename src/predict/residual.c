@@ -4,7 +4,10 @@
  *
  * r_d: the member of device d; t: traits, logarithms of what a device is made of; r_0, w_0: the member of all
  * devices together. reach, w_0 and trust are those that did best on devices held out. A device that was
- * measured is answered by its own member alone.
+ * measured is answered by its own member, and by the same mean of the others with the weight v that did best
+ * on families or shapes held out of all members, which is often 0:
+ *
+ *     r = (1 - v) r_own + v (sum_d w_d r_d + w_0 r_0) / (sum_d w_d + w_0)
  */
 #include "predict/residual.h"
 
@@ -52,10 +55,10 @@ static bool same_architecture(const rg_trees_member *m, const rg_device *device)
     return m->architecture && device->architecture && strcmp(m->architecture, device->architecture) == 0;
 }
 
-static void answer_alone(rg_mixture *mixture, size_t member)
+static void answer_first(rg_mixture *mixture, size_t own, double share)
 {
-    for (size_t i = 0; i < mixture->trees->member_count; i++) mixture->weights[i] = i == member;
-    mixture->nearest = &mixture->trees->members[member];
+    mixture->weights[own] = share;
+    mixture->nearest = &mixture->trees->members[own];
     mixture->nearness = RG_NEAR_KNOWN;
 }
 
@@ -84,8 +87,9 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
         if (far < least) out->nearest = m, least = far;
         if (same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
     }
-    for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= trees->trust / all;
-    if (own != SIZE_MAX) answer_alone(out, own);
+    double others = own == SIZE_MAX ? trees->trust : fmin(trees->others_weight, 1);
+    for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= others / all;
+    if (own != SIZE_MAX) answer_first(out, own, all > 0 ? 1 - others : 1);
     if (over == SIZE_MAX) return RG_OK;
     out->weights[over] = 1; /* fitted to what the others leave */
     out->nearest = &trees->members[over];
