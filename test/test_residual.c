@@ -109,8 +109,10 @@ static void a_device_that_is_known_answers_alone(void **state)
     rg_ctx_free(cx);
 }
 
-/* Of the others as for a device that nobody measured, but without trust; where there are none, itself. */
-static void others_are_heard_beside_a_known_device(void **state)
+/* The member of all answers beside its own, without trust and whatever its weight for others; the others do
+ * not.
+ */
+static void all_are_heard_beside_a_known_device(void **state)
 {
     (void)state;
     rg_ctx *cx = rg_ctx_new(NULL);
@@ -123,13 +125,12 @@ static void others_are_heard_beside_a_known_device(void **state)
     const constant members[] = {
         {"round", NULL, near, -0.5}, {NULL, NULL, NULL, 0.75}, {"a", NULL, near, 0.25}};
     const tree_file file = {
-        .key = "k", .reach = 4, .pooled = 0.5, .trust = 0.25, .others = 0.3, .known = 0.1};
+        .key = "k", .reach = 4, .pooled = 0.1, .trust = 0.25, .shared = 0.3, .known = 0.1};
     rg_trees *t = trees_of(cx, &file, members, 3);
-    double w = exp(-4.0 / 16);
-    assert_close(answer(cx, t, device, &m).r, 0.7 * -0.5 + 0.3 * (0.5 * 0.75 + w * 0.25) / (0.5 + w));
+    assert_close(answer(cx, t, device, &m).r, 0.7 * -0.5 + 0.3 * 0.75);
     assert_true(m.nearness == RG_NEAR_KNOWN && m.nearest == &t->members[0]);
     rg_trees_free(t);
-    t = trees_of(cx, &file, members, 1);
+    t = trees_of(cx, &file, members, 1); /* there is no such member */
     assert_true(answer(cx, t, device, &m).r == -0.5);
     rg_trees_free(t);
     rg_device_free(device);
@@ -506,7 +507,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_weigh_by_distance),
         cmocka_unit_test(a_device_that_is_known_answers_alone),
-        cmocka_unit_test(others_are_heard_beside_a_known_device),
+        cmocka_unit_test(all_are_heard_beside_a_known_device),
         cmocka_unit_test(a_row_takes_e_to_the_r),
         cmocka_unit_test(intervals_are_mixed_by_time),
         cmocka_unit_test(peaks_are_not_beaten),

@@ -3,8 +3,8 @@
  *
  *     unknown   each device in turn answered by the others: all pairs of a reach and a weight of the pooled
  *               member are tried, and how far the answer is trusted
- *     known     all members taught without a fold of groups, tested on it: the device's own together with the
- *               others, whose share is the best of those tried. None of them has seen the fold
+ *     known     members taught without a fold of groups, tested on it: the device's own together with the
+ * pooled one, whose share is the best of those tried. Neither has seen the fold
  *
  * Of kernels one fold of five is tested, by shapes. Of whole inferences all are; where groups (families of
  * networks) are few, each is a fold of its own.
@@ -28,10 +28,10 @@ enum {
 };
 
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
-                    trusts[] = {0, 0.25, 0.5, 0.75, 1}, others_weights[] = {0, 0.15, 0.3, 0.45, 0.6, 0.75};
+                    trusts[] = {0, 0.25, 0.5, 0.75, 1}, pooled_shares[] = {0, 0.2, 0.4, 0.6, 0.8, 1};
 
-/* Asking all members takes longer than asking one: the others have to better the error by so much. */
-#define OTHERS_GAIN 0.97
+/* Asking two members takes longer than asking one: the second has to better the error by so much. */
+#define SHARED_GAIN 0.98
 
 typedef struct set { float *x, *y, *weight; size_t count; } set;
 
@@ -401,7 +401,7 @@ static rg_err test_unknown(teaching *t, rg_report_card *cards)
 
 /* Members that have not seen a fold, and what they say of its rows, device by device. */
 typedef struct class { rg_trees_member pooled, *own[DEVICES_MAX]; } class;
-typedef struct answers { float *own, *others, *y; size_t count; } answers;
+typedef struct answers { float *own, *pooled, *y; size_t count; } answers;
 
 static rg_err teach_fold(teaching *t, int fold, class *c)
 {
@@ -421,21 +421,6 @@ static rg_err teach_fold(teaching *t, int fold, class *c)
     return RG_OK;
 }
 
-static double say_others(const teaching *t, const class *c, size_t device, const float *x)
-{
-    double mine[RG_TRAITS], theirs[RG_TRAITS], weights = t->trees->pooled_weight;
-    double sum = weights * rg_trees_sum(&c->pooled, x);
-    rg_traits(t->lessons->devices[t->devices[device]], mine);
-    for (size_t i = 0; i < t->device_count; i++) {
-        if (!c->own[i] || i == device) continue;
-        rg_traits(t->lessons->devices[t->devices[i]], theirs);
-        double weight = rg_member_weight(rg_traits_distance2(mine, theirs), t->trees->reach);
-        sum += weight > 0 ? weight * rg_trees_sum(c->own[i], x) : 0;
-        weights += weight;
-    }
-    return sum / weights;
-}
-
 static rg_err ask_fold(teaching *t, int fold, answers *by_device)
 {
     class c;
@@ -448,36 +433,36 @@ static rg_err ask_fold(teaching *t, int fold, answers *by_device)
         for (size_t i = 0; i < held.count; i++, a->count++) {
             const float *x = held.x + i * t->lesson->features;
             a->own[a->count] = (float)rg_trees_sum(c.own[d], x);
-            a->others[a->count] = t->device_count > 1 ? (float)say_others(t, &c, d, x) : 0;
+            a->pooled[a->count] = t->device_count > 1 ? (float)rg_trees_sum(&c.pooled, x) : 0;
             a->y[a->count] = held.y[i];
         }
     }
     return RG_OK;
 }
 
-static double known_error(const answers *a, double others, size_t i)
+static double known_error(const answers *a, double share, size_t i)
 {
-    return others * (double)a->others[i] + (1 - others) * (double)a->own[i] - (double)a->y[i];
+    return share * (double)a->pooled[i] + (1 - share) * (double)a->own[i] - (double)a->y[i];
 }
 
 /* Devices weighted equally. */
-static double mean_known(const teaching *t, const answers *by_device, double others)
+static double sum_known(const teaching *t, const answers *by_device, double share)
 {
     double sum = 0;
     for (size_t d = 0; d < t->device_count; d++)
         for (size_t i = 0; i < by_device[d].count; i++)
-            sum += ape(known_error(&by_device[d], others, i)) / (double)by_device[d].count;
+            sum += ape(known_error(&by_device[d], share, i)) / (double)by_device[d].count;
     return sum;
 }
 
-static void choose_others(teaching *t, const answers *by_device)
+static void choose_share(teaching *t, const answers *by_device)
 {
-    double least = mean_known(t, by_device, 0) * OTHERS_GAIN;
-    for (size_t w = 1; w < RG_COUNT(others_weights) && t->device_count > 1; w++) {
-        double is = mean_known(t, by_device, others_weights[w]);
+    double least = sum_known(t, by_device, 0) * SHARED_GAIN;
+    for (size_t w = 1; w < RG_COUNT(pooled_shares) && t->device_count > 1; w++) {
+        double is = sum_known(t, by_device, pooled_shares[w]);
         if (is >= least) continue;
         least = is;
-        t->trees->others_weight = others_weights[w];
+        t->trees->pooled_share = pooled_shares[w];
     }
 }
 
@@ -487,7 +472,7 @@ static rg_err grade_known(teaching *t, const answers *a, rg_report_card *card, e
     card->base = card->known = NAN;
     if (a->count < 5) return RG_OK;
     for (size_t i = 0; i < a->count; i++) {
-        double error = known_error(a, t->trees->others_weight, i);
+        double error = known_error(a, t->trees->pooled_share, i);
         base += ape(-(double)a->y[i]);
         sum += ape(error);
         RG_TRY(add_error(t, all, error));
@@ -507,10 +492,10 @@ static rg_err test_known(teaching *t, rg_report_card *cards)
         size_t most = t->rows[t->devices[d]] + 1;
         by_device[d] = (answers){RG_NEW(arena, float, most), RG_NEW(arena, float, most),
                                  RG_NEW(arena, float, most), 0};
-        if (!by_device[d].own || !by_device[d].others || !by_device[d].y) return rg_nomem(t->cx);
+        if (!by_device[d].own || !by_device[d].pooled || !by_device[d].y) return rg_nomem(t->cx);
     }
     for (int k = 0; k < t->tested; k++) RG_TRY(ask_fold(t, k, by_device));
-    choose_others(t, by_device);
+    choose_share(t, by_device);
     for (size_t d = 0; d < t->device_count; d++) RG_TRY(grade_known(t, &by_device[d], &cards[d], &all));
     t->trees->known_spread = spread_of(all.log, all.count);
     return RG_OK;

@@ -4,10 +4,10 @@
  *
  * r_d: the member of device d; t: traits, logarithms of what a device is made of; r_0, w_0: the member of all
  * devices together. reach, w_0 and trust are those that did best on devices held out. A device that was
- * measured is answered by its own member, and by the same mean of the others with the weight v that did best
- * on families or shapes held out of all members, which is often 0:
+ * measured is answered by its own member, and by that of all with the weight v that did best on families or
+ * shapes held out of both, which is often 0:
  *
- *     r = (1 - v) r_own + v (sum_d w_d r_d + w_0 r_0) / (sum_d w_d + w_0)
+ *     r = (1 - v) r_own + v r_0
  */
 #include "predict/residual.h"
 
@@ -55,10 +55,17 @@ static bool same_architecture(const rg_trees_member *m, const rg_device *device)
     return m->architecture && device->architecture && strcmp(m->architecture, device->architecture) == 0;
 }
 
-static void answer_first(rg_mixture *mixture, size_t own, double share)
+static void answer_known(rg_mixture *mixture, size_t own)
 {
-    mixture->weights[own] = share;
-    mixture->nearest = &mixture->trees->members[own];
+    const rg_trees *trees = mixture->trees;
+    double left = 1;
+    for (size_t i = 0; i < trees->member_count; i++) {
+        bool pooled = rg_member_is_pooled(&trees->members[i]);
+        mixture->weights[i] = pooled ? fmin(trees->pooled_share, left) : 0;
+        left -= mixture->weights[i];
+    }
+    mixture->weights[own] = left;
+    mixture->nearest = &trees->members[own];
     mixture->nearness = RG_NEAR_KNOWN;
 }
 
@@ -87,9 +94,8 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
         if (far < least) out->nearest = m, least = far;
         if (same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
     }
-    double others = own == SIZE_MAX ? trees->trust : fmin(trees->others_weight, 1);
-    for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= others / all;
-    if (own != SIZE_MAX) answer_first(out, own, all > 0 ? 1 - others : 1);
+    for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= trees->trust / all;
+    if (own != SIZE_MAX) answer_known(out, own);
     if (over == SIZE_MAX) return RG_OK;
     out->weights[over] = 1; /* fitted to what the others leave */
     out->nearest = &trees->members[over];
