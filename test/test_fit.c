@@ -23,58 +23,108 @@ static void assert_close(double got, double wanted)
 
 /* ---- the posterior ---- */
 
+static rg_fit_sample sample_of(rg_spread_pair prior, const double *errors, size_t count)
+{
+    rg_fit_sample s = {.prior = prior, .count = (double)count};
+    for (size_t i = 0; i < count; i++) s.mean += errors[i] / (double)count;
+    return s;
+}
+
 /* The precision of a mean is that of its prior and n times that of a row; the mean is drawn to 0 by their
- * shares: written down here with precisions, not with the product form of fitting.c. */
+ * shares: written down here with precisions, not with the scales of fitting.c. One key alone is the same
+ * however much keys share. */
 static void the_posterior_is_its_closed_form(void **state)
 {
     static const double errors[] = {0.31, 0.18, -0.05, 0.44, 0.27, 0.09, 0.35};
     static const rg_spread_pair priors[] = {{0.15, 0.35}, {0.4, 0.05}, {0.1, 2}};
+    static const double apart[] = {1, 0.125};
     (void)state;
     for (size_t p = 0; p < RG_COUNT(priors); p++)
-        for (size_t n = 0; n <= RG_COUNT(errors); n++) {
-            double prior = 1 / pow(priors[p].devices, 2), row = 1 / pow(priors[p].rows, 2), sum = 0;
-            for (size_t i = 0; i < n; i++) sum += errors[i];
-            double precision = prior + (double)n * row;
-            assert_close(rg_fit_shift(priors[p], errors, n), row * sum / precision);
-            assert_close(rg_fit_variance(priors[p], (double)n), 1 / row + 1 / precision);
-        }
+        for (size_t n = 0; n <= RG_COUNT(errors); n++)
+            for (size_t a = 0; a < RG_COUNT(apart); a++) {
+                double prior = 1 / pow(priors[p].devices, 2), row = 1 / pow(priors[p].rows, 2), sum = 0;
+                for (size_t i = 0; i < n; i++) sum += errors[i];
+                double precision = prior + (double)n * row;
+                rg_fit_sample s = sample_of(priors[p], errors, n);
+                rg_fit_together(&s, 1, apart[a]);
+                assert_close(s.shift, row * sum / precision);
+                assert_close(s.variance, 1 / row + 1 / precision);
+                assert_close(rg_fit_variance(priors[p], (double)n), s.variance);
+            }
 }
 
-/* Devices and rows drawn from the model that is assumed: shifts leave what the variance says, and 90 % of
- * fresh rows lie within 1.645 of its roots. */
+/* A normal deviate: Box and Muller. */
+static double drawn(uint64_t *random)
+{
+    double u = 1 - rg_random_unit(random), v = rg_random_unit(random);
+    return sqrt(-2 * log(u)) * cos(2 * acos(-1) * v);
+}
+
+/* Devices, keys and rows drawn from the model that is assumed: what shifts leave of fresh rows is as large as
+ * the variance says, of keys with many, few and no probes, and 90 % lie within 1.645 of its roots. */
 static void intervals_hold_what_was_drawn(void **state)
 {
-    enum { DEVICES = 4000, PROBES = 5 };
-    const rg_spread_pair prior = {0.2, 0.3};
+    enum { DEVICES = 6000, KEYS = 3 };
+    static const int probes[KEYS] = {6, 2, 0};
+    static const rg_spread_pair priors[KEYS] = {{0.2, 0.3}, {0.3, 0.2}, {0.15, 0.25}};
+    const double apart = 0.25;
     uint64_t random = 17;
-    double square = 0, inside = 0, spread = 1.645 * sqrt(rg_fit_variance(prior, PROBES));
+    double square[KEYS] = {0}, inside[KEYS] = {0};
+    rg_fit_sample s[KEYS];
     (void)state;
     for (int d = 0; d < DEVICES; d++) {
-        double drawn[PROBES + 2], errors[PROBES];
-        for (int i = 0; i < PROBES + 2; i++) { /* normal: Box and Muller */
-            double u = 1 - rg_random_unit(&random), v = rg_random_unit(&random);
-            drawn[i] = sqrt(-2 * log(u)) * cos(2 * acos(-1) * v);
+        double z = drawn(&random), fresh[KEYS];
+        for (int k = 0; k < KEYS; k++) {
+            double errors[6], off = priors[k].devices * (sqrt(1 - apart) * z + sqrt(apart) * drawn(&random));
+            for (int i = 0; i < probes[k]; i++) errors[i] = off + priors[k].rows * drawn(&random);
+            fresh[k] = off + priors[k].rows * drawn(&random);
+            s[k] = sample_of(priors[k], errors, (size_t)probes[k]);
         }
-        double own = drawn[0] * prior.devices, fresh = own + drawn[1] * prior.rows;
-        for (int i = 0; i < PROBES; i++) errors[i] = own + drawn[i + 2] * prior.rows;
-        double left = fresh - rg_fit_shift(prior, errors, PROBES);
-        square += left * left / DEVICES;
-        inside += fabs(left) <= spread;
+        rg_fit_together(s, KEYS, apart);
+        for (int k = 0; k < KEYS; k++) {
+            double left = fresh[k] - s[k].shift;
+            square[k] += left * left / DEVICES;
+            inside[k] += fabs(left) <= 1.645 * sqrt(s[k].variance);
+        }
     }
-    assert_true(fabs(square / rg_fit_variance(prior, PROBES) - 1) < 0.05);
-    assert_true(fabs(inside / DEVICES - 0.9) < 0.015);
+    for (int k = 0; k < KEYS; k++) {
+        assert_true(fabs(square[k] / s[k].variance - 1) < 0.06);
+        assert_true(fabs(inside[k] / DEVICES - 0.9) < 0.015);
+        assert_true(s[k].variance <= rg_fit_variance(s[k].prior, s[k].count)); /* others only help */
+    }
 }
 
 static void priors_come_from_intervals(void **state)
 {
-    rg_trees trees = {.known_spread = 0.329, .unknown_spread = 0.658};
-    (void)state;
-    rg_spread_pair p = rg_fit_prior(&trees), none = rg_fit_prior(NULL);
+    const rg_device *device = NULL;
+    rg_trees_member own = {.device = "t4"};
+    rg_trees trees = {.key = "made.gemm.f32", .known_spread = 0.329, .unknown_spread = 0.658};
+    if (rg_device_find(*state, "t4", &device)) fail_msg("%s", rg_ctx_error(*state));
+    rg_spread_pair p = rg_fit_prior(&trees, device), none = rg_fit_prior(NULL, device);
     assert_close(p.rows, 0.2); /* 1.645 standard deviations */
     assert_close(p.devices, sqrt(0.16 - 0.04));
     assert_true(none.rows > 0 && none.devices > none.rows);
     trees.unknown_spread = 0.1; /* devices that differ by less than their rows do */
-    assert_true(rg_fit_prior(&trees).devices > 0);
+    assert_true(rg_fit_prior(&trees, device).devices > 0);
+    trees.key = "made.whole.f32"; /* rows of networks, devices: two unknowns, not one in the other */
+    assert_close(rg_fit_prior(&trees, device).devices, 0.1 / 1.645);
+    trees.members = &own, trees.member_count = 1; /* it was measured itself */
+    assert_close(rg_fit_prior(&trees, device).devices, 0.2);
+    rg_device_free(device);
+}
+
+/* Each measurement by the factor of the others. */
+static void errors_are_of_rows_left_out(void **state)
+{
+    float r[] = {0.5f, 0.3f};
+    const rg_lesson lesson = {.key = "made.gemm.f32", .count = 2, .r = r};
+    const rg_spread_pair prior = {0.1, 0.1};
+    rg_fit_sample keys[] = {{.prior = prior}, {.prior = prior, .count = 2, .mean = 0.4}};
+    double before, after;
+    (void)state;
+    rg_fit_test(keys, 2, 1, 1, &lesson, &before, &after);
+    assert_true(fabs(before - (2 - exp(-0.5) - exp(-0.3)) / 2) < 1e-6);
+    assert_true(fabs(after - (2 - exp(0.15 - 0.5) - exp(0.25 - 0.3)) / 2) < 1e-6); /* half of the other's */
 }
 
 /* ---- files ---- */
@@ -145,6 +195,7 @@ static void a_factor_is_found_again(void **state)
     double us[RG_COUNT(sizes)];
     rg_doc *doc = NULL;
     const rg_trees *old = NULL;
+    const rg_device *device = NULL;
     place_open(&p);
     put_products(&p, NULL, 1);
     rg_evaluation *e = evaluated(cx, p.path);
@@ -160,8 +211,10 @@ static void a_factor_is_found_again(void **state)
     assert_int_equal(json_integer_value(json_object_get(one, "measurements")), RG_COUNT(sizes));
     double factor = json_real_value(json_object_get(one, "factor"));
     assert_int_equal(rg_learned_find(cx, key, RG_OF_ROW, &old), RG_OK);
-    rg_spread_pair prior = rg_fit_prior(old);
+    if (rg_device_find(cx, "h100-sxm", &device)) fail_msg("%s", rg_ctx_error(cx));
+    rg_spread_pair prior = rg_fit_prior(old, device);
     double n = RG_COUNT(sizes), row = n / pow(prior.rows, 2);
+    rg_device_free(device);
     if (fabs(log(factor) / (log(1.5) * row / (row + 1 / pow(prior.devices, 2))) - 1) > 1e-3)
         fail_msg("a factor of %.6f", factor);
     assert_true(fabs(json_real_value(json_object_get(one, "before")) - (1 - 1 / 1.5)) < 1e-3);
@@ -230,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_posterior_is_its_closed_form, setup, teardown),
         cmocka_unit_test_setup_teardown(intervals_hold_what_was_drawn, setup, teardown),
         cmocka_unit_test_setup_teardown(priors_come_from_intervals, setup, teardown),
+        cmocka_unit_test_setup_teardown(errors_are_of_rows_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_factor_is_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(probes_of_a_model_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_fitted_is_refused, setup, teardown),

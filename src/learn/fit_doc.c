@@ -41,11 +41,14 @@ typedef struct fit_run {
 
 /* ---- keys ---- */
 
-static rg_err fit_key(fit_run *r, const rg_lesson *lesson, rg_booster *booster)
+static rg_err fit_key(fit_run *r, const rg_lessons *lessons, size_t at, const rg_fit_sample *found,
+                      rg_booster *booster)
 {
     rg_trees trees;
     rg_fit_report *report = &r->reports[r->report_count];
-    RG_TRY(rg_fit_key(r->cx, r->device, booster, lesson, report, &trees));
+    const rg_lesson *lesson = &lessons->items[at];
+    RG_TRY(rg_fit_key(r->cx, r->device, booster, lesson, &found[at], report, &trees));
+    rg_fit_test(found, lessons->count, rg_fit_apart(lesson->of), at, lesson, &report->before, &report->after);
     r->report_count++;
     if (r->opt->out) RG_TRY(rg_trees_save(r->cx, &trees, r->opt->out));
     rg_item *k = rg_doc_object(r->doc, r->keys, NULL);
@@ -62,9 +65,14 @@ static rg_err fit_key(fit_run *r, const rg_lesson *lesson, rg_booster *booster)
 static rg_err fit_keys(fit_run *r, const rg_lessons *lessons)
 {
     rg_booster *booster = NULL;
+    rg_fit_sample *found = RG_NEW(&r->cx->arena, rg_fit_sample, lessons->count + 1);
+    if (!found) return rg_nomem(r->cx);
+    for (size_t i = 0; i < lessons->count; i++)
+        RG_TRY(rg_fit_sample_of(r->cx, r->device, &lessons->items[i], &found[i]));
+    rg_fit_together(found, lessons->count, rg_fit_apart(r->opt->whole ? RG_OF_WHOLE : RG_OF_ROW));
     if (rg_booster_open(r->cx, &booster)) booster = NULL; /* scales need no library */
     rg_err err = RG_OK;
-    for (size_t i = 0; i < lessons->count && !err; i++) err = fit_key(r, &lessons->items[i], booster);
+    for (size_t i = 0; i < lessons->count && !err; i++) err = fit_key(r, lessons, i, found, booster);
     rg_booster_close(booster);
     return err;
 }
@@ -128,7 +136,7 @@ static rg_err weigh(fit_run *r, probe *all, size_t count)
     for (size_t i = 0; i < count; i++) {
         const rg_trees *trees;
         RG_TRY(rg_learned_find(r->cx, all[i].key, RG_OF_ROW, &trees));
-        rg_spread_pair prior = rg_fit_prior(trees);
+        rg_spread_pair prior = rg_fit_prior(trees, r->device);
         double n = (double)measured_of(r, all[i].key), weight = all[i].share * all[i].share;
         variance += weight * rg_fit_variance(prior, n);
         all[i].narrower = weight * (rg_fit_variance(prior, n) - rg_fit_variance(prior, n + 1));
