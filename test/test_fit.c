@@ -3,6 +3,7 @@
  */
 #include "json_schema.h"
 #include "learn/fitting.h"
+#include "learn/usual.h"
 #include "tree_file.h"
 
 #include <math.h>
@@ -248,6 +249,44 @@ static void probes_of_a_model_are_named(void **state)
     json_decref(json);
 }
 
+/* A point far from the others of its key is odd, the mean of another key is not; what is NAN stays out. */
+static void odd_rows_are_far_from_the_mean(void **state)
+{
+    static const double x[] = {0, 5, 2, 5, 4, 5, 100, 5, 102, 5, 900, 5}; /* the second tells nothing */
+    static const uint8_t key_of[] = {0, 0, 0, 1, 1, 1};
+    double odd[] = {0, 0, 0, 0, 0, NAN}, mean = 208 / 5.0, variance = 20424 / 5.0 - mean * mean;
+    (void)state;
+    rg_odd_rows(x, 6, 2, key_of, odd);
+    assert_close(odd[0], 4 / variance);
+    assert_close(odd[1], 0);
+    assert_close(odd[2], 4 / variance);
+    assert_close(odd[3], 1 / variance);
+    assert_close(odd[4], 1 / variance);
+    assert_true(isnan(odd[5]));
+}
+
+static void networks_to_time_are_named(void **state)
+{
+    rg_doc *doc = NULL;
+    const rg_fit_opt opt = {
+        .size = sizeof opt, .device = "l4", .whole = true, .precision = "f16", .workers = 1};
+    int of_batch[129] = {0};
+    if (rg_fit_doc(*state, NULL, 0, &opt, &doc)) fail_msg("%s", rg_ctx_error(*state));
+    json_t *json = json_of(*state, doc), *networks = json_object_get(json, "networks"), *one;
+    size_t i;
+    assert_int_equal(json_array_size(networks), 10);
+    json_array_foreach(networks, i, one) {
+        const char *model = json_string_value(json_object_get(one, "model"));
+        of_batch[json_integer_value(json_object_get(one, "batch"))]++;
+        assert_true(json_real_value(json_object_get(one, "latency_s")) > 0);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(
+                model, json_string_value(json_object_get(json_array_get(networks, k), "model")));
+    }
+    assert_true(of_batch[1] >= 3 && of_batch[16] >= 3 && of_batch[128] >= 3);
+    json_decref(json);
+}
+
 static void what_cannot_be_fitted_is_refused(void **state)
 {
     rg_ctx *cx = *state;
@@ -286,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(errors_are_of_rows_left_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_factor_is_found_again, setup, teardown),
         cmocka_unit_test_setup_teardown(probes_of_a_model_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(odd_rows_are_far_from_the_mean, setup, teardown),
+        cmocka_unit_test_setup_teardown(networks_to_time_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_fitted_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
  *
  * share: of the model's time; variance: fitting.h. The rows with most time are the probes to run.
  */
+#include "learn/fit_networks.h"
 #include "learn/fitting.h"
 #include "learn/teach.h"
 #include "pass/pass.h"
@@ -30,12 +31,17 @@ static const rg_column probe_columns[] = {
     {"narrower", "narrows the interval by", RG_UNIT_FRACTION, true},
 };
 
+static const rg_column network_columns[] = {
+    {"model", "model", RG_UNIT_NONE, false}, {"batch", "batch", RG_UNIT_COUNT, false},
+    {"latency_s", "forecast", RG_UNIT_SECOND, false},
+};
+
 typedef struct fit_run {
     rg_ctx *cx;
     const rg_fit_opt *opt;
     const rg_device *device;
     rg_doc *doc;
-    rg_item *keys, *probes;
+    rg_item *keys, *probes, *networks;
     rg_fit_report *reports; size_t report_count;
 } fit_run;
 
@@ -189,14 +195,35 @@ static rg_err plan_model(fit_run *r)
     return err;
 }
 
+static rg_err plan_networks(fit_run *r)
+{
+    rg_network_probe networks[RG_NETWORK_PROBES];
+    size_t count;
+    RG_TRY(rg_fit_networks(r->cx, r->device, r->opt->runtime, r->opt->precision, networks, &count));
+    for (size_t i = 0; i < count; i++) {
+        rg_item *n = rg_doc_object(r->doc, r->networks, NULL);
+        rg_doc_str(r->doc, n, "model", networks[i].model);
+        rg_doc_int(r->doc, n, "batch", networks[i].batch);
+        rg_doc_real(r->doc, n, "latency_s", networks[i].latency_s);
+    }
+    return RG_OK;
+}
+
 /* ---- the document ---- */
 
 static void lay_out(fit_run *r)
 {
     rg_doc_section(r->doc, 1, "%s fitted", r->device->name);
-    rg_doc_say(r->doc,
-               "Errors after the fit are of each measurement forecast with a factor from the others.");
-    rg_doc_table(r->doc, "keys", r->keys, key_columns, RG_COUNT(key_columns), 0);
+    if (r->report_count) {
+        rg_doc_say(r->doc,
+                   "Errors after the fit are of each measurement forecast with a factor from the others.");
+        rg_doc_table(r->doc, "keys", r->keys, key_columns, RG_COUNT(key_columns), 0);
+    }
+    if (r->networks) {
+        rg_doc_section(r->doc, 2, "Networks to time");
+        rg_doc_say(r->doc, "Usual ones, each of another family: what is off with them is the machine.");
+        rg_doc_table(r->doc, "networks", r->networks, network_columns, RG_COUNT(network_columns), 0);
+    }
     if (!r->opt->model) return;
     rg_doc_section(r->doc, 2, "What to measure next");
     rg_doc_say(r->doc, "One more measurement of each kind, by what it would take off the interval of %s:",
@@ -214,7 +241,10 @@ rg_err rg_fit_doc(rg_ctx *cx, const char *const *files, size_t count, const rg_f
         rg_doc_str(r.doc, rg_doc_root(r.doc), "device", r.device->id);
         r.keys = rg_doc_array(r.doc, rg_doc_root(r.doc), "keys");
         r.probes = rg_doc_array(r.doc, rg_doc_root(r.doc), "probes");
+        bool asks = opt->whole && !count;
+        if (asks) r.networks = rg_doc_array(r.doc, rg_doc_root(r.doc), "networks");
         if (count) err = fit_files(&r, files, count);
+        if (!err && asks) err = plan_networks(&r);
         if (!err && opt->model) err = plan_model(&r);
         lay_out(&r);
         if (!err) err = rg_doc_done(cx, r.doc);

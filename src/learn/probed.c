@@ -9,6 +9,7 @@
 #include "learn/probed.h"
 
 #include "learn/fitting.h"
+#include "learn/usual.h"
 
 #include <math.h>
 
@@ -86,28 +87,6 @@ static void find_keys(probing *p)
         else if (k == p->key_count) p->keys[p->key_count++].trees = p->trees[i];
         p->key_of[i] = (uint8_t)k;
         p->keys[k].rows += is_answered(p, i);
-    }
-}
-
-static double scale_of(const probing *p, int feature)
-{
-    double n = 0, sum = 0, square = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        if (!is_answered(p, i)) continue;
-        n++, sum += p->x[i][feature], square += p->x[i][feature] * p->x[i][feature];
-    }
-    double variance = n > 0 ? square / n - sum * sum / (n * n) : 0;
-    return variance > 1e-9 ? 1 / variance : 0;
-}
-
-static void find_odd(probing *p)
-{
-    for (size_t i = 0; i < p->count; i++) p->odd[i] = is_answered(p, i) ? 0 : NAN;
-    for (int f = 0; f < RG_PROBED_FEATURES; f++) {
-        double scale = scale_of(p, f), mean[KEYS_MOST] = {0};
-        for (size_t i = 0; i < p->count; i++)
-            if (is_answered(p, i)) mean[p->key_of[i]] += p->x[i][f] / (double)p->keys[p->key_of[i]].rows;
-        for (size_t i = 0; i < p->count; i++) p->odd[i] += scale * pow(p->x[i][f] - mean[p->key_of[i]], 2);
     }
 }
 
@@ -206,10 +185,11 @@ rg_err rg_probed_forecast(rg_ctx *cx, rg_sitting *sitting, rg_probed_features *f
     rg_workers work = {.count = p.count, .threads = 1, .run = forecast_one, .user = &p};
     RG_TRY(open_probing(cx, &p));
     RG_TRY(rg_workers_run(cx, &work));
+    for (size_t i = 0; i < p.count; i++) p.odd[i] = is_answered(&p, i) ? 0 : NAN;
     for (size_t i = 0; i < p.count; i++)
         if (is_answered(&p, i)) features(rg_sitting_exam(sitting, 0, i), out[i], p.x[i]);
     find_keys(&p);
-    find_odd(&p);
+    rg_odd_rows(p.x[0], p.count, RG_PROBED_FEATURES, p.key_of, p.odd);
     for (size_t k = 0; k < p.key_count; k++)
         p.samples[k].prior = rg_fit_prior(p.keys[k].trees, rg_sitting_exam(sitting, 0, 0)->device);
     ask(&p);
