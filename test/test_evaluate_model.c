@@ -140,8 +140,8 @@ static void images_are_forecast_from_their_columns_only(void **state)
     assert_true(seen[0][0] > 0 && seen[0][1] > 0);
 }
 
-/* All is measured at e^0.4 of what is forecast; six probes of equal networks leave a seventh of that, as
- * 1 / (1 + 6 (prior / noise)^2), where prior and noise are of one size; features leave less. */
+/* All is measured at e^0.4 of what is forecast; six probes of equal networks leave about a quarter of that,
+ * as 1 / (1 + 6 (prior / noise)^2), of the intervals that ship. */
 static void probes_correct_the_rest(void **state)
 {
     char text[8192];

@@ -150,6 +150,34 @@ static void a_device_that_is_known_answers_alone(void **state)
     rg_ctx_free(cx);
 }
 
+/* The member of all answers beside its own, without trust and whatever its weight for others; the others do
+ * not.
+ */
+static void all_are_heard_beside_a_known_device(void **state)
+{
+    (void)state;
+    rg_ctx *cx = rg_ctx_new(NULL);
+    const rg_device *device = NULL;
+    rg_mixture m;
+    double near[RG_TRAITS];
+    assert_int_equal(machine_device(cx, &machine_default, &device), RG_OK);
+    rg_traits(device, near);
+    near[0] += 2;
+    const constant members[] = {
+        {"round", NULL, near, -0.5}, {NULL, NULL, NULL, 0.75}, {"a", NULL, near, 0.25}};
+    const tree_file file = {
+        .key = "k", .reach = 4, .pooled = 0.1, .trust = 0.25, .shared = 0.3, .known = 0.1};
+    rg_trees *t = trees_of(cx, &file, members, 3);
+    assert_close(answer(cx, t, device, &m).r, 0.7 * -0.5 + 0.3 * 0.75);
+    assert_true(m.nearness == RG_NEAR_KNOWN && m.nearest == &t->members[0]);
+    rg_trees_free(t);
+    t = trees_of(cx, &file, members, 1); /* there is no such member */
+    assert_true(answer(cx, t, device, &m).r == -0.5);
+    rg_trees_free(t);
+    rg_device_free(device);
+    rg_ctx_free(cx);
+}
+
 /* ---- forecasts ---- */
 
 typedef struct scene { char dir[64]; bench b; } scene;
@@ -521,6 +549,7 @@ int main(void)
         cmocka_unit_test(members_weigh_by_distance),
         cmocka_unit_test(a_host_is_not_the_device),
         cmocka_unit_test(a_device_that_is_known_answers_alone),
+        cmocka_unit_test(all_are_heard_beside_a_known_device),
         cmocka_unit_test(a_row_takes_e_to_the_r),
         cmocka_unit_test(intervals_are_mixed_by_time),
         cmocka_unit_test(peaks_are_not_beaten),

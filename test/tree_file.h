@@ -59,7 +59,7 @@ typedef struct constant {
 
 typedef struct tree_file {
     const char *key;
-    double reach, pooled, trust, known, sister, unknown;
+    double reach, pooled, trust, shared, known, sister, unknown;
     const char *feature;         /* with everything measured; NULL: "clock", which rows and wholes have */
     double low, high;            /* ... from, to; both 0: everything */
 } tree_file;
@@ -92,7 +92,7 @@ static inline rg_str tree_file_text(rg_ctx *cx, const tree_file *f, const consta
         .key = f->key, .made_of = "made-up.csv", .data_hash = "0123456789abcdef", .features = &feature,
         .feature_count = 1, .low = &low, .low_count = 1, .high = &high, .high_count = 1, .members = made,
         .member_count = count, .pooled_weight = f->pooled, .reach = f->reach > 0 ? f->reach : 1,
-        .trust = f->trust, .known_spread = f->known, .sister_spread = f->sister,
+        .trust = f->trust, .pooled_share = f->shared, .known_spread = f->known, .sister_spread = f->sister,
         .unknown_spread = f->unknown, .devices = (int)count,
     };
     if (rg_trees_write(cx, &trees, &bytes)) fail_msg("%s", rg_ctx_error(cx));

@@ -27,6 +27,7 @@ static const rg_column key_columns[] = {
     INTERVALS("known"),                           SCORES("unknown", "device held out"),
     INTERVALS("unknown"),                         {"reach", "reach", RG_UNIT_NONE, false},
     {"pooled", "pooled", RG_UNIT_NONE, false},    {"trust", "trust", RG_UNIT_NONE, false},
+    {"shared", "shared", RG_UNIT_NONE, false},
     {"known_spread", "90 % known", RG_UNIT_NONE, false},
     {"unknown_spread", "90 % held out", RG_UNIT_NONE, false}, {"byte", "file", RG_UNIT_BYTE, false},
     {"written", "written", RG_UNIT_NONE, false},
@@ -119,6 +120,7 @@ static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_l
     rg_doc_real(r->doc, k, "reach", t->reach);
     rg_doc_real(r->doc, k, "pooled", t->pooled_weight);
     rg_doc_real(r->doc, k, "trust", t->trust);
+    rg_doc_real(r->doc, k, "shared", t->pooled_share);
     rg_doc_real(r->doc, k, "known_spread", t->known_spread);
     rg_doc_real(r->doc, k, "unknown_spread", t->unknown_spread);
     rg_doc_int(r->doc, k, "byte", (int64_t)bytes.size);
@@ -150,7 +152,7 @@ static rg_err export_held(rg_ctx *cx, const rg_lessons *lessons, const rg_taught
         }
     }
     if (!path || text.failed) return rg_nomem(cx);
-    return write_file(cx, path, (rg_str){text.data, text.size});
+    return rg_learned_write(cx, path, (rg_str){text.data, text.size});
 }
 
 /* Each key in a context of its own: what one takes is given back before the next. */

@@ -5,7 +5,10 @@
  * r_d: the member of device d; t: traits, logarithms of what a device is made of; r_0, w_0: the member of all
  * devices together. Of the others the nearest two are heard: more say little that is new, and each costs a
  * forecast its trees. reach, w_0 and trust are those that did best on devices held out. A device that was
- * measured is answered by its own member alone.
+ * measured is answered by its own member, and by that of all with the weight v that did best on families or
+ * shapes held out of both, which is often 0:
+ *
+ *     r = (1 - v) r_own + v r_0
  *
  * A GPU may be measured behind any host, and short rows then tell how fast that one was. So members answer
  * for others as if the profile's host had issued their rows; for the host of a device that was not measured
@@ -98,10 +101,17 @@ static bool same_architecture(const rg_trees_member *m, const rg_device *device)
     return m->architecture && device->architecture && strcmp(m->architecture, device->architecture) == 0;
 }
 
-static void answer_alone(rg_mixture *mixture, size_t member)
+static void answer_known(rg_mixture *mixture, size_t own)
 {
-    for (size_t i = 0; i < mixture->trees->member_count; i++) mixture->weights[i] = i == member;
-    mixture->nearest = &mixture->trees->members[member];
+    const rg_trees *trees = mixture->trees;
+    double left = 1;
+    for (size_t i = 0; i < trees->member_count; i++) {
+        bool pooled = rg_member_is_pooled(&trees->members[i]);
+        mixture->weights[i] = pooled ? fmin(trees->pooled_share, left) : 0;
+        left -= mixture->weights[i];
+    }
+    mixture->weights[own] = left;
+    mixture->nearest = &trees->members[own];
     mixture->nearness = RG_NEAR_KNOWN;
 }
 
@@ -163,8 +173,8 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
         all += out->weights[i];
     }
     for (size_t i = 0; i < count && all > 0; i++) out->weights[i] *= trees->trust / all;
-    if (own) answer_alone(out, (size_t)(own - trees->members));
-    else out->host = middle_host(trees, device, distance2);
+    if (own) answer_known(out, (size_t)(own - trees->members));
+    out->host = own ? own->host * (trees->pooled_share > 0) : middle_host(trees, device, distance2);
     if (!over) return RG_OK;
     out->weights[over - trees->members] = 1; /* fitted to what the others leave */
     out->nearest = over;
