@@ -164,7 +164,7 @@ static void all_are_heard_beside_a_known_device(void **state)
     rg_traits(device, near);
     near[0] += 2;
     const constant members[] = {
-        {"round", NULL, near, -0.5}, {NULL, NULL, NULL, 0.75}, {"a", NULL, near, 0.25}};
+        {"round", NULL, near, -0.5, 0}, {NULL, NULL, NULL, 0.75, 0}, {"a", NULL, near, 0.25, 0}};
     const tree_file file = {
         .key = "k", .reach = 4, .pooled = 0.1, .trust = 0.25, .shared = 0.3, .known = 0.1};
     rg_trees *t = trees_of(cx, &file, members, 3);
