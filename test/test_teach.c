@@ -189,7 +189,7 @@ static void hosts_are_told_from_devices(void **state)
     for (int d = 0; d < DEVICES; d++) assert_true(fabs(t.trees->members[d + 1].host / hosts[d] - 1) < 0.03);
     assert_true(t.trees->members[0].host == 0);
     assert_true(t.cards[2].unknown.mean < 0.03);
-    assert_true(t.cards[1].unknown.mean > 0.2 && t.cards[3].unknown > 0.2);
+    assert_true(t.cards[1].unknown.mean > 0.2 && t.cards[3].unknown.mean > 0.2);
     close_school(&s);
 }
 
