@@ -170,6 +170,33 @@ static void marks_lie_where_the_axes_say(void **state)
     rg_doc_free(doc);
 }
 
+/* The line y = x goes through marks that are on it, on axes of different lengths; y = 1 is level. */
+static void guides_go_where_they_say(void **state)
+{
+    static const double at[][2] = {{1, 1}, {100, 100}, {1, 10}, {10000, 50}};
+    rg_doc *doc = new_doc(*state);
+    rg_item *array = rg_doc_array(doc, rg_doc_root(doc), "points");
+    for (size_t i = 0; i < RG_COUNT(at); i++) add_point(doc, array, at[i][0], at[i][1], "p");
+    rg_chart chart = chart_of(RG_CHART_SCATTER, array);
+    rg_axis y = {"y", "y", RG_UNIT_NONE, true};
+    chart.x.log = true, chart.y = &y;
+    for (int guide = RG_GUIDE_EVEN; guide <= RG_GUIDE_ONE; guide++) {
+        double x0, y0, x1, y1;
+        chart.guide = (rg_guide)guide;
+        rg_drawing d = draw(*state, &chart, RG_CHART_WIDE);
+        const char *path = strstr(d.svg.data, "<path class='j' d='");
+        assert_non_null(path);
+        assert_int_equal(sscanf(path, "<path class='j' d='M%lf %lfL%lf %lf", &x0, &y0, &x1, &y1), 4);
+        for (int i = 0; i < (guide == RG_GUIDE_EVEN ? 2 : 1); i++) {
+            double x = attribute(d.svg.data, "circle", i, "cx");
+            double there = y0 + (y1 - y0) * (x - x0) / (x1 - x0);
+            assert_true(fabs(attribute(d.svg.data, "circle", i, "cy") - there) < 0.3);
+        }
+        assert_true((y0 == y1) == (guide == RG_GUIDE_ONE));
+    }
+    rg_doc_free(doc);
+}
+
 /* On a logarithmic axis 10 is in the middle between 1 and 100; 0 and absent figures are told. */
 static void zero_has_no_place_on_a_logarithmic_axis(void **state)
 {
@@ -528,6 +555,7 @@ int main(void)
         cmocka_unit_test(any_ends_have_ticks),
         cmocka_unit_test(labels_share_a_prefix),
         cmocka_unit_test_setup_teardown(marks_lie_where_the_axes_say, setup, teardown),
+        cmocka_unit_test_setup_teardown(guides_go_where_they_say, setup, teardown),
         cmocka_unit_test_setup_teardown(zero_has_no_place_on_a_logarithmic_axis, setup, teardown),
         cmocka_unit_test_setup_teardown(bars_are_as_long_as_their_figures, setup, teardown),
         cmocka_unit_test_setup_teardown(roofs_meet_at_the_ridge, setup, teardown),

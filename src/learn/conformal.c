@@ -2,10 +2,11 @@
  * al. 2018, J. Am. Stat. Assoc. 113), and what such intervals hold of rows that had no say in them.
  *
  * Rows of a device are alike, so that thousands of rows of K devices are K drawings. For a device that none
- * of them is, quantiles are taken twice (hierarchical data: Dunn, Wasserman and Ramdas 2022, J. Am. Stat.
+ * of them is, quantiles are taken twice (hierarchical data: Dunn, Wasserman and Ramdas 2023, J. Am. Stat.
  * Assoc. 118): of each device the spread that would have held its rows, and of these the ceil(0.9 (K + 1))th
  * smallest, the largest where there are fewer than nine. Pooling all rows instead holds too few where one
- * device is far from the others, as a new one may be.
+ * device is far from the others, as a new one may be. The spread of a handful of rows is that of the worst: a
+ * device counts from RG_CONFORMAL_DEVICE on.
  */
 #include "learn/conformal.h"
 

@@ -311,10 +311,8 @@ static void draw_guide(rg_canvas *c, const points *p)
     bool even = p->chart->guide == RG_GUIDE_EVEN;
     double low = even ? fmax(p->x.low, p->y.low) : 1, high = even ? fmin(p->x.high, p->y.high) : 1;
     if (p->chart->guide == RG_GUIDE_NONE || low > high || low < p->y.low || high > p->y.high) return;
-    rg_svg_path_begin(c, "j");
-    rg_svg_path_to(c, true, even ? rg_scale_at(&p->x, low) : p->x.from, rg_scale_at(&p->y, low));
-    rg_svg_path_to(c, false, even ? rg_scale_at(&p->x, high) : p->x.to, rg_scale_at(&p->y, high));
-    rg_svg_path_end(c, false);
+    rg_svg_line(c, "j", even ? rg_scale_at(&p->x, low) : p->x.from, rg_scale_at(&p->y, low),
+                even ? rg_scale_at(&p->x, high) : p->x.to, rg_scale_at(&p->y, high));
 }
 
 void rg_draw_points(rg_canvas *c, const rg_chart *chart)
