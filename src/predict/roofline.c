@@ -86,7 +86,7 @@ static void level_limits(const rg_plan *plan, const rg_row *row, rg_row_cost *ou
         double rate = level->read_byte_per_s;
         if (i + 1 == device->level_count && level->sustained_fraction > 0) rate *= level->sustained_fraction;
         double alone = row->tiling.units * level->alone_read_byte_per_s;
-        if (alone > 0) rate = fmin(rate, alone);
+        if (alone > 0) rate = fmin(rate, fmax(alone, share * rate));
         else if (level->scope != RG_SCOPE_DEVICE) rate *= share;
         if (i) rate = fmin(rate, share * nearer);
         nearer = level->read_byte_per_s;
