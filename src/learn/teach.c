@@ -6,6 +6,9 @@
  *     known     members taught without a fold of groups, tested on it: the device's own together with the
  * pooled one, whose share is the best of those tried. Neither has seen the fold
  *
+ * Of whole inferences a member is a line and trees, mixed: a line says something of networks that are unlike
+ * those that were taught, trees of those that are alike. Its share is chosen with that of the pooled member.
+ *
  * Of kernels one fold of five is tested, by shapes. Of whole inferences all are; where groups (families of
  * networks) are few, each is a fold of its own.
  *
@@ -13,6 +16,8 @@
  * Lei et al. 2018, with devices in place of rows).
  */
 #include "learn/teach.h"
+
+#include "learn/line.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,10 +33,12 @@ enum {
 };
 
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
-                    trusts[] = {0, 0.25, 0.5, 0.75, 1}, pooled_shares[] = {0, 0.2, 0.4, 0.6, 0.8, 1};
+                    trusts[] = {0, 0.25, 0.5, 0.75, 1}, lines[] = {0, 0.25, 0.5, 0.75, 1},
+                    pooled_shares[] = {0, 0.2, 0.4, 0.6, 0.8, 1};
 
-/* Asking two members takes longer than asking one: the second has to better the error by so much. */
-#define SHARED_GAIN 0.98
+/* Asking two members takes longer than asking one, and a line is one thing more: what is added has to better
+ * the error by so much. */
+#define GAIN_LEAST 0.98
 
 typedef struct set { float *x, *y, *weight; size_t count; } set;
 
@@ -43,6 +50,7 @@ typedef struct teaching {
     rg_trees *trees;
     uint32_t *devices; size_t device_count; /* that have rows */
     size_t *rows;                /* by device */
+    double line;                 /* share of the linear law in a member, the same in all */
     uint16_t *fold; int folds, tested; /* of each row; the first `tested` are held out in turn */
     rg_trees_member **own;       /* by device; NULL: too few rows */
 } teaching;
@@ -211,8 +219,45 @@ static rg_err teach_member(teaching *t, const set *s, bool pooled, rg_trees_memb
     rg_boost_opt o = options(t->lesson, s->count, pooled);
     rg_boost_data data = {s->x, s->y, s->weight, s->count, t->lesson->features};
     RG_TRY(rg_booster_train(t->cx, t->booster, &data, &o, &t->cx->arena, out));
+    if (t->lesson->of == RG_OF_WHOLE) {
+        out->slopes = RG_NEW(&t->cx->arena, double, t->lesson->features);
+        if (!out->slopes) return rg_nomem(t->cx);
+        out->slope_count = t->lesson->features;
+        RG_TRY(rg_line_fit(t->cx, &data, out->slopes, &out->start));
+    }
     out->rows = (int)s->count;
     return rg_trees_find_roots(t->cx, &t->cx->arena, out, t->lesson->features);
+}
+
+/* Until mix_line both parts of a member stand for themselves: `start` is the line's. */
+typedef struct parts { float trees, line; } parts;
+
+static parts parts_of(const teaching *t, const rg_trees_member *m, const float *x)
+{
+    double line = m->start + rg_trees_line(t->trees, m, x);
+    return (parts){(float)(rg_trees_sum(m, x) - m->start), (float)line};
+}
+
+static double say(const teaching *t, parts p)
+{
+    return (1 - t->line) * (double)p.trees + t->line * (double)p.line;
+}
+
+/* As it is written: one sum. */
+static rg_err mix_line(teaching *t, rg_trees_member *m)
+{
+    rg_tree_node *nodes = RG_NEW(&t->cx->arena, rg_tree_node, m->node_count + 1);
+    if (!nodes) return rg_nomem(t->cx);
+    for (int i = 0; i < m->node_count; i++) {
+        nodes[i] = m->nodes[i];
+        if (nodes[i].feature == RG_TREES_LEAF) nodes[i].value *= (float)(1 - t->line);
+    }
+    m->nodes = nodes;
+    m->start *= t->line;
+    for (size_t i = 0; i < m->slope_count; i++) m->slopes[i] *= t->line;
+    if (t->line == 0) m->slope_count = 0;
+    if (t->line == 1) m->node_count = 0, m->tree_count = 0;
+    return RG_OK;
 }
 
 static rg_err name_member(teaching *t, uint32_t device, rg_trees_member *m)
@@ -298,7 +343,7 @@ static rg_err sums_at(teaching *t, const rg_trees_member *m, const set *rows, fl
     *out = RG_NEW(&t->cx->arena, float, rows->count + 1);
     if (!*out) return rg_nomem(t->cx);
     for (size_t i = 0; i < rows->count; i++)
-        (*out)[i] = (float)rg_trees_sum(m, rows->x + i * t->lesson->features);
+        (*out)[i] = (float)say(t, parts_of(t, m, rows->x + i * t->lesson->features));
     return RG_OK;
 }
 
@@ -401,7 +446,7 @@ static rg_err test_unknown(teaching *t, rg_report_card *cards)
 
 /* Members that have not seen a fold, and what they say of its rows, device by device. */
 typedef struct class { rg_trees_member pooled, *own[DEVICES_MAX]; } class;
-typedef struct answers { float *own, *pooled, *y; size_t count; } answers;
+typedef struct answers { parts *own, *pooled; float *y; size_t count; } answers;
 
 static rg_err teach_fold(teaching *t, int fold, class *c)
 {
@@ -432,17 +477,17 @@ static rg_err ask_fold(teaching *t, int fold, answers *by_device)
         RG_TRY(take(t, (wish){t->devices[d], EVERY, PART_HELD, fold}, TESTED_MAX, &held));
         for (size_t i = 0; i < held.count; i++, a->count++) {
             const float *x = held.x + i * t->lesson->features;
-            a->own[a->count] = (float)rg_trees_sum(c.own[d], x);
-            a->pooled[a->count] = t->device_count > 1 ? (float)rg_trees_sum(&c.pooled, x) : 0;
+            a->own[a->count] = parts_of(t, c.own[d], x);
+            a->pooled[a->count] = t->device_count > 1 ? parts_of(t, &c.pooled, x) : (parts){0, 0};
             a->y[a->count] = held.y[i];
         }
     }
     return RG_OK;
 }
 
-static double known_error(const answers *a, double share, size_t i)
+static double known_error(const teaching *t, const answers *a, double share, size_t i)
 {
-    return share * (double)a->pooled[i] + (1 - share) * (double)a->own[i] - (double)a->y[i];
+    return share * say(t, a->pooled[i]) + (1 - share) * say(t, a->own[i]) - (double)a->y[i];
 }
 
 /* Devices weighted equally. */
@@ -451,19 +496,26 @@ static double sum_known(const teaching *t, const answers *by_device, double shar
     double sum = 0;
     for (size_t d = 0; d < t->device_count; d++)
         for (size_t i = 0; i < by_device[d].count; i++)
-            sum += ape(known_error(&by_device[d], share, i)) / (double)by_device[d].count;
+            sum += ape(known_error(t, &by_device[d], share, i)) / (double)by_device[d].count;
     return sum;
 }
 
 static void choose_share(teaching *t, const answers *by_device)
 {
-    double least = sum_known(t, by_device, 0) * SHARED_GAIN;
-    for (size_t w = 1; w < RG_COUNT(pooled_shares) && t->device_count > 1; w++) {
-        double is = sum_known(t, by_device, pooled_shares[w]);
-        if (is >= least) continue;
-        least = is;
-        t->trees->pooled_share = pooled_shares[w];
-    }
+    double least = INFINITY, best = 0;
+    size_t shares = t->device_count > 1 ? RG_COUNT(pooled_shares) : 1;
+    size_t kinds = t->lesson->of == RG_OF_WHOLE ? RG_COUNT(lines) : 1;
+    for (size_t l = 0; l < kinds; l++)
+        for (size_t w = 0; w < shares; w++) {
+            t->line = lines[l];
+            double is = sum_known(t, by_device, pooled_shares[w]);
+            if (l) is /= GAIN_LEAST;
+            if (w) is /= GAIN_LEAST;
+            if (is >= least) continue;
+            least = is, best = lines[l];
+            t->trees->pooled_share = pooled_shares[w];
+        }
+    t->line = best;
 }
 
 static rg_err grade_known(teaching *t, const answers *a, rg_report_card *card, errors *all)
@@ -472,7 +524,7 @@ static rg_err grade_known(teaching *t, const answers *a, rg_report_card *card, e
     card->base = card->known = NAN;
     if (a->count < 5) return RG_OK;
     for (size_t i = 0; i < a->count; i++) {
-        double error = known_error(a, t->trees->pooled_share, i);
+        double error = known_error(t, a, t->trees->pooled_share, i);
         base += ape(-(double)a->y[i]);
         sum += ape(error);
         RG_TRY(add_error(t, all, error));
@@ -490,7 +542,7 @@ static rg_err test_known(teaching *t, rg_report_card *cards)
     if (!by_device) return rg_nomem(t->cx);
     for (size_t d = 0; d < t->device_count; d++) {
         size_t most = t->rows[t->devices[d]] + 1;
-        by_device[d] = (answers){RG_NEW(arena, float, most), RG_NEW(arena, float, most),
+        by_device[d] = (answers){RG_NEW(arena, parts, most), RG_NEW(arena, parts, most),
                                  RG_NEW(arena, float, most), 0};
         if (!by_device[d].own || !by_device[d].pooled || !by_device[d].y) return rg_nomem(t->cx);
     }
@@ -530,10 +582,10 @@ static void average(rg_report_card *cards, size_t count)
     double n[3] = {0}, sum[3] = {0};
     *all = (rg_report_card){0};
     for (size_t i = 1; i < count; i++) {
-        const double parts[] = {cards[i].base, cards[i].known, cards[i].unknown};
+        const double errors_of[] = {cards[i].base, cards[i].known, cards[i].unknown};
         all->rows += cards[i].rows;
         for (int k = 0; k < 3; k++)
-            if (!isnan(parts[k])) sum[k] += parts[k], n[k]++;
+            if (!isnan(errors_of[k])) sum[k] += errors_of[k], n[k]++;
     }
     all->base = sum[0] / n[0], all->known = sum[1] / n[1], all->unknown = sum[2] / n[2];
 }
@@ -569,8 +621,9 @@ static rg_err teach(teaching *t, rg_taught *out)
     }
     /* with one device there is nothing to choose by: what it says of others is half believed (assumed) */
     t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5;
-    if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1));
     RG_TRY(test_known(t, out->cards + 1));
+    if (t->device_count > 1) RG_TRY(test_unknown(t, out->cards + 1));
+    for (size_t i = 0; i < t->trees->member_count; i++) RG_TRY(mix_line(t, &t->trees->members[i]));
     average(out->cards, out->card_count);
     note_errors(t, out->cards);
     return RG_OK;

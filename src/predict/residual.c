@@ -131,8 +131,11 @@ void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *ou
         double margin = 0.02 * (trees->high[i] - trees->low[i]) + 1e-6; /* rounding of what was written */
         out->outside += (double)x[i] < trees->low[i] - margin || (double)x[i] > trees->high[i] + margin;
     }
-    for (size_t i = 0; i < trees->member_count; i++)
-        if (mixture->weights[i] > 0) out->r += mixture->weights[i] * rg_trees_sum(&trees->members[i], x);
+    for (size_t i = 0; i < trees->member_count; i++) {
+        const rg_trees_member *m = &trees->members[i];
+        if (mixture->weights[i] <= 0) continue;
+        out->r += mixture->weights[i] * (rg_trees_sum(m, x) + rg_trees_line(trees, m, x));
+    }
     bool own = mixture->nearness == RG_NEAR_KNOWN && mixture->nearest->spread > 0;
     out->spread = own ? mixture->nearest->spread : spreads[mixture->nearness];
     out->spread *= 1 + OUTSIDE_WIDENS * out->outside;
