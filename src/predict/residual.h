@@ -34,7 +34,7 @@ void rg_members_weigh(const double *distance2, size_t count, double reach, doubl
 double rg_host_shift(double host, const float *row);
 /* Whose drivers and libraries are the same, going by traits: one host says something about the other. */
 bool rg_traits_share_stack(const double *a, const double *b);
-/* Their geometric median, in place; those that are 0 do not count. 0: none does. */
+/* Their geometric median; those that are 0 do not count. 0: none does. Leaves logarithms, sorted. */
 double rg_host_middle(double *hosts, size_t count);
 
 /* Who of some trees answers for a device, and how loud: found once, then asked for every row. */
