@@ -12,7 +12,8 @@ typedef struct fit_opt {
 static const rg_opt opts[] = {
     {"on", "ID", RG_OPT_TEXT, FIELD(device), NULL, NULL, "the device that was measured (see ridge devices)"},
     CMD_INTO_OPTION(FIELD(into)),
-    {"whole", NULL, RG_OPT_FLAG, FIELD(whole), NULL, NULL, "fit with whole inferences, else with kernels"},
+    {"whole", NULL, RG_OPT_FLAG, FIELD(whole), NULL, NULL,
+     "fit with whole inferences, else with kernels; without a FILE, name ten networks to time"},
     {"model", "MODEL", RG_OPT_TEXT, FIELD(model), NULL, NULL,
      "name the measurements that would narrow this model's interval most"},
     {"runtime", "ID", RG_OPT_TEXT, FIELD(runtime), NULL, NULL,
@@ -26,7 +27,8 @@ static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv
     const fit_opt *o = opt;
     cmd_progress progress;
     if (!o->device) return rg_fail(cx, RG_USAGE, "--on is missing: whose measurements are they?");
-    if (!argc && !o->model) return rg_fail(cx, RG_USAGE, "neither a FILE nor a --model");
+    if (!argc && !o->model && !o->whole)
+        return rg_fail(cx, RG_USAGE, "neither a FILE nor --model nor --whole");
     CMD_TRY(cmd_jobs_check(cx, o->jobs));
     cmd_progress_begin(&progress, &o->common, "ridge fit");
     rg_err err = rg_fit_doc(cx, argv, (size_t)argc, &(rg_fit_opt){
@@ -44,6 +46,7 @@ RG_CMD(fit) = {
               "passed over. 5 to 50 kernels, or about ten whole models, are enough: each family of kernels\n"
               "gets a factor, drawn to 1 as far as measurements are few, and trees from 30 rows on.",
     .examples = "ridge fit kernels.csv --on l4 --into my/learned\n"
+                "ridge fit --whole --on l4 --precision f16\n"
                 "ridge fit --on l4 --model zoo:resnet50",
     .opt_size = sizeof(fit_opt), .opts = opts, .opt_count = CMD_COUNT(opts),
     .arg_min = 0, .arg_max = -1, .run = run,

@@ -377,6 +377,8 @@ typedef struct rg_learn_opt {
                                   * fares unseen; NULL: none */
     bool whole;                  /* from whole inferences, with what kernels taught; else from kernels */
     bool force;                  /* replace files that score better */
+    bool graph;                  /* from whole inferences, by networks over their rows; kept where they do
+                                  * better than the sum of rows on families of models held out */
     size_t workers;
     bool (*progress)(void *user, size_t done, size_t total);
     void *user;

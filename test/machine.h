@@ -15,7 +15,7 @@
 #include "predict/predict.h"
 
 typedef struct knobs {
-    double byte_per_s, pj_per_byte, pj_per_op, idle_w, active_w, cap_w, fork_s; /* of the machine */
+    double byte_per_s, pj_per_byte, pj_per_op, idle_w, active_w, ready_w, cap_w, fork_s; /* of the machine */
     double voltage_half_v;    /* at half the clock; 1 V at the whole */
     double launch_s, graph_s, sequence_s, branch_overlap; /* of the stack */
     const char *hidden, *rules;
@@ -37,8 +37,8 @@ static const char machine_text[] =
     " \"levels\": [{\"name\": \"dram\", \"scope\": \"device\", \"sharers\": 10, \"count\": 1,"
     "  \"capacity_byte\": 1e10, \"usable_byte\": 1e10, \"read_byte_per_s\": %.17g,"
     "  \"write_byte_per_s\": %.17g, \"latency_s\": 1e-9, \"pj_per_byte\": %.17g, \"source\": \"round\"}],"
-    " \"links\": [], \"power\": {\"idle_w\": %.17g, \"active_w\": %.17g, \"cap_w\": %.17g, \"modes\": [],"
-    "  \"source\": \"round\"},"
+    " \"links\": [], \"power\": {\"idle_w\": %.17g, \"active_w\": %.17g, \"ready_w\": %.17g,"
+    "  \"cap_w\": %.17g, \"modes\": [], \"source\": \"round\"},"
     " \"energy\": {\"pj_per_op\": {\"f32\": %.17g}, \"source\": \"round\"},"
     " \"vf\": [{\"clock_hz\": 0.5e9, \"voltage_v\": %.17g}, {\"clock_hz\": 1e9, \"voltage_v\": 1}],"
     " \"vf_source\": \"round\", \"launch_s\": %.17g, \"launch_source\": \"round\","
@@ -78,8 +78,8 @@ static inline void bench_free(bench *b)
 static inline rg_err machine_device(rg_ctx *cx, const knobs *k, const rg_device **out)
 {
     const char *json = rg_arena_printf(&cx->arena, machine_text, k->byte_per_s, k->byte_per_s, k->pj_per_byte,
-                                       k->idle_w, k->active_w, k->cap_w, k->pj_per_op, k->voltage_half_v,
-                                       k->fork_s);
+                                       k->idle_w, k->active_w, k->ready_w, k->cap_w, k->pj_per_op,
+                                       k->voltage_half_v, k->fork_s);
     return json ? rg_device_parse(cx, rg_str_of(json), "round", out) : rg_nomem(cx);
 }
 

@@ -196,6 +196,37 @@ static void test_unknown_name_offers_the_nearest(void **state)
     assert_has(rg_ctx_error(*state), "no/such/file.json");
 }
 
+/* Spellings of nvidia-smi, of shops and of others' catalogues; what they mean is in the names themselves. */
+static void test_words_of_a_name_find_it(void **state)
+{
+    static const struct {
+        const char *name, *id;
+    } spelled[] = {
+        {"nvidia_h100_sxm5_80gb_hbm3", "h100-sxm"},
+        {"NVIDIA H100 PCIe, 80 GB", "h100-pcie"},
+        {"A100 SXM4 40 GB", "a100-sxm-40gb"},
+        {"nvidia_A100_40G", "a100-sxm-40gb"}, /* as a100 alone is the SXM board */
+        {"nvidia_l40_pcie_48gb_gddr6", "l40"},
+        {"t4_pcie_16gb", "t4"},
+        {"nvidia_b200_sxm5_192gb_hbm3e", "b200"}, /* announced with 192 GB, sold with 180 */
+        {"Jetson Orin AGX (CPU)", "jetson-agx-orin-64gb-cpu"},
+        {"NVIDIA Jetson Orin NX GPU (8GB)", "jetson-orin-nx-8gb"},
+        {"AMD Ryzen 9 8945HS w/ Radeon 780M Graphics", "ryzen-9-8945hs"},
+        {"GeForce RTX3060 Graphics Card", "rtx-3060"},
+    };
+    static const char *const others[] = {"nvidia_a100_160gb", "RTX 4090 Laptop", "NVIDIA GPU", "A80", "h100-sxm-16gb"};
+    const rg_device *d;
+    for (size_t i = 0; i < sizeof spelled / sizeof *spelled; i++) {
+        if (rg_device_find(*state, spelled[i].name, &d)) fail_msg("%s", rg_ctx_error(*state));
+        assert_string_equal(d->id, spelled[i].id);
+        rg_device_free(d);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_int_equal(rg_device_find(*state, others[i], &d), RG_INPUT);
+        assert_has(rg_ctx_error(*state), "not known");
+    }
+}
+
 /* A whole profile, small enough to break in one place at a time. */
 static const char small[] =
     "{\"schema\": \"ridge.device/1\", \"name\": \"Small\", \"vendor\": \"v\", \"kind\": \"gpu\","
@@ -264,6 +295,9 @@ static void test_voltage_is_interpolated_and_clamped(void **state)
     /* 8 W at 0.8 V, which is 1 GHz; f V^2 at 2 GHz and 1 V is 2 x 1.5625 times that */
     assert_int_equal(parse_changed(*state, "\"idle_w\": 10", "\"idle_w\": 10, \"active_w\": 8", &d), RG_OK);
     assert_near(d->active_w, 8 * 2 * 1.5625, 1e-12);
+    rg_device_free(d);
+    assert_int_equal(parse_changed(*state, "\"idle_w\": 10", "\"idle_w\": 10, \"ready_w\": 2", &d), RG_OK);
+    assert_near(d->ready_w, 2 * 2 * 1.5625, 1e-12);
     rg_device_free(d);
 }
 
@@ -448,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_all_profiles, setup, teardown),
         cmocka_unit_test_setup_teardown(test_names_find_one_device, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_name_offers_the_nearest, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_words_of_a_name_find_it, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reads_every_field, setup, teardown),
         cmocka_unit_test_setup_teardown(test_voltage_is_interpolated_and_clamped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_says_what_is_wrong, setup, teardown),

@@ -3,6 +3,7 @@
  */
 #include "learn/blocks.h"
 #include "learn/evaluate.h"
+#include "learn/served_llm.h"
 #include "learn/stand_in.h"
 #include "learn/stand_in_llm.h"
 #include "scenario/llm.h"
@@ -139,8 +140,8 @@ static void images_are_forecast_from_their_columns_only(void **state)
     assert_true(seen[0][0] > 0 && seen[0][1] > 0);
 }
 
-/* All is measured at e^0.4 of what is forecast; six probes of equal networks leave a seventh of that, as
- * 1 / (1 + 6 (prior / noise)^2), where prior and noise are of one size; features leave less. */
+/* All is measured at e^0.4 of what is forecast; six probes of equal networks leave about a quarter of that,
+ * as 1 / (1 + 6 (prior / noise)^2), of the intervals that ship. */
 static void probes_correct_the_rest(void **state)
 {
     char text[8192];
@@ -284,6 +285,64 @@ static void any_served_model_has_an_answer(void **state)
     rg_evaluation_free(e, count);
 }
 
+/* Below x, but not 0: the integral of exp(-m - t) sqrt(m / t) I1(2 sqrt(m t)), the density of a compound
+ * Poisson sum of exponential lengths (I1(2 z) / z = sum of z^2k / (k! (k + 1)!)). */
+static double density_below(double mean, double x)
+{
+    double sum = 0, slices = 2000;
+    for (int i = 0; i < (int)slices; i++) {
+        double t = (i + 0.5) * x / slices, term = 1, series = 0;
+        for (int k = 1; k < 80; k++) {
+            series += term;
+            term *= mean * t / (k * (k + 1.0));
+        }
+        sum += exp(-mean - t) * mean * series * x / slices;
+    }
+    return sum;
+}
+
+static void prompts_join_as_a_compound_sum(void **state)
+{
+    (void)state;
+    assert_true(rg_served_most(0.69, 1).median == 0); /* exp(-0.69) > 1/2: mostly none joins */
+    static const double means[] = {0.8, 1, 3, 12};
+    for (size_t i = 0; i < RG_COUNT(means); i++) {
+        rg_served_sum s = rg_served_most(means[i], 1);
+        assert_true(s.mean == means[i] && s.median < s.mean);
+        assert_true(fabs(exp(-means[i]) + density_below(means[i], s.median) - 0.5) < 1e-4);
+        rg_served_sum of_8 = rg_served_most(means[i], 8);
+        double below = exp(-means[i]) + density_below(means[i], of_8.median);
+        assert_true(fabs(pow(below, 8) - 0.5) < 1e-3 && of_8.mean > s.mean && of_8.mean < 8 * s.mean);
+    }
+    assert_true(fabs(rg_served_most(1e-3, 8).mean / 8e-3 - 1) < 0.01); /* hardly two at once */
+}
+
+/* A batch of one that is stated: an answer of N tokens takes at least N readings of the weights (H100's 3.35
+ * TB/s), and twice the answer takes no less than twice the time less one prompt. At most, as many requests
+ * run as fit: more memory per device cannot make that slower; an 8-bit model of 70 G does not fit into 80 GB
+ * with a request of 1e6 tokens. */
+static void throughput_is_bounded_by_memory(void **state)
+{
+    size_t count = 0;
+    rg_evaluation *e = evaluated(*state,
+        "kind,device,tp,pp,model,precision,batch,isl,osl,output_tok_s\n"
+        "llm_throughput,h100-sxm,1,1,LLaMA 7B,FP16,1,128,128,100\n"
+        "llm_throughput,h100-sxm,1,1,LLaMA 7B,FP16,inflight-max,128,128,100\n"
+        "llm_throughput,h200-sxm,1,1,LLaMA 7B,FP16,inflight-max,128,128,100\n"
+        "llm_throughput,h100-sxm,2,1,Llama 4 Scout,FP4,inflight-max,128,128,100\n"
+        "llm_throughput,h100-sxm,1,1,LLaMA 70B,FP8,inflight-max,128,1000000,100\n"
+        "llm_throughput,h100-sxm,1,1,Nobody 7B,FP8,inflight-max,128,128,100\n", &count);
+    assert_int_equal(count, 1);
+    assert_string_equal(e->judge->name, "llm_throughput");
+    const rg_verdict *v = e->verdicts;
+    assert_true(v[0].forecast[0] > 0 && v[0].forecast[0] < 3.35e12 / (2 * 6.6e9));
+    assert_true(v[1].forecast[0] > 20 * v[0].forecast[0] && v[2].forecast[0] >= v[1].forecast[0]);
+    assert_true(v[3].forecast[0] > 0 && !v[3].error);
+    assert_non_null(strstr(v[4].error, "not one request"));
+    assert_non_null(strstr(v[5].error, "no edition"));
+    rg_evaluation_free(e, count);
+}
+
 /* ---- names ---- */
 
 static void names_tell_structure(void **state)
@@ -312,6 +371,8 @@ int main(void)
         cmocka_unit_test(impossible_totals_are_refused), cmocka_unit_test(decoders_have_their_totals),
         cmocka_unit_test(no_decoder_has_such_totals), cmocka_unit_test(hybrids_hold_states),
         cmocka_unit_test(any_served_model_has_an_answer),
+        cmocka_unit_test(throughput_is_bounded_by_memory),
+        cmocka_unit_test(prompts_join_as_a_compound_sum),
         cmocka_unit_test(names_tell_structure),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

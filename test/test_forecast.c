@@ -95,7 +95,7 @@ static void a_product_is_bound_by_compute(void **state)
 static void a_pointwise_row_is_bound_by_memory(void **state)
 {
     knobs k = machine_default;
-    k.active_w = 5; /* beside the idle power, while cores work: not while they are started */
+    k.active_w = 5, k.ready_w = 2; /* beside the idle power, while cores work, and while they are started */
     bench b = priced(*state, &k, RELU, 0);
     const rg_row_cost *c = b.forecast->rows;
     assert_close(c->limits[0].time_s, 1e-6);
@@ -105,7 +105,8 @@ static void a_pointwise_row_is_bound_by_memory(void **state)
     assert_close(c->latency_s, 83e-6);
     assert_close(c->energy.compute_j, 1e-6);
     assert_close(c->energy.memory_j, 80e-6);
-    assert_close(c->energy.static_j, 10 * 83e-6 + 5 * 80e-6);
+    assert_close(c->energy.static_j, 10 * 83e-6 + 5 * 80e-6 + 2 * 3e-6);
+    assert_close(b.forecast->energy_j.value, c->energy_j + (10 + 2) * 10e-6);
     assert_close(b.forecast->latency_s.value, 93e-6);
     assert_string_equal(b.forecast->bound, "memory");
     assert_checks_pass(b.forecast);
@@ -195,19 +196,19 @@ static void launches_follow_the_host_clock(void **state)
     bench_free(&cpu);
 }
 
-/* 7 of 3 us, beside the 10 us of a step: it idles meanwhile. */
+/* 7 of 3 us, beside the 10 us of a step: it is awake meanwhile. */
 static void sequences_take_host_time(void **state)
 {
     static const char tiny[] = HEAD "graph (%x: f32[16]) { %y = Relu(%x) return %y }";
     knobs k = machine_default;
     const rg_forecast *f = NULL, *never = NULL;
     rg_forecast_opt opt = {.size = sizeof opt, .sequences = 7};
-    k.sequence_s = 3e-6;
+    k.sequence_s = 3e-6, k.active_w = 5, k.ready_w = 2;
     bench b = priced(*state, &k, tiny, 0);
     assert_int_equal(rg_forecast_make(b.cx, b.plan, &opt, &f), RG_OK);
     assert_close(f->graph_s, 10e-6 + 21e-6);
     assert_close(f->latency_s.value - b.forecast->latency_s.value, 21e-6);
-    assert_close(f->energy_j.value - b.forecast->energy_j.value, 21e-6 * f->plan->device->idle_w);
+    assert_close(f->energy_j.value - b.forecast->energy_j.value, 21e-6 * (10 + 5));
     opt.sequences = -1;
     assert_int_equal(rg_forecast_make(b.cx, b.plan, &opt, &never), RG_USAGE);
     rg_forecast_free(f);

@@ -56,6 +56,28 @@ static const struct { const char *model; double parameters, words, cache_byte; b
     {HF("deepseek-v3"), 671026419200, 129280.0 * 7168, 2.0 * 61 * (512 + 64), true},
 };
 
+/* Of 8 experts a token takes 2. Shared by tensors each device reads an eighth of both; with one expert each,
+ * all wait for one that has its own taken, which one of 8 independent ones has with 1 - (3/4)^8. On a GPU a
+ * mixture is 7 kernels. */
+static void shared_experts_wait_for_the_busiest(void **state)
+{
+    rg_ctx *cx = *state;
+    rg_llm *tensors = open_llm(cx, HF("mixtral-8x7b"), "bf16", "tp=8");
+    rg_llm *experts = open_llm(cx, HF("mixtral-8x7b"), "bf16", "tp=8,ep=8");
+    double expert_byte = 32 * 3.0 * 4096 * 14336 * 2; /* of one in all layers */
+    double more =
+        step(cx, experts, 1, 1, 127).weight_read_byte - step(cx, tensors, 1, 1, 127).weight_read_byte;
+    assert_within(more, expert_byte * (1 - pow(0.75, 8) - 2 / 8.0), 1e-6, "bytes of the busiest");
+    const rg_forecast *f = NULL;
+    assert_int_equal(rg_llm_forecast(cx, experts, (rg_llm_tokens){1, 1, 127}, &f), RG_OK);
+    int mixtures = 0;
+    for (uint32_t r = 0; r < f->plan->row_count; r++) mixtures += f->plan->rows[r].kernels == 7;
+    assert_int_equal(mixtures, 32);
+    rg_forecast_free(f);
+    rg_llm_close(experts);
+    rg_llm_close(tensors);
+}
+
 static void weights_and_caches_are_those_of_the_model(void **state)
 {
     rg_ctx *cx = *state;
@@ -434,7 +456,7 @@ static void without_memory_nothing_is_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(weights_and_caches_are_those_of_the_model),
+        TEST(shared_experts_wait_for_the_busiest), TEST(weights_and_caches_are_those_of_the_model),
         TEST(more_tokens_read_more_experts),
         TEST(a_step_takes_no_less_than_its_bytes),
         TEST(a_prompt_takes_no_less_than_its_operations),

@@ -47,28 +47,69 @@ static void members_weigh_by_distance(void **state)
     rg_ctx *cx = rg_ctx_new(NULL);
     const rg_device *device = NULL;
     rg_mixture m;
-    double near[RG_TRAITS], far[RG_TRAITS], beyond[RG_TRAITS];
+    double near[RG_TRAITS], far[RG_TRAITS], third[RG_TRAITS], beyond[RG_TRAITS];
     assert_int_equal(machine_device(cx, &machine_default, &device), RG_OK);
     rg_traits(device, near);
     memcpy(far, near, sizeof far);
+    memcpy(third, near, sizeof third);
     memcpy(beyond, near, sizeof beyond);
-    near[0] += 1;               /* at distance 1, 5 and 100 */
+    near[0] += 1;               /* at distance 1, 5, 6 and 100 */
     far[1] += 3, far[2] -= 4;
+    third[4] += 6;              /* two are nearer */
     beyond[3] += 100;
     const constant members[] = {
-        {NULL, NULL, NULL, 0.8},
-        {"a", "other", near, 0.25},
-        {"b", NULL, far, -0.5},
-        {"c", NULL, beyond, 1000},
+        {NULL, NULL, NULL, 0.8, 0},
+        {"a", "other", near, 0.25, 0},
+        {"b", NULL, far, -0.5, 0},
+        {"c", NULL, beyond, 1000, 0},
+        {"d", NULL, third, 1000, 0},
     };
     const tree_file file = {.key = "k", .reach = 4, .pooled = 0.3, .trust = 0.75, .known = 0.1, .sister = 0.2,
                             .unknown = 0.4};
-    rg_trees *t = trees_of(cx, &file, members, 4);
+    rg_trees *t = trees_of(cx, &file, members, 5);
     rg_residual r = answer(cx, t, device, &m);
     double w1 = exp(-1.0 / 16), w2 = exp(-25.0 / 16);
     assert_close(r.r, 0.75 * (0.3 * (double)0.8f + w1 * 0.25 - w2 * 0.5) / (0.3 + w1 + w2));
     assert_true(r.spread == 0.4 && r.outside == 0 && m.nearness == RG_NEAR_UNKNOWN);
     assert_string_equal(m.nearest->device, "a");
+    rg_trees_free(t);
+    rg_device_free(device);
+    rg_ctx_free(cx);
+}
+
+/* Measured behind hosts that are 2 and 8 times as slow as the profile's: for others stands 4, the geometric
+ * mean; what has other drivers does not count. A row that takes the device as long as the profile's host:
+ * s(1) is 1.5, s(2) 2, s(8) 8, s(4) 4. */
+static void a_host_is_not_the_device(void **state)
+{
+    (void)state;
+    rg_ctx *cx = rg_ctx_new(NULL);
+    const rg_device *device = NULL;
+    rg_mixture m;
+    rg_residual said;
+    double near[RG_TRAITS], other[RG_TRAITS];
+    float all[RG_TREES_FEATURES] = {0};
+    assert_int_equal(machine_device(cx, &machine_default, &device), RG_OK);
+    rg_traits(device, near);
+    memcpy(other, near, sizeof other);
+    other[7] += 4;
+    const constant members[] = {
+        {NULL, NULL, NULL, 0.8, 0},
+        {"a", NULL, near, 0.25, 2},
+        {"b", NULL, near, -0.5, 8},
+        {"c", NULL, other, 0.1, 0.5},
+    };
+    const tree_file file = {.key = "k", .reach = 1, .pooled = 2, .trust = 0.5};
+    rg_trees *t = trees_of(cx, &file, members, 4);
+    rg_residual r = answer(cx, t, device, &m);
+    double shifted = 2 * (double)0.8f + 0.25 - log(2 / 1.5) - 0.5 - log(8 / 1.5);
+    assert_close(m.host, 4);
+    assert_close(r.r, 0.5 * shifted / 4 + log(4 / 1.5));
+    assert_int_equal(rg_residuals_of(cx, &m, all, 1, &said), RG_OK);
+    assert_close(said.r, r.r);
+    rg_trees_free(t);
+    t = trees_of(cx, &file, (constant[]){{"round", NULL, near, 0.25, 2}, members[2]}, 2);
+    assert_close(answer(cx, t, device, &m).r, 0.25); /* it keeps its host */
     rg_trees_free(t);
     rg_device_free(device);
     rg_ctx_free(cx);
@@ -83,10 +124,10 @@ static void a_device_that_is_known_answers_alone(void **state)
     double traits[RG_TRAITS] = {0};
     assert_int_equal(machine_device(cx, &machine_default, &device), RG_OK);
     const constant members[] = {
-        {NULL, NULL, NULL, 0.8},
-        {"a", "none", traits, 0.25},
-        {"round", NULL, traits, -0.5},
-        {"c", NULL, traits, 1},
+        {NULL, NULL, NULL, 0.8, 0},
+        {"a", "none", traits, 0.25, 0},
+        {"round", NULL, traits, -0.5, 3},
+        {"c", NULL, traits, 1, 0},
     };
     const tree_file file = {.key = "k", .pooled = 0.3, .trust = 0.5, .known = 0.1, .sister = 0.2,
                             .unknown = 0.4, .low = 1, .high = 2}; /* of the one feature, which is 0 */
@@ -104,6 +145,34 @@ static void a_device_that_is_known_answers_alone(void **state)
     rg_trees_free(t);
     t = trees_of(cx, &file, members, 0);
     assert_true(answer(cx, t, device, &m).r == 0); /* nobody to ask */
+    rg_trees_free(t);
+    rg_device_free(device);
+    rg_ctx_free(cx);
+}
+
+/* The member of all answers beside its own, without trust and whatever its weight for others; the others do
+ * not.
+ */
+static void all_are_heard_beside_a_known_device(void **state)
+{
+    (void)state;
+    rg_ctx *cx = rg_ctx_new(NULL);
+    const rg_device *device = NULL;
+    rg_mixture m;
+    double near[RG_TRAITS];
+    assert_int_equal(machine_device(cx, &machine_default, &device), RG_OK);
+    rg_traits(device, near);
+    near[0] += 2;
+    const constant members[] = {
+        {"round", NULL, near, -0.5, 0}, {NULL, NULL, NULL, 0.75, 0}, {"a", NULL, near, 0.25, 0}};
+    const tree_file file = {
+        .key = "k", .reach = 4, .pooled = 0.1, .trust = 0.25, .shared = 0.3, .known = 0.1};
+    rg_trees *t = trees_of(cx, &file, members, 3);
+    assert_close(answer(cx, t, device, &m).r, 0.7 * -0.5 + 0.3 * 0.75);
+    assert_true(m.nearness == RG_NEAR_KNOWN && m.nearest == &t->members[0]);
+    rg_trees_free(t);
+    t = trees_of(cx, &file, members, 1); /* there is no such member */
+    assert_true(answer(cx, t, device, &m).r == -0.5);
     rg_trees_free(t);
     rg_device_free(device);
     rg_ctx_free(cx);
@@ -140,7 +209,7 @@ static void assert_checks_pass(const rg_forecast *f)
         if (!f->checks[i].pass) fail_msg("%s: %s", f->checks[i].name, f->checks[i].text);
 }
 
-static constant known(double r) { return (constant){"round", NULL, NULL, r}; }
+static constant known(double r) { return (constant){"round", NULL, NULL, r, 0}; }
 
 static void put(const scene *s, const char *key, double r, double spread)
 {
@@ -329,7 +398,7 @@ static void put_random(const char *dir, uint64_t *random, bool drop)
         const char *name = i / 4 < RG_FAMILY_COUNT ? rg_family_name((rg_family)(i / 4)) : "whole";
         snprintf(key, sizeof key, "pytorch-eager.%s.%s%s", name, i & 2 ? "f32" : "tf32",
                  i & 1 ? ".power" : "");
-        const constant m = {NULL, NULL, NULL, 3 * rg_random_unit(random) - 1.5};
+        const constant m = {NULL, NULL, NULL, 3 * rg_random_unit(random) - 1.5, 0};
         if (drop) overlay_drop(dir, key);
         else overlay_constants(dir, &(tree_file){.key = key, .pooled = 1, .trust = 1, .unknown = 0.5}, &m, 1);
     }
@@ -478,7 +547,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_weigh_by_distance),
+        cmocka_unit_test(a_host_is_not_the_device),
         cmocka_unit_test(a_device_that_is_known_answers_alone),
+        cmocka_unit_test(all_are_heard_beside_a_known_device),
         cmocka_unit_test(a_row_takes_e_to_the_r),
         cmocka_unit_test(intervals_are_mixed_by_time),
         cmocka_unit_test(peaks_are_not_beaten),

@@ -122,10 +122,79 @@ static void what_is_of_one_device_stays_there(void **state)
     rg_taught t = taught(*state, &s);
     assert_true(t.cards[0].known.mean < 0.02 && t.cards[0].unknown.mean > 0.2);
     assert_true(t.trees->unknown_spread > 10 * t.trees->known_spread);
+    assert_true(t.trees->pooled_share == 0);
     close_school(&s);
 }
 
-/* 90 % of fresh rows lie within the interval of a device that is known, 3 % more or less. */
+/* Devices that are alike but for noise: what one member took for law all together average out. */
+static void all_are_asked_where_that_helps(void **state)
+{
+    if (!can_teach(*state)) skip();
+    const law noisy = {.noise = 0.6};
+    school s = {0};
+    open_school(*state, &s, &noisy);
+    rg_taught t = taught(*state, &s);
+    assert_true(t.trees->pooled_share > 0);
+    close_school(&s);
+}
+
+/* Inferences of a few families, each off by a factor of its own: a feature tells them apart, and still
+ * nothing is known of the one that is held out. */
+static void families_are_held_out_as_a_whole(void **state)
+{
+    enum { FAMILIES = 8 };
+    if (!can_teach(*state)) skip();
+    const law none = {.noise = 0};
+    school s = {0};
+    open_school(*state, &s, &none);
+    s.lesson.of = RG_OF_WHOLE;
+    s.lesson.key = "made.whole.f32";
+    s.lesson.count = EACH; /* one device */
+    for (size_t i = 0; i < s.lesson.count; i++) {
+        int family = (int)(i % EACH % FAMILIES);
+        float *x = s.lesson.x + i * s.lesson.features;
+        memset(x, 0, s.lesson.features * sizeof *x);
+        x[0] = (float)(family * 5 % FAMILIES); /* no order of factors */
+        s.lesson.group[i] = (uint64_t)family;
+        s.lesson.r[i] = family % 2 ? 0.3f : -0.3f;
+    }
+    rg_taught t = taught(*state, &s);
+    assert_true(t.cards[0].known.mean > 0.2); /* of e^0.3 and e^-0.3 */
+    assert_true(t.trees->known_spread > 0.25);
+    double r = rg_trees_sum(&t.trees->members[1], s.lesson.x);
+    assert_true(fabs(r - (double)s.lesson.r[0]) < 0.1); /* what is written has seen them all */
+    close_school(&s);
+}
+
+/* Devices alike behind hosts that are not: 1, 2 and 4 times as slow as the profile's, which shows in each
+ * one's rows by s(h) = max(h, u + h / 2). The hosts are found; a device held out is answered with the middle
+ * of the other two, so the one in the middle best. */
+static void hosts_are_told_from_devices(void **state)
+{
+    static const double hosts[DEVICES] = {1, 2, 4};
+    if (!can_teach(*state)) skip();
+    const law none = {.noise = 0.02};
+    school s = {0};
+    uint64_t random = 3;
+    size_t features = rg_feature_count(RG_OF_ROW), issue = 0;
+    while (strcmp(rg_feature_name(RG_OF_ROW, issue), "issue") != 0) issue++;
+    open_school(*state, &s, &none);
+    for (size_t i = 0; i < DEVICES * EACH; i++) {
+        float *x = s.lesson.x + i * features;
+        x[issue] = (float)(12 * rg_random_unit(&random) - 6);
+        double u = exp2(-(double)x[issue]), h = hosts[s.lesson.device[i]];
+        s.lesson.r[i] = (float)log(fmax(h, u + h / 2) / fmax(1, u));
+    }
+    rg_taught t = taught(*state, &s);
+    for (int d = 0; d < DEVICES; d++) assert_true(fabs(t.trees->members[d + 1].host / hosts[d] - 1) < 0.03);
+    assert_true(t.trees->members[0].host == 0);
+    assert_true(t.cards[2].unknown.mean < 0.03);
+    assert_true(t.cards[1].unknown.mean > 0.2 && t.cards[3].unknown.mean > 0.2);
+    close_school(&s);
+}
+
+/* 90 % of fresh rows lie within the interval of a device that is known, but for three standard deviations of
+ * a quantile of the 300 rows that are held out: sqrt(0.9 0.1 / 300) is 1.7 %. */
 static void intervals_hold_fresh_rows(void **state)
 {
     enum { FRESH = 1500 };
@@ -151,7 +220,7 @@ static void intervals_hold_fresh_rows(void **state)
         }
     }
     double share = inside / (double)(DEVICES * FRESH);
-    if (fabs(share - 0.9) > 0.03)
+    if (fabs(share - 0.9) > 0.052)
         fail_msg("%.4f of fresh rows lie within e^%.3f", share, t.trees->known_spread);
     close_school(&s);
 }
@@ -360,6 +429,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_law_is_learned, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_of_one_device_stays_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(hosts_are_told_from_devices, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_are_asked_where_that_helps, setup, teardown),
+        cmocka_unit_test_setup_teardown(families_are_held_out_as_a_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(intervals_hold_fresh_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_lesson_gives_the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(files_teach_forecasts, setup, teardown),

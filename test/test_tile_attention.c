@@ -90,6 +90,21 @@ static void a_prompt_fills_tiles_but_for_the_diagonal(void **state)
     bench_free(&b);
 }
 
+/* Keys and values of 2 requests, 8 heads and 1024 tokens are 8 MiB, which an L2 of 40 MiB holds; but they are
+ * of earlier steps, all but the token's own. A prompt's have just been written. */
+static void caches_of_earlier_steps_come_from_memory(void **state)
+{
+    bench token = {.cx = *state}, prompt = {.cx = *state};
+    const rg_row *row = planned(&token, "vllm", 2, 32, 8, 1, 1024, "is_causal=1");
+    double keys = 2.0 * 8 * 1024 * 128 * 2 * 2;
+    assert_int_equal(token.device->level_count, 3);
+    assert_float_equal(row->tiling.traffic_byte[2], keys * 1023 / 1024, 16); /* or lengths */
+    row = planned(&prompt, "vllm", 1, 32, 8, 256, 256, "is_causal=1");
+    assert_float_equal(row->tiling.traffic_byte[2], 0, 0);
+    bench_free(&token);
+    bench_free(&prompt);
+}
+
 static int setup(void **state) { return (*state = rg_ctx_new(NULL)) ? 0 : -1; }
 
 static int teardown(void **state)
@@ -106,6 +121,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_groups_heads_and_splits_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stack_limits_the_heads_of_a_tile, setup, teardown),
         cmocka_unit_test_setup_teardown(a_prompt_fills_tiles_but_for_the_diagonal, setup, teardown),
+        cmocka_unit_test_setup_teardown(caches_of_earlier_steps_come_from_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

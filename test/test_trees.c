@@ -306,6 +306,7 @@ static void train_there(const api *a, const float *x, const float *y, const floa
 static void trained_trees_say_what_xgboost_says(void **state)
 {
     static float x[ROWS * COLUMNS], y[ROWS], weight[ROWS], said[ROWS];
+    static double sums[ROWS];
     rg_ctx *cx = *state;
     rg_booster *booster = NULL;
     rg_trees_member m = {.device = "d"};
@@ -329,6 +330,10 @@ static void trained_trees_say_what_xgboost_says(void **state)
     }
     if (off > 1e-6) fail_msg("differs by %g", off);
     assert_true(all / ROWS > 0.3); /* there was something to say */
+    for (size_t some = 0; some < 11; some++) { /* every other point, fewer than walk side by side or more */
+        rg_trees_sums(&m, x, 2 * COLUMNS, some, sums);
+        for (size_t i = 0; i < some; i++) assert_true(fabs(sums[i] - (double)said[2 * i]) <= 1e-6);
+    }
     data.count = 0;
     assert_int_equal(rg_booster_train(cx, booster, &data, &opt, &cx->arena, &m), RG_INPUT);
     rg_booster_close(booster);

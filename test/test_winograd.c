@@ -194,7 +194,8 @@ static void chooses(void **state)
     const rg_device *device;
     assert_int_equal(rg_device_find(*state, "epyc-9654", &device), RG_OK);
     rg_plan plan = {.device = device, .weight_byte = 1e10};
-    rg_fast_row r = {.cx = *state, .plan = &plan, .workers = 1};
+    rg_ctx *cx = *state;
+    rg_fast_row r = {.cx = cx, .making = &cx->arena, .plan = &plan, .workers = 1};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t c = cases[i].channels, side = cases[i].side, groups = cases[i].groups;
         rg_winograd w = winograd_of(&(layer){1, groups, c, side, side, c, 1, 1, 1, 1, RG_ACT_NONE, false});

@@ -54,12 +54,12 @@ static inline void overlay_done(const char *dir)
 typedef struct constant {
     const char *device, *architecture;
     const double *traits;        /* NULL: has none */
-    double r;
+    double r, host;
 } constant;
 
 typedef struct tree_file {
     const char *key;
-    double reach, pooled, trust, known, sister, unknown;
+    double reach, pooled, trust, shared, known, sister, unknown;
     const char *feature;         /* with everything measured; NULL: "clock", which rows and wholes have */
     double low, high;            /* ... from, to; both 0: everything */
 } tree_file;
@@ -78,16 +78,21 @@ static inline rg_str tree_file_text(rg_ctx *cx, const tree_file *f, const consta
         const constant *m = &members[i];
         leaves[i] = (rg_tree_node){(float)m->r, RG_TREES_LEAF, 0};
         made[i] = (rg_trees_member){
-            .device = m->device ? m->device : RG_TREES_ALL, .architecture = m->architecture,
-            .traits = (double *)(uintptr_t)m->traits, .trait_count = m->traits ? RG_TRAITS : 0, .rows = 1000,
-            .node_count = 1, .nodes = &leaves[i],
+            .device = m->device ? m->device : RG_TREES_ALL,
+            .architecture = m->architecture,
+            .traits = (double *)(uintptr_t)m->traits,
+            .trait_count = m->traits ? RG_TRAITS : 0,
+            .rows = 1000,
+            .host = m->host,
+            .node_count = 1,
+            .nodes = &leaves[i],
         };
     }
     rg_trees trees = {
         .key = f->key, .made_of = "made-up.csv", .data_hash = "0123456789abcdef", .features = &feature,
         .feature_count = 1, .low = &low, .low_count = 1, .high = &high, .high_count = 1, .members = made,
         .member_count = count, .pooled_weight = f->pooled, .reach = f->reach > 0 ? f->reach : 1,
-        .trust = f->trust, .known_spread = f->known, .sister_spread = f->sister,
+        .trust = f->trust, .pooled_share = f->shared, .known_spread = f->known, .sister_spread = f->sister,
         .unknown_spread = f->unknown, .devices = (int)count,
     };
     if (rg_trees_write(cx, &trees, &bytes)) fail_msg("%s", rg_ctx_error(cx));

@@ -37,6 +37,7 @@ typedef struct rg_fast_row {
     const bool *blocked;         /* by value */
     int workers;                 /* that will run it */
     rg_arena *arena;             /* for what one runner has for itself: state, room to work in */
+    rg_arena *making;            /* for what making a row takes, forgotten behind it */
     rg_weights *weights; size_t *weight_next;
     char **room; size_t *room_byte; /* see rg_fast_room */
     rg_site site;                /* of the anchor */

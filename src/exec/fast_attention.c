@@ -6,14 +6,19 @@
  * all queries are nowhere. Tiles are split over workers, head after head, and each packs the heads that it
  * meets. For a few queries packing would cost more than the products: those read keys and values as they lie.
  * Past keys and values are put in front of the new ones where the present ones, which are results, lie. Of a
- * cache that is longer than what it holds, only the keys that a sequence's length covers are looked at. What
- * of Attention is not here (scores as a result) is the plain kernel's.
+ * cache that is longer than what it holds, only the keys that a sequence's length covers are looked at. Lines
+ * of Q, K and V of one head are a whole row of all heads apart, which no machine foresees: while weights are
+ * computed, a few of the next head's are asked for with each query. What of Attention is not here (scores as
+ * a result) is the plain kernel's.
  */
 #include "exec/fast.h"
 #include "exec/f32x8.h"
 
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 enum { Q, K, V, MASK, PAST_K, PAST_V, LENGTHS, INPUTS };
 enum { Y, PRESENT_K, PRESENT_V, OUTPUTS };
@@ -22,6 +27,7 @@ enum {
     TILE_ROWS = 48,           /* at most: causal ones in front see few keys, and a first cache holds them */
     LINE_FLOATS = 16,         /* parts of the room begin at a cache's line */
     FEW_QUERIES = 4,          /* a head's: they are answered without panels */
+    VECTORS = 4,              /* of scores at a time: a step of one takes 3 or 4 cycles, two begin in each */
 };
 
 /* One operand as [batch, head, row, size]; the last step is 1. */
@@ -43,10 +49,15 @@ typedef struct attention {
     int64_t k_count, v_count, room_count; /* floats of a worker's panels, and of its room */
 } attention;
 
+static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
+
 static float *row_at(const rows *m, int64_t batch, int64_t head, int64_t i)
 {
     return m->data + batch * m->batch + head * m->head + i * m->row;
 }
+
+/* Rows that are needed soon, some of them with each query. */
+typedef struct ahead { const float *data; int64_t row, count, size, some; } ahead;
 
 /* Queries of one head that are worked on together. */
 typedef struct tile {
@@ -57,49 +68,31 @@ typedef struct tile {
     int64_t wide;         /* the same in whole panels, which are filled up with zeros */
     float *score;         /* [count, wide] */
     float *factor;        /* [count], of its results */
+    bool masked;          /* its mask does something */
+    ahead next[3];        /* Q of the next tile, of the next head's K and V this tile's share */
 } tile;
+
+/* A few lines with each query, so that they come while others are computed with. */
+RG_INLINE void ask_ahead(const tile *t, int64_t i)
+{
+    for (int k = 0; k < 3; k++) {
+        const ahead *n = &t->next[k];
+        for (int64_t row = n->some * i, end = least(n->count, row + n->some); row < end; row++)
+            for (int64_t j = 0; j < n->size; j += LINE_FLOATS)
+                __builtin_prefetch(n->data + row * n->row + j, 0, 2);
+    }
+}
 
 /* ---- the softmax ---- */
 
-/* What makes weights of a query's scores. */
+/* What makes weights of a query's scores: powers of 2 of (scale * score + add) - the greatest of them. */
 typedef struct query {
-    const attention *a;
     float *score;
     const float *add;     /* a mask of either kind, or none */
     const uint8_t *allow;
-    int64_t seen, count;  /* keys up to the query's own position; those behind them weigh nothing */
+    float scale;
+    int64_t seen, whole;  /* keys up to the query's own position; of them, in whole vectors */
 } query;
-
-/* What is done to scores before they are compared; returns what is left to multiply them by. */
-RG_INLINE float bend(const query *s)
-{
-    const float *add = s->add;
-    const uint8_t *allow = s->allow;
-    float *x = s->score, scale = s->a->scale, cap = s->a->softcap;
-    int64_t seen = s->seen;
-    if (cap > 0) {
-        RG_INDEPENDENT
-        for (int64_t j = 0; j < seen; j++) x[j] = cap * rg_tanhf(x[j] * scale / cap);
-        scale = 1;
-    }
-    if (add) {
-        RG_INDEPENDENT
-        for (int64_t j = 0; j < seen; j++) x[j] = x[j] * scale + add[j];
-        scale = 1;
-    }
-    if (!(scale > 0)) { /* the greatest score would not stay the greatest */
-        RG_INDEPENDENT
-        for (int64_t j = 0; j < seen; j++) x[j] *= scale;
-        scale = 1;
-    }
-    if (allow) {
-        RG_INDEPENDENT
-        for (int64_t j = 0; j < seen; j++) x[j] = rg_pickf(allow[j] != 0, x[j], -INFINITY);
-    }
-    return scale;
-}
-
-static int64_t least(int64_t x, int64_t y) { return x < y ? x : y; }
 
 /* Keys that query i of a sequence sees. Without a past, queries are the last of the sequence's keys where its
  * length is known. */
@@ -112,96 +105,78 @@ static int64_t seen_by(const attention *a, int64_t batch, int64_t i)
     return seen > 0 ? seen : 0;
 }
 
-static query query_of(const tile *t, int64_t i)
+/* Queries of a tile see different numbers of keys only where they are causal. */
+RG_INLINE query query_of(const tile *t, int64_t i)
 {
     const attention *a = t->a;
     int64_t at = t->batch * a->mask_step[0] + t->head * a->mask_step[1] + (t->first + i) * a->mask_step[2];
-    query s = {.a = a, .score = t->score + i * t->wide, .seen = seen_by(a, t->batch, t->first + i),
-               .count = t->seen};
-    if (a->mask && a->yes_or_no) s.allow = (const uint8_t *)a->mask + at;
-    else if (a->mask) s.add = (const float *)a->mask + at;
+    int64_t seen = a->causal ? seen_by(a, t->batch, t->first + i) : t->seen;
+    query s = {.score = t->score + i * t->wide, .seen = seen, .whole = seen / 8 * 8, .scale = a->scale};
+    if (t->masked && a->yes_or_no) s.allow = (const uint8_t *)a->mask + at;
+    else if (t->masked) s.add = (const float *)a->mask + at;
     return s;
 }
 
-/* Scores lie in whole vectors: what is behind the last of `seen` is made to weigh nothing. */
-RG_INLINE rg_f32x8 greatest(float *x, int64_t seen)
+/* What cannot be done while scores are compared, and what is behind the last whole vector: there masks may
+ * end, and keys that are not seen get what weighs nothing. */
+RG_INLINE void bend(const attention *a, query *s)
 {
-    const rg_f32x8 zero = {0};
-    rg_f32x8 a = zero - INFINITY, b = a;
-    int64_t j = seen, end = (seen + 7) / 8 * 8;
-    for (; j < end; j++) x[j] = -INFINITY;
-    for (j = 0; j + 16 <= end; j += 16) {
-        rg_f32x8 left = rg_load8(x + j), right = rg_load8(x + j + 8);
-        a = rg_pick8(left > a, left, a);
-        b = rg_pick8(right > b, right, b);
+    const float *add = s->add;
+    const uint8_t *allow = s->allow;
+    float *x = s->score, scale = s->scale, cap = a->softcap;
+    int64_t seen = s->seen, end = (seen + 7) / 8 * 8;
+    if (cap > 0) {
+        RG_INDEPENDENT
+        for (int64_t j = 0; j < seen; j++) x[j] = cap * rg_tanhf(x[j] * scale / cap);
+        s->scale = 1;
+    } else if (!add && !(scale > 0)) { /* the greatest score would not stay the greatest */
+        RG_INDEPENDENT
+        for (int64_t j = 0; j < seen; j++) x[j] *= scale;
+        s->scale = 1;
     }
-    if (j < end) a = rg_pick8(rg_load8(x + j) > a, rg_load8(x + j), a);
-    return rg_pick8(a > b, a, b);
+    if (allow) {
+        RG_INDEPENDENT
+        for (int64_t j = 0; j < seen; j++) x[j] = rg_pickf(allow[j] != 0, x[j], -INFINITY);
+    }
+    for (int64_t j = s->whole; add && j < seen; j++) x[j] = x[j] * s->scale + add[j];
+    for (int64_t j = seen; j < end; j++) x[j] = -INFINITY;
 }
 
-/* 2^x for x <= 0, 1 of 0: scores are multiplied by a scale anyway. 127 more than what rounds makes the lowest
- * bits the exponent's: 0 of -127, and so is the result from there on. The error stays below 1e-7. */
-RG_INLINE rg_f32x8 power_of_2(rg_f32x8 x)
-{
-    const rg_f32x8 zero = {0}, least = zero - 127.0f;
-    const float round = 12582912.0f + 127.0f;
-    x = rg_pick8(x < least, least, x);
-    rg_f32x8 shifted = x + round, r = x - (shifted - round);
-    rg_f32x8 z = r * r; /* pairs of terms, which do not wait for each other */
-    rg_f32x8 low = 6.931471825e-01f * r + 1.0f, middle = 5.550327152e-02f * r + 2.402265072e-01f;
-    rg_f32x8 high = 1.340042800e-03f * r + 9.618056938e-03f + 1.546144485e-04f * z;
-    rg_f32x8 p = low + z * (middle + z * high);
-    return p * (rg_f32x8)((rg_i32x8)shifted << 23);
-}
+/* 1.5 * 2^23 + 127, the least exponent, and 2^r's terms from the last on. */
+#define EIGHT(x) {x, x, x, x, x, x, x, x}
+static const float power_terms[][8] = {
+    EIGHT(12583039.0f),      EIGHT(-127.0f),          EIGHT(1.326473882e-03f), EIGHT(9.671516688e-03f),
+    EIGHT(5.550733753e-02f), EIGHT(2.402224202e-01f), EIGHT(6.931469776e-01f), EIGHT(1.0f),
+};
+#undef EIGHT
 
-/* x becomes 2^(scale x - max); returns parts of their sum. */
-RG_INLINE rg_f32x8 raise_all(float *x, int64_t seen, int64_t count, float scale, float max)
-{
-    rg_f32x8 sum = {0};
-    int64_t j = 0;
-    for (; j < seen; j += 8) {
-        rg_f32x8 y = power_of_2(rg_load8(x + j) * scale - max);
-        sum += y;
-        rg_store8(x + j, y);
-    }
-    for (; j < count; j++) x[j] = 0;
-    return sum;
-}
+#if defined(__x86_64__)
+#define NAME(x) avx2_##x
+#define TARGET __attribute__((target("avx2,fma")))
+#define MAX(x, y) _mm256_max_ps((__m256)(x), (__m256)(y))
+#include "exec/fast_attention_weigh.h"
+#undef MAX
+#undef TARGET
+#undef NAME
+#endif
+#define NAME(x) plain_##x
+#define TARGET
+#define MAX(x, y) rg_pick8((x) > (y), x, y)
+#include "exec/fast_attention_weigh.h"
+#undef MAX
+#undef TARGET
+#undef NAME
 
-/* Weights of up to eight queries, not divided by their sum yet: its inverse is the factor of the result,
- * which has fewer elements. Eight, since what goes across a vector's elements is done for all of them at
- * once. A query that may see nothing stays zero. */
-RG_INLINE void weigh_some(const tile *t, int64_t first, int64_t count)
+static void weigh(const tile *t)
 {
-    const float log2_e = 1.44269504f;
-    const rg_f32x8 zero = {0}, nothing = zero - INFINITY;
-    rg_f32x8 part[8], all, most = nothing;
-    float scale[8];
-    for (int i = 0; i < 8; i++) part[i] = zero;
-    for (int64_t i = 0; i < count; i++) {
-        query s = query_of(t, first + i);
-        scale[i] = log2_e * bend(&s);
-        part[i] = greatest(s.score, s.seen);
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+        avx2_weigh(t);
+        return;
     }
-    rg_turn8(part);
-    for (int i = 0; i < 8; i++) most = rg_pick8(part[i] > most, part[i], most);
-    most = rg_pick8(most == nothing, zero, most);
-    for (int i = 0; i < 8; i++) part[i] = zero;
-    for (int64_t i = 0; i < count; i++) {
-        query s = query_of(t, first + i);
-        part[i] = raise_all(s.score, s.seen, s.count, scale[i], most[i] * scale[i]);
-    }
-    rg_turn8(part);
-    all = part[0];
-    for (int i = 1; i < 8; i++) all += part[i];
-    for (int64_t i = 0; i < count; i++) t->factor[first + i] = all[i] == 0 ? 0 : 1 / all[i];
+#endif
+    plain_weigh(t);
 }
-
-RG_INLINE void weigh_all(const tile *t, int64_t from, int64_t to)
-{
-    for (int64_t i = from; i < to; i += 8) weigh_some(t, i, to - i < 8 ? to - i : 8);
-}
-RG_FOR_MACHINE(weigh_all, tile)
 
 RG_INLINE void finish(const tile *t, int64_t from, int64_t to)
 {
@@ -225,7 +200,7 @@ static void multiply(const tile *t, const float *k_panels, const float *v_panels
                    .a = t->score, .a_step = t->wide,
                    .c = row_at(&a->y, t->batch, t->head, t->first), .c_step = a->y.row, .c_block = RG_BLOCK};
     rg_gemm_run(&scores, RG_ALONE);
-    weigh_all_best(t, 0, t->count);
+    weigh(t);
     rg_gemm_run(&mix, RG_ALONE);
     finish_best(t, 0, t->count);
 }
@@ -256,7 +231,6 @@ RG_INLINE void look(const tile *t, int64_t from, int64_t to)
         query s = query_of(t, i);
         for (int64_t j = 0; j < s.seen; j++) s.score[j] = dot(q, k + j * a->k.row, a->qk_size);
     }
-    weigh_all(t, from, to);
 }
 RG_FOR_MACHINE(look, tile)
 
@@ -265,6 +239,7 @@ static void answer(const tile *t)
     const attention *a = t->a;
     const float *v = row_at(&a->v, t->batch, t->kv_head, 0);
     look_best(t, 0, t->count);
+    weigh(t);
     for (int64_t i = 0; i < t->count; i++)
         rg_gemm_row(t->score + i * t->wide, t->seen, v, a->v.row, a->v_size,
                     row_at(&a->y, t->batch, t->head, t->first + i));
@@ -306,6 +281,19 @@ static int64_t whole_lines(int64_t count)
     return (count + LINE_FLOATS - 1) / LINE_FLOATS * LINE_FLOATS;
 }
 
+/* A mask of keys alone, such as the one of padding, is often one of nothing. */
+static bool masks(const attention *a, int64_t batch, int64_t head)
+{
+    int64_t at = batch * a->mask_step[0] + head * a->mask_step[1];
+    bool some = false;
+    if (!a->mask || a->mask_step[2]) return a->mask != NULL;
+    if (a->yes_or_no)
+        for (int64_t j = 0; j < a->mask_keys; j++) some |= !((const uint8_t *)a->mask)[at + j];
+    else
+        for (int64_t j = 0; j < a->mask_keys; j++) some |= ((const float *)a->mask)[at + j] != 0;
+    return some;
+}
+
 static tile tile_of(const attention *a, int64_t index, float *factor)
 {
     int64_t head = index / a->tiles % a->q_heads, first = index % a->tiles * a->tile;
@@ -318,6 +306,7 @@ static tile tile_of(const attention *a, int64_t index, float *factor)
                   .count = count,
                   .kv_head = head / (a->q_heads / a->kv_heads),
                   .seen = seen,
+                  .masked = masks(a, batch, head),
                   .all = seen_by(a, batch, a->queries - 1),
                   .wide = whole_panels(seen),
                   .factor = factor,
@@ -330,6 +319,30 @@ static void clear(const tile *t)
     for (int64_t i = 0; i < t->count; i++) {
         float *y = row_at(&t->a->y, t->batch, t->head, t->first + i);
         memset(y, 0, (size_t)t->a->v_size * sizeof *y);
+    }
+}
+
+static ahead ahead_of(const tile *t, const rows *m, int64_t batch, int64_t head, int64_t from, int64_t count,
+                      int64_t size)
+{
+    return (ahead){row_at(m, batch, head, from), m->row, count, size, (count + t->count - 1) / t->count};
+}
+
+/* What comes behind tile `index`; this worker's end before `to`. */
+static void look_ahead(tile *t, int64_t index, int64_t to)
+{
+    const attention *a = t->a;
+    int64_t per_line = a->tiles * (a->q_heads / a->kv_heads), line = index / per_line + 1;
+    int64_t part = index % per_line, from = t->all * part / per_line;
+    int64_t count = t->all * (part + 1) / per_line - from;
+    if (index + 1 < to) {
+        tile n = tile_of(a, index + 1, t->factor);
+        t->next[0] = ahead_of(t, &a->q, n.batch, n.head, n.first, n.count, a->qk_size);
+    }
+    if (line * per_line < to) {
+        int64_t batch = line / a->kv_heads, head = line % a->kv_heads;
+        t->next[1] = ahead_of(t, &a->k, batch, head, from, count, a->qk_size);
+        t->next[2] = ahead_of(t, &a->v, batch, head, from, count, a->v_size);
     }
 }
 
@@ -366,6 +379,7 @@ static void run(void *state, rg_part part)
             rg_gemm_pack(v, a->v.row, 1, t.all, a->v_size, v_panels, RG_ALONE);
         }
         packed = line;
+        look_ahead(&t, i, to);
         multiply(&t, k_panels, v_panels);
     }
 }

@@ -237,7 +237,7 @@ static rg_err pack(const rg_fast_row *r, conv *c)
     bool made;
     c->packed_group = (int64_t)rg_gemm_packed_count(g->k, g->n);
     float *packed = RG_WEIGHTS(r, float, c->packed_group * c->groups, &made);
-    float *ordered = made ? NULL : RG_NEW(&r->cx->arena, float, g->k * g->n);
+    float *ordered = made ? NULL : RG_NEW(r->making, float, g->k * g->n);
     if (!packed || (!made && !ordered)) return rg_nomem(r->cx);
     for (int64_t group = 0; !made && group < c->groups; group++) {
         order_weights(r, c, group, ordered);

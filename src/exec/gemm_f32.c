@@ -61,8 +61,6 @@ typedef void (*column_fn)(piece *s, int64_t row, int64_t count, int vecs);
 #define RG_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* The compiler must take a pointer for any. */
-#define RG_HIDE(pointer) __asm__("" : "+r"(pointer))
 #if defined(__x86_64__)
 #define RG_USED(vector) __asm__("" : : "v"(vector))
 #elif defined(__aarch64__)

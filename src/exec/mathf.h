@@ -34,6 +34,9 @@
 #define RG_UNROLLED _Pragma("GCC unroll 32")
 #endif
 
+/* The compiler must take a pointer, or an index, for any. */
+#define RG_HIDE(pointer) __asm__("" : "+r"(pointer))
+
 /* name##_best(state, from, to): the RG_INLINE function `name`, compiled for what this machine has. */
 #if defined(__x86_64__)
 #define RG_FOR_MACHINE(name, type)                                                                           \

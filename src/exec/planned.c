@@ -31,7 +31,7 @@ struct rg_planned {
     rg_datum *slots;             /* by value: where it lies; count -1: not used */
     const rg_datum **constants;  /* by value: what this runner made itself */
     call *calls; size_t call_count;
-    rg_arena scratch;
+    rg_arena scratch, making;
     uint64_t seed, random;
     bool plain;                  /* no fast kernels */
     bool *blocked;               /* by value: in the blocked layout, see fast.h */
@@ -225,7 +225,8 @@ static rg_fast_row row_of(rg_ctx *cx, rg_planned *p)
 {
     return (rg_fast_row){.cx = cx, .plan = p->plan, .g = p->g, .slots = p->slots, .constants = p->constants,
                          .blocked = p->blocked,
-                         .workers = rg_team_size(p->team), .arena = &p->arena, .weights = p->weights,
+                         .workers = rg_team_size(p->team), .arena = &p->arena, .making = &p->making,
+                         .weights = p->weights,
                          .weight_next = &p->weight_next, .room = &p->room, .room_byte = &p->room_byte};
 }
 
@@ -286,6 +287,7 @@ static rg_err add_rows(rg_ctx *cx, rg_planned *p)
         const rg_row *row = &plan->rows[r];
         for (uint32_t k = 0, covered; !row->folded && k < row->step_count; k += covered) {
             RG_TRY(add_fast(cx, p, r, k, &covered));
+            rg_arena_reset(&p->making);
             if (covered) continue;
             RG_TRY(add_node(cx, p, r, plan->facts->steps[row->steps[k]].node));
             covered = 1;
@@ -403,6 +405,7 @@ rg_err rg_planned_new(rg_ctx *cx, const rg_plan *plan, const rg_planned_opt *opt
     }
     p->arena = arena;
     rg_arena_init(&p->scratch, cx);
+    rg_arena_init(&p->making, cx);
     p->plan = rg_plan_ref(plan);
     p->plain = opt && opt->plain;
     p->seed = opt ? opt->seed : 0;
@@ -413,6 +416,7 @@ rg_err rg_planned_new(rg_ctx *cx, const rg_plan *plan, const rg_planned_opt *opt
     if (!err && !p->weights) err = rg_weights_new(cx, &p->weights);
     if (!err) err = rg_team_new(cx, opt && opt->threads ? opt->threads : 1, opt && opt->pin, &p->team);
     if (!err) err = make(cx, p);
+    rg_arena_done(&p->making);
     if (err) rg_planned_free(p);
     else *out = p;
     return err;

@@ -10,25 +10,11 @@
  * machine is always computed in the same way.
  */
 #include "exec/winograd.h"
+#include "map/winograd_row.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Vector instructions of one tile and block of 8 channels: loads, sums, spills, stores. */
-typedef struct way { int m; double image_step, result_step; } way;
-static const way ways[] = {{4, 300, 260}, {2, 110, 90}};
-
-/* Of the peak: what products of matrices reach whose panels come from afar. */
-static const double SUSTAINED = 0.8;
-/* Vector instructions of the transforms: bound by loads, stores and spills. */
-static const double STEP_PER_CLOCK = 1.5;
-/* Of a product that has next to nothing to do: tables, divisions and branches that nobody foresees. Between
- * 600 and 1000 on Zen 3, with 32 groups of 8 to 32 channels. */
-static const double CALL_CLOCKS = 800;
-/* Of k, that loading and storing a tile of sums takes as long as. */
-static const double SUM_STEPS = 12;
-/* That one core waits for at a time: its bandwidth is bound by the latency. */
-static const double LINES_IN_FLIGHT = 24, LINE_BYTE = 64;
 /* Of the result, as relative L2. The budget of a whole model is 1e-4. Errors of layers are independent, so
  * that they add up like the root of their number: 150 layers, as the deepest networks have, with this much
  * each come to 6 tenths of the budget. Random weights have 6e-7 with 64 channels and 2e-6 with 512. */
@@ -47,11 +33,12 @@ static machine machine_of(const rg_fast_row *r)
     double workers = r->workers;
     if (d->level_count > 1 && 2 * r->plan->weight_byte < level[-1].usable_byte * level[-1].count) level--;
     double bandwidth = level->read_byte_per_s;
-    double waited = workers * LINES_IN_FLIGHT * LINE_BYTE / (level->latency_s > 0 ? level->latency_s : 1e-7);
+    double latency_s = level->latency_s > 0 ? level->latency_s : RG_WINOGRAD_LATENCY_S;
+    double waited = workers * RG_WINOGRAD_LINES * RG_WINOGRAD_LINE_BYTE / latency_s;
     return (machine){
-        .op_per_s = workers * peak->op_per_clock * peak->at_clock_hz * SUSTAINED,
-        .step_per_s = workers * peak->at_clock_hz * STEP_PER_CLOCK,
-        .call_per_s = workers * peak->at_clock_hz / CALL_CLOCKS,
+        .op_per_s = workers * peak->op_per_clock * peak->at_clock_hz * RG_WINOGRAD_SUSTAINED,
+        .step_per_s = workers * peak->at_clock_hz * RG_WINOGRAD_STEP_PER_CLOCK,
+        .call_per_s = workers * peak->at_clock_hz / RG_WINOGRAD_CALL_CLOCKS,
         .weight_byte_per_s = bandwidth < waited ? bandwidth : waited,
     };
 }
@@ -59,7 +46,7 @@ static machine machine_of(const rg_fast_row *r)
 /* `count` products, each [rows, k] [k, n], with weights of their own, in `calls` pieces each. */
 static double products_s(const machine *a, double count, double calls, double rows, double k, double n)
 {
-    return fmax(2 * count * rows * (k + SUM_STEPS) * n / a->op_per_s,
+    return fmax(2 * count * rows * (k + RG_WINOGRAD_SUM_STEPS) * n / a->op_per_s,
                 count * k * n * (double)sizeof(float) / a->weight_byte_per_s) +
            count * calls / a->call_per_s;
 }
@@ -71,7 +58,7 @@ static double direct_s(const machine *a, const rg_winograd *w)
                       (double)w->out_channels / groups);
 }
 
-static double way_s(const machine *a, const rg_winograd *w, const way *y, int workers)
+static double way_s(const machine *a, const rg_winograd *w, const rg_winograd_way *y, int workers)
 {
     rg_winograd by = *w;
     by.m = y->m;
@@ -126,7 +113,7 @@ static double distance(const rg_winograd *s, const float *weights)
 /* Relative L2 error of some output channels, of all groups, as if they were one group, on a random image. */
 static rg_err error_of(const rg_fast_row *r, const rg_winograd *w, const float *weights, int m, double *error)
 {
-    rg_arena *arena = &r->cx->arena;
+    rg_arena *arena = r->making;
     int64_t channels = w->out_channels < SAMPLE_CHANNELS ? w->out_channels : SAMPLE_CHANNELS;
     int64_t side = SAMPLE_TILES * m, in_channels = w->in_channels / w->groups, taps = 9 * in_channels;
     rg_winograd s = {.m = m, .batch = 1, .groups = 1, .in_channels = in_channels, .in_h = side + 2,
@@ -154,13 +141,13 @@ rg_err rg_winograd_choose(const rg_fast_row *r, const rg_winograd *w, const floa
     if (!rg_device_peak(r->plan->device, -1, -1, RG_HW_F32)) return RG_OK; /* not planned for such numbers */
     machine a = machine_of(r);
     double best = direct_s(&a, w);
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        double error = INFINITY, seconds = way_s(&a, w, &ways[i], r->workers);
+    for (size_t i = 0; i < RG_WINOGRAD_WAYS; i++) {
+        double error = INFINITY, seconds = way_s(&a, w, &rg_winograd_ways[i], r->workers);
         if (seconds >= best) continue;
-        RG_TRY(error_of(r, w, weights, ways[i].m, &error));
+        RG_TRY(error_of(r, w, weights, rg_winograd_ways[i].m, &error));
         if (!(error <= ERROR_MOST)) continue;
         best = seconds;
-        *m = ways[i].m;
+        *m = rg_winograd_ways[i].m;
     }
     return RG_OK;
 }

@@ -102,14 +102,16 @@ static rg_err read_file(rg_ctx *cx, const char *path, const rg_share *share, rg_
     if (found && found->read) return found->read(cx, path, share, out);
     return rg_fail(cx, RG_UNSUPPORTED,
                    "%s: %s; what can be read: .onnx, .rg, .gguf, config.json, a folder with one or a "
-                   "model.onnx, zoo:NAME", path,
+                   "model.onnx, zoo:NAME, random:SEED", path,
                    found ? found->words : "no known format");
 }
 
 rg_err rg_format_read(rg_ctx *cx, const char *model, const rg_share *share, rg_graph **out)
 {
-    static const char zoo[] = "zoo:";
+    static const char zoo[] = "zoo:", random[] = "random:";
     if (strncmp(model, zoo, sizeof zoo - 1) == 0) return rg_zoo_build(cx, model + sizeof zoo - 1, share, out);
+    if (strncmp(model, random, sizeof random - 1) == 0)
+        return rg_random_build(cx, model + sizeof random - 1, share, out);
     if (!rg_path_is_dir(model)) return read_file(cx, model, share, out);
     const char *path = rg_arena_printf(&cx->arena, "%s/model.onnx", model);
     const char *config = rg_arena_printf(&cx->arena, "%s/config.json", model);

@@ -19,6 +19,8 @@ rg_err rg_format_read(rg_ctx *cx, const char *model, const rg_share *share, rg_g
 
 /* One of the built-in builders, by name: "resnet50". */
 rg_err rg_zoo_build(rg_ctx *cx, const char *name, const rg_share *share, rg_graph **out) RG_CHECKED;
+/* random_net.c: "random:SEED" without its scheme; resolved. RG_INPUT: no number. */
+rg_err rg_random_build(rg_ctx *cx, const char *seed, const rg_share *share, rg_graph **out) RG_CHECKED;
 
 bool rg_share_is_whole(const rg_share *share); /* one device has all of the model, or NULL */
 /* For readers of models that cannot be divided; replicas of the whole are no division. format.c */

@@ -50,6 +50,8 @@ static const rg_field peak_fields[] = {
      .help = "of one engine unit; a multiply-add is two"},
     {"at_clock_hz", RG_FIELD_POSITIVE, true, AT(at_clock_hz), .help = "clock of the published figure"},
     {"op_per_s", RG_FIELD_POSITIVE, true, AT(op_per_s), .help = "whole device, as published"},
+    {"alone_op_per_s", RG_FIELD_POSITIVE, false, AT(alone_op_per_s),
+     .help = "of one engine unit while the others rest"},
     {"source", RG_FIELD_TEXT, true, AT(source),
      .help = "where the figures come from: a key of sources, then words"},
 };
@@ -67,6 +69,8 @@ static const rg_field level_fields[] = {
      .help = "of one instance, what a program can have"},
     {"read_byte_per_s", RG_FIELD_POSITIVE, true, AT(read_byte_per_s), .help = "peak of the whole device"},
     {"write_byte_per_s", RG_FIELD_POSITIVE, true, AT(write_byte_per_s), .help = "peak of the whole device"},
+    {"alone_read_byte_per_s", RG_FIELD_POSITIVE, false, AT(alone_read_byte_per_s),
+     .help = "of one engine unit while the others rest"},
     {"sustained_fraction", RG_FIELD_SHARE, false, AT(sustained_fraction),
      .help = "reachable share of the peak"},
     {"latency_s", RG_FIELD_POSITIVE, true, AT(latency_s), .help = "of one dependent load"},
@@ -137,6 +141,7 @@ static const rg_field power_fields[] = {
     {"idle_w", RG_FIELD_REAL, true, AT(idle_w), .help = "awake without work"},
     {"active_w", RG_FIELD_REAL, false, AT(active_w),
      .help = "clock tree, leakage and front ends of all units at work"},
+    {"ready_w", RG_FIELD_REAL, false, AT(ready_w), .help = "of that, what is left between kernels"},
     {"cap_w", RG_FIELD_POSITIVE, true, AT(cap_w), .help = "what the device may draw"},
     {"modes", RG_FIELD_ROWS, false, AT(modes), AT(mode_count), &mode_record,
      .help = "other limits it can be set to"},
@@ -238,6 +243,7 @@ static void settle(profile *p)
     double top_hz = rg_device_clock_max(d), ratio = rg_device_voltage(d, top_hz) / p->at_voltage_v;
     for (size_t i = 0; i < RG_HW_DTYPE_COUNT; i++) d->pj_per_op[i] *= ratio * ratio;
     d->active_w *= ratio * ratio * top_hz / clock_at(d, p->at_voltage_v);
+    d->ready_w *= ratio * ratio * top_hz / clock_at(d, p->at_voltage_v);
 }
 
 static rg_err read_profile(rg_ctx *cx, rg_arena *arena, rg_str json, const char *id, profile *p);

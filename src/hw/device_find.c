@@ -1,5 +1,5 @@
-/* device_find.c - a device by what people type: host, an id of data/hw, one of its other names, or a profile
- * file; ID@MODE is a device in a power mode. Several by a word that says something about them.
+/* device_find.c - a device by what people type: host, an id of data/hw, one of its other names, a profile
+ * file, or the words of a name (device_words.c); ID@MODE is a device in a power mode. Several by a word that says something about them.
  *
  * Other names are looked for in the profiles each time: there is no index to fall out of step with the data.
  * Only a profile whose text mentions the name is parsed, which keeps the search near a millisecond.
@@ -33,8 +33,8 @@ static bool answers_to(const rg_device *device, const char *name, const char **m
     return false;
 }
 
-/* Whether `name` stands anywhere in the text, case ignored. Most places differ in the first letter. */
-static bool mentions(rg_str text, const char *name)
+/* Most places differ in the first letter. */
+bool rg_profile_mentions(rg_str text, const char *name)
 {
     size_t size = strlen(name);
     char lower = (char)tolower((unsigned char)*name), upper = (char)toupper((unsigned char)*name);
@@ -67,7 +67,7 @@ rg_err rg_device_named(rg_ctx *cx, const char *name, const char **id)
         const rg_device *device;
         rg_str json;
         RG_TRY(rg_profile_read(cx, "hw", ids[i], &json));
-        if (strcasecmp(ids[i], name) != 0 && !mentions(json, name)) continue;
+        if (strcasecmp(ids[i], name) != 0 && !rg_profile_mentions(json, name)) continue;
         RG_TRY(rg_device_parse(cx, json, ids[i], &device));
         if (answers_to(device, name, &mode)) {
             rg_text_printf(&found, "%s%s", matches++ ? ", " : "", ids[i]);
@@ -90,7 +90,7 @@ static bool is_about(const rg_device *d, const char *word)
 {
     const char *texts[] = {d->id, d->name, d->vendor, d->architecture, rg_device_kind_name(d->kind)};
     for (size_t i = 0; i < RG_COUNT(texts); i++)
-        if (mentions(rg_str_of(texts[i]), word)) return true;
+        if (rg_profile_mentions(rg_str_of(texts[i]), word)) return true;
     return false;
 }
 
@@ -148,6 +148,8 @@ rg_err rg_device_find(rg_ctx *cx, const char *id, const rg_device **out)
     RG_TRY(rg_device_named(cx, id, &named)); /* "Ryzen 9 8945HS w/ Radeon 780M" looks like a path, too */
     if (named && (!at || strcmp(named, id) != 0)) return rg_device_find(cx, named, out);
     if (at && at != id && at[1]) return find_in_mode(cx, id, at, out);
+    RG_TRY(rg_device_by_words(cx, id, &named));
+    if (named) return read_device(cx, named, out);
     if (path) return read_device(cx, id, out); /* which says what is wrong with it */
     return rg_profile_unknown(cx, "hw", "device", id, "`ridge devices` lists all, host is this machine");
 }

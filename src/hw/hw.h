@@ -49,6 +49,7 @@ typedef struct rg_peak {
     const char *accumulate;
     double op_per_clock;             /* of one engine unit; a multiply-add is two */
     double at_clock_hz, op_per_s;    /* as published, whole device */
+    double alone_op_per_s;           /* of one engine unit while the others rest; 0: its share of the whole */
     const char *source;
 } rg_peak;
 
@@ -59,6 +60,7 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
     double sharers, count;           /* engine units that share one instance; instances */
     double capacity_byte, usable_byte; /* of one instance */
     double read_byte_per_s, write_byte_per_s; /* whole device */
+    double alone_read_byte_per_s;    /* of one engine unit while the others rest; 0: not stated */
     double sustained_fraction;       /* reachable share of the peak; 1 when not stated */
     double latency_s, pj_per_byte;
     const char *source;
@@ -104,6 +106,7 @@ struct rg_device {
     rg_link *links;     size_t link_count;
     double idle_w, cap_w;
     double active_w;                 /* clock tree, leakage, front ends at the highest clock; 0: not stated */
+    double ready_w;                  /* of that, what is left between kernels; at the highest clock */
     rg_power_mode *modes; size_t mode_count;
     double pj_per_op[RG_HW_DTYPE_COUNT]; /* dynamic, at the highest clock's voltage; 0: not stated */
     rg_vf *vf;          size_t vf_count;     /* ascending clock */
@@ -195,7 +198,9 @@ typedef struct rg_fuse_rule {
 /* What big well-shaped kernels of a family reach:
  * shares of the peak, and of the *sustained* bandwidth of a level. */
 typedef struct rg_efficiency {
-    const char *family; double compute, memory; const char *source;
+    const char *family; double compute, memory;
+    double start_k; /* of products: beginning and ending a block of results takes as long as so much of k */
+    const char *source;
 } rg_efficiency;
 
 /* The tiles that its library has for products of a type on some architectures, where it has few. */
@@ -229,12 +234,17 @@ struct rg_runtime {
     const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),
                                               * NULL: no */
     const char *layout;                      /* "nchw", "nhwc", "blocked" */
+    bool winograd;                           /* 3x3 convolutions on a CPU by Winograd's algorithm, where that
+                                              * is faster */
     int pad[RG_HW_DTYPE_COUNT];              /* elements that the channels of products on matrix units are
                                               * filled up to a multiple of; 0: as they are */
     double one_shot_byte;                    /* all-reduces inside a node up to so many bytes are one
                                               * kernel of the stack's own; 0: it has none */
     double memory_overhead_byte;             /* context, allocator, code */
     double workspace_fraction;               /* of the largest row's input+output bytes */
+    double weight_copies;                    /* of the weights, that it keeps on a CPU beside the file's */
+    bool packs_weights;                      /* ... and those of products once more, as its kernels read them
+                                              */
     bool in_place;                           /* results may take the place of an input
                                               * that nobody reads again */
     double interval_factor;                  /* prior: 90 % of real times lie within

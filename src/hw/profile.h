@@ -32,4 +32,11 @@ void rg_engine_scale(rg_device *d, size_t index, double units, double clock);
  * its id, or NULL. Two of them are RG_INPUT. */
 rg_err rg_device_named(rg_ctx *cx, const char *name, const char **id) RG_CHECKED;
 
+/* The device whose own names have all words of `name` in them, whatever stands between and around them (see
+ * device_words.c): its id, or NULL. Two that fit alike are RG_INPUT. */
+rg_err rg_device_by_words(rg_ctx *cx, const char *name, const char **id) RG_CHECKED;
+
+/* Whether `name` stands anywhere in the text, case ignored. */
+bool rg_profile_mentions(rg_str text, const char *name);
+
 #endif

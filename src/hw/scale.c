@@ -16,6 +16,7 @@ static void scale_energy(rg_device *d, double voltage, double activity)
     for (int i = 0; i < RG_HW_DTYPE_COUNT; i++) d->pj_per_op[i] *= v2;
     for (size_t i = 0; i + 1 < d->level_count; i++) d->levels[i].pj_per_byte *= v2;
     d->active_w *= activity * v2;
+    d->ready_w *= activity * v2;
 }
 
 void rg_engine_scale(rg_device *d, size_t index, double units, double clock)

@@ -4,6 +4,7 @@
  *
  * share: of the model's time; variance: fitting.h. The rows with most time are the probes to run.
  */
+#include "learn/fit_networks.h"
 #include "learn/fitting.h"
 #include "learn/teach.h"
 #include "pass/pass.h"
@@ -30,22 +31,30 @@ static const rg_column probe_columns[] = {
     {"narrower", "narrows the interval by", RG_UNIT_FRACTION, true},
 };
 
+static const rg_column network_columns[] = {
+    {"model", "model", RG_UNIT_NONE, false}, {"batch", "batch", RG_UNIT_COUNT, false},
+    {"latency_s", "forecast", RG_UNIT_SECOND, false},
+};
+
 typedef struct fit_run {
     rg_ctx *cx;
     const rg_fit_opt *opt;
     const rg_device *device;
     rg_doc *doc;
-    rg_item *keys, *probes;
+    rg_item *keys, *probes, *networks;
     rg_fit_report *reports; size_t report_count;
 } fit_run;
 
 /* ---- keys ---- */
 
-static rg_err fit_key(fit_run *r, const rg_lesson *lesson, rg_booster *booster)
+static rg_err fit_key(fit_run *r, const rg_lessons *lessons, size_t at, const rg_fit_sample *found,
+                      rg_booster *booster)
 {
     rg_trees trees;
     rg_fit_report *report = &r->reports[r->report_count];
-    RG_TRY(rg_fit_key(r->cx, r->device, booster, lesson, report, &trees));
+    const rg_lesson *lesson = &lessons->items[at];
+    RG_TRY(rg_fit_key(r->cx, r->device, booster, lesson, &found[at], report, &trees));
+    rg_fit_test(found, lessons->count, rg_fit_apart(lesson->of), at, lesson, &report->before, &report->after);
     r->report_count++;
     if (r->opt->out) RG_TRY(rg_trees_save(r->cx, &trees, r->opt->out));
     rg_item *k = rg_doc_object(r->doc, r->keys, NULL);
@@ -62,9 +71,14 @@ static rg_err fit_key(fit_run *r, const rg_lesson *lesson, rg_booster *booster)
 static rg_err fit_keys(fit_run *r, const rg_lessons *lessons)
 {
     rg_booster *booster = NULL;
+    rg_fit_sample *found = RG_NEW(&r->cx->arena, rg_fit_sample, lessons->count + 1);
+    if (!found) return rg_nomem(r->cx);
+    for (size_t i = 0; i < lessons->count; i++)
+        RG_TRY(rg_fit_sample_of(r->cx, r->device, &lessons->items[i], &found[i]));
+    rg_fit_together(found, lessons->count, rg_fit_apart(r->opt->whole ? RG_OF_WHOLE : RG_OF_ROW));
     if (rg_booster_open(r->cx, &booster)) booster = NULL; /* scales need no library */
     rg_err err = RG_OK;
-    for (size_t i = 0; i < lessons->count && !err; i++) err = fit_key(r, &lessons->items[i], booster);
+    for (size_t i = 0; i < lessons->count && !err; i++) err = fit_key(r, lessons, i, found, booster);
     rg_booster_close(booster);
     return err;
 }
@@ -128,7 +142,7 @@ static rg_err weigh(fit_run *r, probe *all, size_t count)
     for (size_t i = 0; i < count; i++) {
         const rg_trees *trees;
         RG_TRY(rg_learned_find(r->cx, all[i].key, RG_OF_ROW, &trees));
-        rg_spread_pair prior = rg_fit_prior(trees);
+        rg_spread_pair prior = rg_fit_prior(trees, r->device);
         double n = (double)measured_of(r, all[i].key), weight = all[i].share * all[i].share;
         variance += weight * rg_fit_variance(prior, n);
         all[i].narrower = weight * (rg_fit_variance(prior, n) - rg_fit_variance(prior, n + 1));
@@ -181,14 +195,35 @@ static rg_err plan_model(fit_run *r)
     return err;
 }
 
+static rg_err plan_networks(fit_run *r)
+{
+    rg_network_probe networks[RG_NETWORK_PROBES];
+    size_t count;
+    RG_TRY(rg_fit_networks(r->cx, r->device, r->opt->runtime, r->opt->precision, networks, &count));
+    for (size_t i = 0; i < count; i++) {
+        rg_item *n = rg_doc_object(r->doc, r->networks, NULL);
+        rg_doc_str(r->doc, n, "model", networks[i].model);
+        rg_doc_int(r->doc, n, "batch", networks[i].batch);
+        rg_doc_real(r->doc, n, "latency_s", networks[i].latency_s);
+    }
+    return RG_OK;
+}
+
 /* ---- the document ---- */
 
 static void lay_out(fit_run *r)
 {
     rg_doc_section(r->doc, 1, "%s fitted", r->device->name);
-    rg_doc_say(r->doc,
-               "Errors after the fit are of each measurement forecast with a factor from the others.");
-    rg_doc_table(r->doc, "keys", r->keys, key_columns, RG_COUNT(key_columns), 0);
+    if (r->report_count) {
+        rg_doc_say(r->doc,
+                   "Errors after the fit are of each measurement forecast with a factor from the others.");
+        rg_doc_table(r->doc, "keys", r->keys, key_columns, RG_COUNT(key_columns), 0);
+    }
+    if (r->networks) {
+        rg_doc_section(r->doc, 2, "Networks to time");
+        rg_doc_say(r->doc, "Usual ones, each of another family: what is off with them is the machine.");
+        rg_doc_table(r->doc, "networks", r->networks, network_columns, RG_COUNT(network_columns), 0);
+    }
     if (!r->opt->model) return;
     rg_doc_section(r->doc, 2, "What to measure next");
     rg_doc_say(r->doc, "One more measurement of each kind, by what it would take off the interval of %s:",
@@ -206,7 +241,10 @@ rg_err rg_fit_doc(rg_ctx *cx, const char *const *files, size_t count, const rg_f
         rg_doc_str(r.doc, rg_doc_root(r.doc), "device", r.device->id);
         r.keys = rg_doc_array(r.doc, rg_doc_root(r.doc), "keys");
         r.probes = rg_doc_array(r.doc, rg_doc_root(r.doc), "probes");
+        bool asks = opt->whole && !count;
+        if (asks) r.networks = rg_doc_array(r.doc, rg_doc_root(r.doc), "networks");
         if (count) err = fit_files(&r, files, count);
+        if (!err && asks) err = plan_networks(&r);
         if (!err && opt->model) err = plan_model(&r);
         lay_out(&r);
         if (!err) err = rg_doc_done(cx, r.doc);

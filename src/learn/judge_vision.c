@@ -308,16 +308,17 @@ static rg_err refuse(rg_ctx *cx, const rg_exam *exam, double *out)
 
 /* ---- a device of which a few networks were timed ---- */
 
-/* What boards differ in besides their mean: host against device, arithmetic against memory. */
+/* Amounts, and what the name says of the structure. */
 static void probe_features(const rg_exam *exam, const double *forecast, double *x)
 {
     double macs = rg_exam_real(exam, "gmacs"), written = rg_exam_real(exam, "macts_m");
     double batch = rg_exam_real(exam, "batch");
-    x[0] = macs > 0 && written > 0 ? log(macs / written) : 0;
-    x[1] = batch > 0 ? log(forecast[0] / batch) : 0;
-    x[2] = batch > 0 ? log(batch) : 0;
-    x[RG_PROBED_AMOUNTS] = rg_str_starts(rg_exam_text(exam, "compile"), "dynamo");
-    x[RG_PROBED_AMOUNTS + 1] = rg_str_is(rg_exam_text(exam, "layout"), "nhwc");
+    uint32_t blocks = rg_blocks_of(rg_exam_text(exam, "model"));
+    *x++ = macs > 0 && written > 0 ? log(macs / written) : 0;
+    *x++ = batch > 0 ? log(forecast[0] / batch) : 0;
+    *x++ = batch > 0 ? log(batch) : 0;
+    *x++ = rg_str_is(rg_exam_text(exam, "layout"), "nhwc");
+    for (uint32_t i = 0; i < RG_PROBED_FEATURES - 4; i++) x[i] = blocks >> i & 1;
 }
 
 static rg_err correct(rg_ctx *cx, rg_sitting *sitting, double (*out)[RG_JUDGE_QUANTITIES])

@@ -1,6 +1,7 @@
 /* learn_doc.c - `ridge learn`: lessons from files, taught key by key, written where they are no worse, and
  * the report of how they do.
  */
+#include "learn/graph_teach.h"
 #include "learn/teach.h"
 #include "report/doc.h"
 
@@ -26,6 +27,7 @@ static const rg_column key_columns[] = {
     INTERVALS("known"),                           SCORES("unknown", "device held out"),
     INTERVALS("unknown"),                         {"reach", "reach", RG_UNIT_NONE, false},
     {"pooled", "pooled", RG_UNIT_NONE, false},    {"trust", "trust", RG_UNIT_NONE, false},
+    {"shared", "shared", RG_UNIT_NONE, false},
     {"known_spread", "90 % known", RG_UNIT_NONE, false},
     {"unknown_spread", "90 % held out", RG_UNIT_NONE, false}, {"byte", "file", RG_UNIT_BYTE, false},
     {"written", "written", RG_UNIT_NONE, false},
@@ -34,7 +36,7 @@ static const rg_column key_columns[] = {
 typedef struct report { rg_doc *doc; rg_item *keys, *cards; } report;
 
 /* Beside its place, then there: whoever forecasts meanwhile reads the old one or the new one. */
-static rg_err write_file(rg_ctx *cx, const char *path, rg_str bytes)
+rg_err rg_learned_write(rg_ctx *cx, const char *path, rg_str bytes)
 {
     const char *beside = rg_arena_printf(&cx->arena, "%s.new", path);
     FILE *file = beside ? fopen(beside, "wb") : NULL;
@@ -53,7 +55,7 @@ rg_err rg_trees_save(rg_ctx *cx, const rg_trees *trees, const char *dir)
     const char *path = rg_arena_printf(&cx->arena, "%s/%s.trees", dir, trees->key);
     if (!path) return rg_nomem(cx);
     RG_TRY(rg_trees_write(cx, trees, &bytes));
-    return write_file(cx, path, bytes);
+    return rg_learned_write(cx, path, bytes);
 }
 
 static const rg_trees_member *pooled_of(const rg_trees *t)
@@ -110,7 +112,7 @@ static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_l
         const char *path = rg_arena_printf(&cx->arena, "%s/%s.trees", opt->out, t->key);
         if (!path) return rg_nomem(cx);
         if (!opt->force) RG_TRY(is_worse(cx, path, t, &worse));
-        if (!worse) RG_TRY(write_file(cx, path, bytes));
+        if (!worse) RG_TRY(rg_learned_write(cx, path, bytes));
     }
     rg_item *k = rg_doc_object(r->doc, r->keys, NULL);
     rg_doc_str(r->doc, k, "key", t->key);
@@ -118,6 +120,7 @@ static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_l
     rg_doc_real(r->doc, k, "reach", t->reach);
     rg_doc_real(r->doc, k, "pooled", t->pooled_weight);
     rg_doc_real(r->doc, k, "trust", t->trust);
+    rg_doc_real(r->doc, k, "shared", t->pooled_share);
     rg_doc_real(r->doc, k, "known_spread", t->known_spread);
     rg_doc_real(r->doc, k, "unknown_spread", t->unknown_spread);
     rg_doc_int(r->doc, k, "byte", (int64_t)bytes.size);
@@ -149,7 +152,7 @@ static rg_err export_held(rg_ctx *cx, const rg_lessons *lessons, const rg_taught
         }
     }
     if (!path || text.failed) return rg_nomem(cx);
-    return write_file(cx, path, (rg_str){text.data, text.size});
+    return rg_learned_write(cx, path, (rg_str){text.data, text.size});
 }
 
 /* Each key in a context of its own: what one takes is given back before the next. */
@@ -209,7 +212,6 @@ static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg
     rg_lessons lessons;
     rg_booster *booster = NULL;
     bool teaches = opt->out || !opt->export_to;
-    RG_TRY(is_folder(cx, opt->out));
     RG_TRY(is_folder(cx, opt->export_to));
     if (teaches) RG_TRY(rg_booster_open(cx, &booster));
     rg_lessons_init(cx, &lessons);
@@ -230,10 +232,13 @@ rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count, const rg
     RG_TRY(rg_doc_new(cx, "ridge.learn/1", &r.doc));
     r.keys = rg_doc_array(r.doc, rg_doc_root(r.doc), "keys");
     r.cards = rg_doc_array(r.doc, rg_doc_root(r.doc), "devices");
-    rg_err err = learn(cx, files, count, &o, &r);
-    rg_doc_section(r.doc, 1, "What was learned");
-    rg_doc_table(r.doc, "keys", r.keys, key_columns, RG_COUNT(key_columns), 0);
-    rg_doc_table(r.doc, "devices", r.cards, card_columns, RG_COUNT(card_columns), 0);
+    rg_err err = is_folder(cx, o.out);
+    if (!err) err = o.graph ? rg_graph_learn(cx, files, count, &o, r.doc) : learn(cx, files, count, &o, &r);
+    if (!o.graph) {
+        rg_doc_section(r.doc, 1, "What was learned");
+        rg_doc_table(r.doc, "keys", r.keys, key_columns, RG_COUNT(key_columns), 0);
+        rg_doc_table(r.doc, "devices", r.cards, card_columns, RG_COUNT(card_columns), 0);
+    }
     if (!err) err = rg_doc_done(cx, r.doc);
     if (err) rg_doc_free(r.doc);
     else *out = r.doc;

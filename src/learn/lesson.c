@@ -176,8 +176,7 @@ static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key
     return note_file(cx, c, lesson);
 }
 
-/* Whichever of its quantities is the time of what was seen, and the power drawn meanwhile. */
-static void measured_of(const rg_evaluation *e, const rg_verdict *v, double *seconds, double *watt)
+void rg_verdict_measured(const rg_evaluation *e, const rg_verdict *v, double *seconds, double *watt)
 {
     *seconds = *watt = NAN;
     for (int i = 0; i < RG_JUDGE_QUANTITIES && e->judge->quantities[i].name; i++) {
@@ -194,7 +193,7 @@ static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t
         const sight *s = &c->sights[case_of[i]];
         double seconds, watt;
         if (!s->seen || e->verdicts[i].dirty) continue;
-        measured_of(e, &e->verdicts[i], &seconds, &watt);
+        rg_verdict_measured(e, &e->verdicts[i], &seconds, &watt);
         double own_s = fmax(seconds - s->rest_s, 0.05 * seconds); /* the others may be priced too dear */
         if (seconds > 0) RG_TRY(add_row(cx, c, s, s->key, log(own_s / s->base_s)));
         if (watt > 0 && s->base_w > 0) RG_TRY(add_row(cx, c, s, s->power_key, log(watt / s->base_w)));

@@ -46,6 +46,8 @@ rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const r
 /* Sessions that nothing is learned from, of data/learned/doubt.json. */
 rg_err rg_doubts_read(rg_ctx *cx, rg_lessons *lessons) RG_CHECKED;
 bool rg_is_doubted(const rg_lessons *lessons, const rg_exam *exam);
+/* Whichever of its quantities is the time of what was seen, and the power drawn meanwhile; NAN: unknown. */
+void rg_verdict_measured(const rg_evaluation *e, const rg_verdict *v, double *seconds, double *watt);
 /* DIR/KEY.csv each: residual, device, group, features. */
 rg_err rg_lessons_export(rg_ctx *cx, const rg_lessons *lessons, const char *dir) RG_CHECKED;
 

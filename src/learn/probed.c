@@ -1,47 +1,68 @@
-/* probed.c - forecasts of one device corrected by a few measurements: Bayesian linear regression of the
- * logarithm of measured / forecast, r, on features x (1 before them, standardized over the rows):
+/* probed.c - forecasts of one device corrected by a few measurements, as `ridge fit --whole` does it
+ * (fitting.c): a factor for each key, that keys share for the most part.
  *
- *     r = w x + e       w ~ N(0, S)       e ~ N(0, noise^2)
- *     after a probe     K = S x / (x S x + noise^2)     w += K (r - w x)     S -= K x S
- *
- * (Bishop, Pattern Recognition and Machine Learning, 3.3; one row at a time, as Kalman's filter.) The prior
- * says that forecasts are right, within what they miss on devices held out. The next probe is the row that
- * makes the corrections of all rows certain the most, with M the mean of x x over them (A-optimal design:
- * Pukelsheim, Optimal Design of Experiments); rows at the ends are of odd networks and are not asked for:
- *
- *     gain = x S M S x / (x S x + noise^2)
+ * What a forecast misses of a network is mostly the network's own, and most of all that of odd ones; the
+ * device's part is the same for all. So those are asked for that are most usual: nearest to the mean of their
+ * key in features that have a standard deviation of 1, each of another family. Keys have probes by their
+ * number of rows (D'Hondt): the next one is of the key with the most rows / (probes + 1).
  */
 #include "learn/probed.h"
 
+#include "learn/fitting.h"
+#include "learn/usual.h"
+
 #include <math.h>
 
-enum { SIZE = RG_PROBED_FEATURES + 1 };
-
-/* timm's tables: on a device held out the mean of all rows is off by about a quarter, what features tell of
- * it by a twentieth, and a row of a family held out, too, by another quarter (standard deviations of
- * logarithms). */
-#define PRIOR_MEAN 0.25
-#define PRIOR_SLOPE 0.05
-#define NOISE 0.25
-/* In standard deviations: features count up to the first, probes have all of theirs within the second. */
-#define FEATURE_MOST 1.5
-#define PROBE_MOST 1.2
-/* One measurement of something else than its columns say up to a factor of e. */
+/* One measurement of something else than its columns say counts up to a factor of e. */
 #define RESIDUAL_MOST 1.0
+
+enum { KEYS_MOST = 16 };
+
+typedef struct share { const rg_trees *trees; size_t rows, probes; } share; /* of a key */
 
 typedef struct probing {
     rg_sitting *sitting;
     double (*out)[RG_JUDGE_QUANTITIES];
-    double (*x)[SIZE];           /* by setting */
+    double (*x)[RG_PROBED_FEATURES]; /* by setting */
+    double *odd;                 /* by setting: distance to the mean of its key; NAN: not answered */
+    const rg_trees **trees;      /* by setting: of its whole; NULL: nothing was learned */
+    uint8_t *key_of;
+    bool *asked;
+    share keys[KEYS_MOST]; size_t key_count;
+    rg_fit_sample samples[KEYS_MOST];
     size_t count;
-    double w[SIZE], s[SIZE][SIZE], mean[SIZE][SIZE]; /* mean: of x x */
 } probing;
+
+static rg_err begin(rg_ctx *cx, void *user, const rg_evaluation *e)
+{
+    (void)cx, (void)user, (void)e;
+    return RG_OK;
+}
+
+static rg_err see(rg_ctx *cx, void *user, const rg_exam *exam, const rg_forecast *f, rg_view view)
+{
+    probing *p = user;
+    rg_mixture mixture;
+    if (!view.whole) return RG_OK;
+    RG_TRY(rg_learned_for(cx, f, RG_WHOLE, RG_TARGET_LATENCY, &mixture));
+    p->trees[exam->index] = mixture.trees; /* kept by the context */
+    return RG_OK;
+}
+
+static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t *case_of)
+{
+    (void)cx, (void)user, (void)e, (void)case_of;
+    return RG_OK;
+}
 
 static rg_err forecast_one(rg_ctx *cx, void *user, size_t index)
 {
     probing *p = user;
-    const rg_exam *exam = rg_sitting_exam(p->sitting, 0, index);
-    rg_err err = exam->judge->forecast(cx, exam, p->out[index]);
+    const rg_witness witness = {begin, see, end, p};
+    rg_exam exam = *rg_sitting_exam(p->sitting, 0, index);
+    exam.witness = &witness;
+    exam.index = index;
+    rg_err err = exam.judge->forecast(cx, &exam, p->out[index]);
     if (err == RG_NOMEM || err == RG_INTERNAL || err == RG_INTERRUPTED) return err;
     for (int q = 0; err && q < RG_JUDGE_QUANTITIES; q++) p->out[index][q] = NAN;
     return RG_OK;
@@ -54,41 +75,62 @@ static bool is_answered(const probing *p, size_t i)
     return false;
 }
 
-static void standardize(probing *p, int feature)
+/* ---- usual rows ---- */
+
+/* More keys than there is room for share the last. */
+static void find_keys(probing *p)
 {
-    double n = 0, sum = 0, square = 0;
     for (size_t i = 0; i < p->count; i++) {
-        if (!is_answered(p, i)) continue;
-        n++, sum += p->x[i][feature], square += p->x[i][feature] * p->x[i][feature];
+        size_t k = 0;
+        while (k < p->key_count && p->keys[k].trees != p->trees[i]) k++;
+        if (k == KEYS_MOST) k--;
+        else if (k == p->key_count) p->keys[p->key_count++].trees = p->trees[i];
+        p->key_of[i] = (uint8_t)k;
+        p->keys[k].rows += is_answered(p, i);
     }
-    double mean = n > 0 ? sum / n : 0, spread = n > 0 ? sqrt(fmax(square / n - mean * mean, 0)) : 0;
+}
+
+static bool is_of_new_family(const probing *p, size_t setting)
+{
+    const rg_exam *exam = rg_sitting_exam(p->sitting, 0, setting);
+    rg_str family = rg_exam_text(exam, exam->judge->family);
+    for (size_t i = 0; i < p->count; i++)
+        if (p->asked[i] && rg_str_eq(family, rg_exam_text(rg_sitting_exam(p->sitting, 0, i),
+                                                          exam->judge->family)))
+            return false;
+    return true;
+}
+
+/* SIZE_MAX: there is none. */
+static size_t most_usual(const probing *p, size_t key, bool new_family)
+{
+    size_t best = SIZE_MAX;
     for (size_t i = 0; i < p->count; i++) {
-        double x = spread > 1e-9 ? (p->x[i][feature] - mean) / spread : 0;
-        p->x[i][feature] = fmax(-FEATURE_MOST, fmin(FEATURE_MOST, x));
+        if (p->key_of[i] != key || p->asked[i] || isnan(p->odd[i]) || rg_sitting_dirty(p->sitting, 0, i))
+            continue;
+        if (best != SIZE_MAX && p->odd[i] >= p->odd[best]) continue;
+        if (!new_family || is_of_new_family(p, i)) best = i;
     }
+    return best;
 }
 
-static double dot(const double *a, const double *b)
+/* The next probe, and its key; SIZE_MAX: there is none left. */
+static size_t next_probe(const probing *p, size_t *key)
 {
-    double sum = 0;
-    for (int i = 0; i < SIZE; i++) sum += a[i] * b[i];
-    return sum;
+    size_t best = SIZE_MAX;
+    double most = 0;
+    for (size_t k = 0; k < p->key_count; k++) {
+        double claim = (double)p->keys[k].rows / (double)(p->keys[k].probes + 1);
+        if (claim <= most) continue;
+        size_t at = most_usual(p, k, true);
+        if (at == SIZE_MAX) at = most_usual(p, k, false);
+        if (at == SIZE_MAX) continue;
+        best = at, most = claim, *key = k;
+    }
+    return best;
 }
 
-/* s x, into y; returns x s x */
-static double weigh(const probing *p, const double *x, double *y)
-{
-    for (int i = 0; i < SIZE; i++) y[i] = dot(p->s[i], x);
-    return dot(x, y);
-}
-
-static void learn(probing *p, const double *x, double r)
-{
-    double y[SIZE], variance = weigh(p, x, y) + NOISE * NOISE, error = r - dot(p->w, x);
-    for (int i = 0; i < SIZE; i++) p->w[i] += y[i] / variance * error;
-    for (int i = 0; i < SIZE; i++)
-        for (int k = 0; k < SIZE; k++) p->s[i][k] -= y[i] * y[k] / variance;
-}
+/* ---- what they say ---- */
 
 /* +1: a time, -1: a rate, 0: neither. */
 static int kind_of(const rg_judge *judge, int quantity)
@@ -109,49 +151,31 @@ static double residual_of(const rg_judge *judge, const double *measured, const d
     return NAN;
 }
 
-static bool is_usual(const probing *p, size_t i)
+static void ask(probing *p)
 {
-    if (!is_answered(p, i) || rg_sitting_dirty(p->sitting, 0, i)) return false;
-    for (int k = 1; k <= RG_PROBED_AMOUNTS; k++)
-        if (fabs(p->x[i][k]) > PROBE_MOST) return false;
-    return true;
-}
-
-static void find_mean(probing *p)
-{
-    for (size_t i = 0; i < p->count; i++)
-        for (int k = 0; k < SIZE; k++)
-            for (int m = 0; m < SIZE; m++) p->mean[k][m] += p->x[i][k] * p->x[i][m] / (double)p->count;
-}
-
-/* The next probe; SIZE_MAX: there is none left. asked: by setting. */
-static size_t most_telling(const probing *p, const bool *asked)
-{
-    size_t best = SIZE_MAX;
-    double most = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        double y[SIZE], gain = 0;
-        if (asked[i] || !is_usual(p, i)) continue;
-        double variance = weigh(p, p->x[i], y) + NOISE * NOISE;
-        for (int k = 0; k < SIZE; k++) gain += y[k] * dot(p->mean[k], y) / variance;
-        if (gain > most) most = gain, best = i;
-    }
-    return best;
-}
-
-static rg_err ask(rg_ctx *cx, probing *p)
-{
-    bool *asked = RG_NEW(&cx->arena, bool, p->count + 1);
-    if (!asked) return rg_nomem(cx);
     for (int n = rg_sitting_probes(p->sitting); n > 0; n--) {
         double measured[RG_JUDGE_QUANTITIES];
-        size_t at = most_telling(p, asked);
+        size_t k = 0, at = next_probe(p, &k);
         if (at == SIZE_MAX || !rg_sitting_measured(p->sitting, 0, at, measured)) break;
-        asked[at] = true;
+        p->asked[at] = true;
+        p->keys[k].probes++;
         double r = residual_of(rg_sitting_exam(p->sitting, 0, at)->judge, measured, p->out[at]);
-        if (!isnan(r)) learn(p, p->x[at], r);
+        if (isnan(r)) continue;
+        rg_fit_sample *s = &p->samples[k];
+        s->mean = (s->mean * s->count + r) / (s->count + 1);
+        s->count++;
     }
-    return RG_OK;
+}
+
+static rg_err open_probing(rg_ctx *cx, probing *p)
+{
+    size_t room = p->count + 1;
+    p->x = (void *)RG_NEW(&cx->arena, double, room * RG_PROBED_FEATURES);
+    p->odd = RG_NEW(&cx->arena, double, room);
+    p->trees = RG_NEW(&cx->arena, const rg_trees *, room);
+    p->key_of = RG_NEW(&cx->arena, uint8_t, room);
+    p->asked = RG_NEW(&cx->arena, bool, room);
+    return p->x && p->odd && p->trees && p->key_of && p->asked ? RG_OK : rg_nomem(cx);
 }
 
 rg_err rg_probed_forecast(rg_ctx *cx, rg_sitting *sitting, rg_probed_features *features,
@@ -159,24 +183,20 @@ rg_err rg_probed_forecast(rg_ctx *cx, rg_sitting *sitting, rg_probed_features *f
 {
     probing p = {.sitting = sitting, .out = out, .count = rg_sitting_count(sitting, 0)};
     rg_workers work = {.count = p.count, .threads = 1, .run = forecast_one, .user = &p};
-    p.x = (void *)RG_NEW(&cx->arena, double, (p.count + 1) * SIZE);
-    if (!p.x) return rg_nomem(cx);
+    RG_TRY(open_probing(cx, &p));
     RG_TRY(rg_workers_run(cx, &work));
-    for (size_t i = 0; i < p.count; i++) {
-        p.x[i][0] = 1;
-        if (is_answered(&p, i)) features(rg_sitting_exam(sitting, 0, i), out[i], p.x[i] + 1);
-    }
-    for (int k = 0; k < SIZE; k++) {
-        double prior = k ? PRIOR_SLOPE : PRIOR_MEAN;
-        p.s[k][k] = prior * prior;
-        if (k) standardize(&p, k);
-    }
-    find_mean(&p);
-    RG_TRY(ask(cx, &p));
-    for (size_t i = 0; i < p.count; i++) {
-        const rg_judge *judge = rg_sitting_exam(sitting, 0, i)->judge;
-        double r = dot(p.w, p.x[i]);
-        for (int q = 0; q < RG_JUDGE_QUANTITIES; q++) out[i][q] *= exp(kind_of(judge, q) * r);
-    }
+    for (size_t i = 0; i < p.count; i++) p.odd[i] = is_answered(&p, i) ? 0 : NAN;
+    for (size_t i = 0; i < p.count; i++)
+        if (is_answered(&p, i)) features(rg_sitting_exam(sitting, 0, i), out[i], p.x[i]);
+    find_keys(&p);
+    rg_odd_rows(p.x[0], p.count, RG_PROBED_FEATURES, p.key_of, p.odd);
+    for (size_t k = 0; k < p.key_count; k++)
+        p.samples[k].prior = rg_fit_prior(p.keys[k].trees, rg_sitting_exam(sitting, 0, 0)->device);
+    ask(&p);
+    rg_fit_together(p.samples, p.key_count, rg_fit_apart(RG_OF_WHOLE));
+    for (size_t i = 0; i < p.count; i++)
+        for (int q = 0; q < RG_JUDGE_QUANTITIES; q++)
+            out[i][q] *=
+                exp(kind_of(rg_sitting_exam(sitting, 0, i)->judge, q) * p.samples[p.key_of[i]].shift);
     return RG_OK;
 }

@@ -4,10 +4,9 @@
 
 #include "learn/evaluate.h"
 
-enum { RG_PROBED_FEATURES = 6, RG_PROBED_AMOUNTS = 4 };
+enum { RG_PROBED_FEATURES = 32 };
 
-/* What a correction may depend on, x[RG_PROBED_FEATURES]; forecast: by quantity. The first are amounts, the
- * others flags; unused ones are 0. */
+/* What tells a usual row from an odd one, x[RG_PROBED_FEATURES]; forecast: by quantity. Unused ones are 0. */
 typedef void rg_probed_features(const rg_exam *exam, const double *forecast, double *x);
 
 /* Forecasts all settings of curve 0 by the kind's `forecast`, asks for as many probes as there are, and

@@ -15,8 +15,9 @@
  * of A is an expert for every token.
  *
  * In a hybrid every eighth layer attends (Jamba, arXiv:2403.19887); another one reads and writes a state of
- * 2 d x 128 numbers for each sequence (Mamba-2, arXiv:2405.21060), as many bytes as the keys and values of
- * 4 d 128 / (2 8 128) = d / 4 tokens, which is what it looks back here.
+ * 2 d x 128 numbers for each sequence (Mamba-2, arXiv:2405.21060), in f32 as its kernels hold it, where the
+ * rest is of 16 bits: as many bytes as the keys and values of 2 4 d 128 / (2 8 128) = d / 2 tokens, which is
+ * what it looks back here.
  */
 #include "learn/stand_in_llm.h"
 
@@ -79,7 +80,7 @@ rg_err rg_stand_in_decoder(rg_ctx *cx, const rg_llm_totals *t, rg_decoder *out)
         .width = (int64_t)d, .inner = inner > STEP ? inner / STEP * STEP : STEP,
         .heads = (int64_t)d / HEAD, .kv_heads = KV_HEADS, .head = HEAD,
     };
-    if (t->hybrid) out->window = (int64_t)d / 4, out->period = ATTENDS;
+    if (t->hybrid) out->window = (int64_t)d / 2, out->period = ATTENDS;
     if (t->mixture) add_experts(t, rest, out);
     return RG_OK;
 }

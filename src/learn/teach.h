@@ -29,4 +29,7 @@ rg_err rg_teach(rg_ctx *cx, rg_booster *booster, const rg_lessons *lessons, cons
 /* DIR/KEY.trees, by renaming: readers see the old file or the new one. learn_doc.c */
 rg_err rg_trees_save(rg_ctx *cx, const rg_trees *trees, const char *dir) RG_CHECKED;
 
+/* A file anew, as above. */
+rg_err rg_learned_write(rg_ctx *cx, const char *path, rg_str bytes) RG_CHECKED;
+
 #endif

@@ -135,6 +135,15 @@ static double unit_rate(const rg_device *device, size_t e, const rg_peak *like)
     return peak ? peak->op_per_clock * peak->at_clock_hz : 0;
 }
 
+/* Rate of `count` units of engine e together: what one has alone, as far as all of them have it. */
+static double among_others(const rg_device *device, size_t e, const rg_peak *like, double count)
+{
+    const rg_peak *peak = rg_device_peak(device, (int)e, (int)like->unit, like->dtype);
+    double units = device->engines[e].count, all = units * unit_rate(device, e, like), share = count / units;
+    if (peak->alone_op_per_s <= 0 || share >= 1) return share * all;
+    return fmin(fmax(count * peak->alone_op_per_s, share * all), all);
+}
+
 /* Units of engine e that are used when `limit` are: the fastest engines are filled first. */
 static double usable_count(const rg_device *device, size_t e, const rg_peak *like, double limit)
 {
@@ -160,7 +169,7 @@ static void gather_units(const rg_plan *plan, rg_row *row)
         double rate = unit_rate(device, e, row->peak);
         if (rate <= 0) continue;
         double count = usable_count(device, e, row->peak, limit);
-        row->op_per_clock += count * rate / reference;
+        row->op_per_clock += among_others(device, e, row->peak, count) / reference;
         row->unit_count += count;
         row->unit_total += device->engines[e].count;
     }

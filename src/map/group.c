@@ -330,6 +330,37 @@ static void sum_work(grouping *x, rg_row *row, uint32_t index)
     row->saved_byte = before - row->work.in_byte - row->work.weight_byte - row->work.out_byte;
 }
 
+/* On a GPU a mixture is several kernels: the k best scores, tokens sorted by expert (two), product,
+ * activation, product, weighted sum (vLLM, fused_moe.py). */
+enum { MIXTURE_KERNELS = 7 };
+
+/* Mean of the largest of R numbers of experts that are read, each of h with probability q where tokens choose
+ * independently: sum over x < h of 1 - F(x)^R, F: binomial. */
+static double most_read(double held, double q, double parts)
+{
+    double below = 0, most = 0, all = lgamma(held + 1);
+    for (double x = 0; x < held; x++) {
+        below += exp(all - lgamma(x + 1) - lgamma(held - x + 1) + x * log(q) + (held - x) * log1p(-q));
+        most += 1 - pow(fmin(below, 1), parts);
+    }
+    return most;
+}
+
+/* Devices that share the experts wait for the one of them that reads most. */
+static void settle_mixture(const rg_plan *plan, rg_row *row)
+{
+    const rg_node *node = rg_node_at(plan->graph, plan->facts->steps[row->anchor].node);
+    if (!node->op || strcmp(node->op->name, "MoE") != 0) return;
+    if (plan->device->kind == RG_DEVICE_GPU) row->kernels = MIXTURE_KERNELS;
+    double held = (double)plan->graph->values[node->in[2]].type.dim[0], mean = row->work.batch;
+    double parts = (double)plan->graph->values[node->in[1]].type.dim[1] / held;
+    if (parts <= 1 || mean <= 0 || mean >= held || held > RG_KNOWN_MAX) return;
+    double more = most_read(held, mean / held, parts) / mean;
+    row->work.weight_byte *= more;
+    row->work.batch *= more;
+    row->work.m /= more;
+}
+
 /* A fused kernel leaves out what a causal mask rules out, and divides each result by its sum, not each score
  * (Dao 2023, "FlashAttention-2", section 3.1). Without one, attention writes the scores, reads and writes
  * them for the softmax, and reads them again: three kernels and four passes over batch x m x n scores. */
@@ -406,6 +437,7 @@ rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan)
         RG_TRY(name_row(&x, &plan->rows[i]));
         sum_work(&x, &plan->rows[i], i);
         settle_attention(plan, &plan->rows[i]);
+        settle_mixture(plan, &plan->rows[i]);
         RG_TRY(link_row(&x, i));
     }
     return part_ids(cx, plan);

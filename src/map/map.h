@@ -21,6 +21,15 @@ typedef struct rg_tiling {
     double traffic_byte[RG_LEVEL_LIMIT]; /* moved at each memory level of the device, nearest first */
 } rg_tiling;
 
+/* A convolution by Winograd's algorithm, in tiles of m x m results; of a row that is none: 0, 1, 1, 0, 0. */
+typedef struct rg_winograd_row {
+    int m;
+    double products;           /* multiply-adds that are done, of those of the definition */
+    double weights;            /* bytes of transformed weights, of the model's */
+    double steps;              /* vector instructions of the transforms */
+    double calls;              /* products of matrices */
+} rg_winograd_row;
+
 typedef struct rg_row {
     uint64_t id;               /* hash of the sorted node names: stable where the grouping is the same */
     const char *name;          /* of the anchor node */
@@ -47,6 +56,7 @@ typedef struct rg_row {
     double filled;             /* of the reduction, the share that the stack has not filled up with zeros */
     double clock_share;        /* clock of these units relative to the device's fastest engine */
     const rg_efficiency *efficiency;
+    rg_winograd_row winograd;
     rg_tiling tiling;
     const char *placed_why;    /* one clause: why this unit */
 } rg_row;
@@ -78,7 +88,7 @@ struct rg_plan {
     double *live_byte; uint32_t peak_row; /* by row: live buffers */
     /* Of the block, caches; communication: of collectives. All of the largest pipeline stage, where Sends cut
      * the rows into several: buffers, block and live_byte, too. */
-    double weight_byte, cache_byte, workspace_byte, communication_byte, overhead_byte;
+    double weight_byte, copies_byte, cache_byte, workspace_byte, communication_byte, overhead_byte;
     double peak_byte;          /* sum of rg_plan_memory_items */
     double beside_byte;        /* other weights, read between two runs: rg_plan_among */
     uint32_t pipeline_count, pipeline_largest; /* stages, 1 without a Send; the one that needs most */
@@ -114,11 +124,12 @@ rg_err rg_graph_at_precision(rg_ctx *cx, const rg_graph *graph, const char *prec
 rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* group.c: rows from the runtime's rules */
 rg_err rg_plan_place(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* assign.c: engine, unit, type */
 rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan) RG_CHECKED;  /* memory.c: lifetimes, offsets, peak */
+void rg_plan_ways(rg_plan *plan);                             /* winograd_row.c: how it is computed */
 void rg_plan_tile(rg_plan *plan);                             /* tile.c: by the device's kind */
 
 /* What the peak is made of, in this order; caches and communication are left out where there are none. They
  * sum to peak_byte. memory.c */
-enum { RG_MEMORY_ITEMS = 6 };
+enum { RG_MEMORY_ITEMS = 7 };
 typedef struct rg_memory_item { const char *name; double byte; const char *text; } rg_memory_item;
 int rg_plan_memory_items(const rg_plan *plan, rg_memory_item out[RG_MEMORY_ITEMS]);
 

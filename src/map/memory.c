@@ -391,6 +391,7 @@ int rg_plan_memory_items(const rg_plan *plan, rg_memory_item out[RG_MEMORY_ITEMS
     const struct { bool optional; rg_memory_item item;
     } items[RG_MEMORY_ITEMS] = {
         {false, {"weights", plan->weight_byte, "constants, as they are stored"}},
+        {true, {"copies of weights", plan->copies_byte, "as kernels read them, by the runtime's profile"}},
         {true, {"kv cache", plan->cache_byte, "keys and values of all tokens, as they are stored"}},
         {false,
          {"activations", (double)plan->block_byte - plan->cache_byte, "one block that the rows share"}},

@@ -49,6 +49,7 @@ static rg_err make(rg_ctx *cx, rg_plan *plan)
     RG_TRY(rg_plan_group(cx, plan));
     RG_TRY(rg_plan_place(cx, plan));
     RG_TRY(rg_plan_memory(cx, plan));
+    rg_plan_ways(plan);
     rg_plan_tile(plan);
     plan->hash = plan_hash(plan);
     return RG_OK;

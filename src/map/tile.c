@@ -65,6 +65,15 @@ static double pinned_share(const rg_plan *plan, const rg_level *near, double kep
     return fmin(kept / 2 / plan->weight_byte, 1);
 }
 
+/* How often its weights are read: those of the state at each step of a recurrence, those of the inputs once,
+ * in one product of all steps. */
+static double weight_reads(const rg_work *w)
+{
+    if (w->steps <= 1 || w->family != RG_FAMILY_RECURRENT || w->k <= 0) return fmax(w->steps, 1);
+    double state = fmin(w->channels / w->k, 1);
+    return state * w->steps + 1 - state;
+}
+
 /* What comes from behind level `near`, which keeps what it can. */
 static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_level *near, double block_m,
                              double block_n)
@@ -73,7 +82,8 @@ static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_le
     double kept = kept_byte(plan, row, near), activations = w->in_byte + w->out_byte;
     if (plan->weight_byte + plan->beside_byte + (double)plan->block_byte <= kept) return 0;
     double pinned = pinned_share(plan, near, kept) * w->weight_byte;
-    double weights = w->weight_byte <= kept / 2 ? w->weight_byte : w->weight_byte * fmax(w->steps, 1);
+    double weights = w->weight_byte <= kept / 2 ? w->weight_byte : w->weight_byte * weight_reads(w);
+    weights *= row->winograd.weights;
     double bytes = weights - pinned + (activations <= kept / 2 ? 0 : activations);
     bool blocked = rg_row_is_product(row) && w->mac > 0 && w->steps <= 1;
     if (!blocked || activations + w->weight_byte <= kept / 2) return bytes;
@@ -86,8 +96,8 @@ void rg_level_traffic(const rg_plan *plan, rg_row *row, double block_m, double b
 {
     const rg_work *w = &row->work;
     const rg_level *levels = plan->device->levels;
-    /* a recurrent step reads its weights again */
-    row->tiling.traffic_byte[0] = w->weight_byte * fmax(w->steps, 1) + w->in_byte + w->out_byte;
+    double weights = w->weight_byte * weight_reads(w) * row->winograd.weights;
+    row->tiling.traffic_byte[0] = weights + w->in_byte + w->out_byte;
     for (size_t i = 1; i < plan->device->level_count; i++)
         row->tiling.traffic_byte[i] = traffic_behind(plan, row, &levels[i - 1], block_m, block_n);
 }
@@ -120,7 +130,7 @@ static bool is_alike(const rg_row *a, const rg_row *b)
            x->in_byte == y->in_byte && x->weight_byte == y->weight_byte && x->out_byte == y->out_byte &&
            x->weight_in_b == y->weight_in_b && a->side_byte == b->side_byte && a->peak == b->peak &&
            a->filled == b->filled && a->op_per_clock == b->op_per_clock && a->unit_count == b->unit_count &&
-           a->unit_total == b->unit_total &&
+           a->unit_total == b->unit_total && a->winograd.m == b->winograd.m &&
            a->width.threads == b->width.threads && a->width.vector_length == b->width.vector_length;
 }
 

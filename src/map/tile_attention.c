@@ -86,16 +86,27 @@ static double key_byte(const rg_row *row)
     return (w->in_byte + w->weight_byte - row->side_byte) * 2 * w->n / (queries + 2 * w->n);
 }
 
-/* Accesses to memory, one after the other, before a block's first product and behind its last: the chain, and
- * the first step of keys, as many as its bytes take at an SM's part of the bandwidth. A single row needs no
- * tile of matrix instructions. */
-static double start_trips(const rg_plan *plan, const rg_row *row, const shape *s)
+/* Keys and values of earlier steps: meanwhile weights and other layers' caches went through the L2, so that
+ * they come from memory however few they are. (On A100 and H100 a token's attention takes as long below the
+ * L2's capacity as its bytes do above.) */
+static double old_key_byte(const rg_row *row)
 {
-    const rg_level *memory = rg_device_memory(plan->device);
+    const rg_work *w = &row->work;
+    return w->n > w->m ? key_byte(row) * (1 - w->m / w->n) : 0;
+}
+
+/* Accesses to memory, one after the other, before a block's first product and behind its last: the chain, and
+ * the first step of keys, as many as its bytes take at an SM's part of the bandwidth among those that have a
+ * block. A single row needs no tile of matrix instructions. */
+static double start_trips(const rg_plan *plan, const rg_row *row, const shape *s, double blocks)
+{
+    const rg_level *memory = rg_device_memory(plan->device), *near = &plan->device->levels[0];
     if (s->rows <= 1 || memory->latency_s <= 0) return CHAIN;
     double fetched = row->work.m > 1 ? fmin(s->tn, s->keys) : s->tn;
     double step_byte = fetched * key_byte(row) / (s->heads * s->keys);
-    return CHAIN + step_byte * row->unit_total / memory->read_byte_per_s / memory->latency_s;
+    double part = fmin(memory->read_byte_per_s / fmin(blocks, row->unit_total),
+                       near->read_byte_per_s / row->unit_total);
+    return CHAIN + step_byte / part / memory->latency_s;
 }
 
 /* Useful share of the peak when every wave waits for its start before it computes. */
@@ -122,7 +133,7 @@ void rg_tile_attention(const rg_plan *plan, rg_row *row)
     double rounds = longest > 1 ? fmax(spread, longest) : rg_ceil_div(t->blocks, units);
     t->utilization = row->filled * fmin(seen, 1) * spread / rounds;
     t->waves = rg_ceil_div(t->blocks, units);
-    t->trips = start_trips(plan, row, &s);
+    t->trips = start_trips(plan, row, &s, t->blocks);
     if (w->m > 1) { /* one query's few products are done while it waits */
         double start_s = t->waves * t->trips * rg_device_memory(plan->device)->latency_s;
         t->utilization = after_start(plan, row, t->utilization, start_s);
@@ -133,6 +144,8 @@ void rg_tile_attention(const rg_plan *plan, rg_row *row)
     t->units = fmin(units, t->blocks);
     rg_level_traffic(plan, row, s.grouped ? w->m : s.tm, s.tn);
     if (plan->device->level_count < 2) return;
+    double *far = &t->traffic_byte[plan->device->level_count - 1];
+    *far = fmax(*far, old_key_byte(row));
     /* heads that do not share a block's keys fetch them again; pieces leave f32 results to be joined */
     double again = s.grouped ? 0 : fmax(w->share, 1) - 1, results = s.batch * s.rows * w->k / 2;
     t->traffic_byte[1] += again * fmax(s.row_blocks * (1 - w->skipped), 1) * key_byte(row);

@@ -47,9 +47,13 @@ rg_err rg_bench_readings_begin(rg_bench *b)
 
 /* ---- what it is of ---- */
 
-static double batch_of(const rg_graph *g)
+/* Built-in models have the batch that was asked for, or 1, whichever of their sizes that is; of files it is
+ * the first. */
+static double batch_of(const rg_contest *m, const rg_graph *g)
 {
     const rg_region *model = &g->regions[RG_MAIN];
+    if (m->b->opt.batch > 0) return (double)m->b->opt.batch;
+    if (rg_str_starts(rg_str_of(m->model), "zoo:") || rg_str_starts(rg_str_of(m->model), "random:")) return 1;
     const rg_type *type = model->input_count ? &g->values[model->inputs[0]].type : NULL;
     return type && type->rank > 0 ? (double)rg_dim_value(&g->dims, type->dim[0]) : 1;
 }
@@ -66,7 +70,7 @@ static rg_err identify(rg_contest *m, const rg_graph *g, const rg_player *p, rg_
     out->device = rg_arena_cstr(&cx->arena, rg_str_of(m->b->host->id));
     out->device_hash = m->b->host->hash;
     out->data_hash = m->b->data_hash;
-    out->batch = batch_of(g);
+    out->batch = batch_of(m, g);
     rg_err err = p->backend->runtime ? rg_runtime_find(cx, p->backend->runtime, m->b->host, &runtime) : RG_OK;
     if (!err && runtime) {
         out->runtime = p->backend->runtime;

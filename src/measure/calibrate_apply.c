@@ -124,6 +124,8 @@ static rg_err apply_peak(apply *a, size_t i)
     const rg_gauge *g = whole(a->c, RG_GAUGE_PEAK, p->engine, (int)i);
     double count = a->d->engines[p->engine].count, work_hz = a->work_hz[p->engine];
     if (work_hz > 0) p->at_clock_hz = work_hz;
+    const rg_gauge *alone = rg_gauge_find(a->c, RG_GAUGE_PEAK, p->engine, (int)i, false);
+    if (alone) p->alone_op_per_s = alone->value;
     if (g) {
         p->op_per_s = rg_gauge_scaled(a->c, g);
         p->op_per_clock = p->op_per_s / (count * p->at_clock_hz);
@@ -182,6 +184,8 @@ static rg_err apply_levels(apply *a)
         if (!read || !write || !latency) continue;
         l->read_byte_per_s = rg_gauge_scaled(a->c, read);
         l->write_byte_per_s = rg_gauge_scaled(a->c, write);
+        const rg_gauge *alone = rg_gauge_find(a->c, RG_GAUGE_READ, 0, (int)i, false);
+        l->alone_read_byte_per_s = alone ? alone->value : 0;
         l->sustained_fraction = 1; /* it is what was sustained */
         l->latency_s = latency->value;
         l->source = source_of(a, "read, write and latency; of reading", read,

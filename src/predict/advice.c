@@ -61,7 +61,7 @@ static rg_err try_batch(advising *a, double factor)
     const rg_forecast *f = a->f;
     const rg_plan *plan = f->plan;
     const rg_level *main_memory = rg_device_memory(plan->device);
-    double rows_s = 0, joules = plan->device->idle_w * f->graph_s;
+    double rows_s = 0, joules = rg_energy_fixed_j(f);
     rg_plan larger;
     memcpy(&larger, plan, offsetof(rg_plan, refs)); /* other threads may be counting references */
     larger.block_byte = (uint64_t)fmin((double)plan->block_byte * factor, RG_BLOCK_BYTE_MAX);

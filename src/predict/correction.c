@@ -8,8 +8,10 @@
  * base at the clock that the base found.
  *
  * Networks repeat their layers: trees are found once for a family and a type, and asked once for rows that
- * look the same to them.
+ * look the same to them; all looks of a key at once, because a tree that is fetched for one serves the
+ * others.
  */
+#include "predict/graphnet.h"
 #include "predict/residual.h"
 
 #include <math.h>
@@ -36,20 +38,23 @@ static const char *nearness_words(rg_nearness nearness)
     return words[nearness];
 }
 
-typedef struct voice { bool looked_up; rg_mixture of[RG_TARGET_COUNT]; } voice; /* of a family and a type */
+typedef struct look { float x[RG_TREES_FEATURES]; } look;
 
-/* What trees said of rows that look so. */
-typedef struct answer {
-    const voice *voice;
-    float x[RG_TREES_FEATURES];
-    rg_residual of[RG_TARGET_COUNT];
-} answer;
+/* Of a family and a type: whom to ask, what rows look like, and what was said of each look. */
+typedef struct voice {
+    bool looked_up;
+    rg_mixture of[RG_TARGET_COUNT];
+    look *looks; uint32_t count, capacity;
+    rg_residual *said[RG_TARGET_COUNT]; /* NULL: nothing was learned */
+} voice;
+
+typedef struct seat { const voice *voice; uint32_t look; } seat; /* voice NULL: nothing was learned */
 
 typedef struct learning {
     rg_forecast *f;
     voice *voices;               /* [family, type] */
-    answer *answers; size_t answer_count; uint32_t answer_capacity;
-    uint32_t *table, mask;       /* hash of an answer -> 1 + its index; twice as many as rows */
+    seat *seats;                 /* by row */
+    uint32_t *table, mask;       /* hash of a look -> 1 + a row that has it; twice as many as rows */
     double *power_w;             /* by row: learned; 0: as the base has it */
     double *limit_w;             /* by row: what a row drew or may draw, whichever is more */
     double spread_s;             /* sum of rows: time x spread */
@@ -86,7 +91,7 @@ static double bounded(const rg_forecast *f, uint32_t row, double r)
 }
 
 /* NULL in *out: nothing was learned of rows like this one. */
-static rg_err find_voice(rg_ctx *cx, learning *l, uint32_t row, const voice **out)
+static rg_err find_voice(rg_ctx *cx, learning *l, uint32_t row, voice **out)
 {
     const rg_row *r = &l->f->plan->rows[row];
     voice *v = &l->voices[(size_t)r->family * RG_HW_DTYPE_COUNT + (size_t)r->dtype];
@@ -97,22 +102,38 @@ static rg_err find_voice(rg_ctx *cx, learning *l, uint32_t row, const voice **ou
     return RG_OK;
 }
 
-static rg_err find_answer(rg_ctx *cx, learning *l, const voice *v, uint32_t row, const answer **out)
+/* A row takes the seat of one that looks like it, or a new one. */
+static rg_err seat_row(rg_ctx *cx, learning *l, uint32_t row)
 {
-    answer now = {.voice = v};
+    look now = {0};
+    voice *v;
+    if (l->f->rows[row].latency_s <= 0) return RG_OK;
+    RG_TRY(find_voice(cx, l, row, &v));
+    if (!v) return RG_OK;
     rg_feature_row(l->f, row, now.x);
-    uint64_t hash = rg_hash_u64(rg_hash(RG_HASH_SEED, now.x, sizeof now.x), (uint64_t)(v - l->voices));
+    uint64_t hash = rg_hash_u64(rg_hash(RG_HASH_SEED, &now, sizeof now), (uint64_t)(v - l->voices));
     uint32_t at = (uint32_t)hash & l->mask;
     for (; l->table[at]; at = (at + 1) & l->mask) {
-        *out = &l->answers[l->table[at] - 1];
-        if ((*out)->voice == v && memcmp((*out)->x, now.x, sizeof now.x) == 0) return RG_OK;
+        const seat *other = &l->seats[l->table[at] - 1];
+        if (other->voice != v || memcmp(&v->looks[other->look], &now, sizeof now) != 0) continue;
+        l->seats[row] = *other;
+        return RG_OK;
     }
-    for (int i = 0; i < RG_TARGET_COUNT; i++)
-        if (v->of[i].trees) rg_residual_of(&v->of[i], now.x, &now.of[i]);
-    if (!RG_GROW(&cx->arena, l->answers, l->answer_count, l->answer_capacity)) return rg_nomem(cx);
-    l->answers[l->answer_count++] = now;
-    l->table[at] = (uint32_t)l->answer_count;
-    *out = &l->answers[l->answer_count - 1];
+    if (!RG_GROW(&cx->arena, v->looks, v->count, v->capacity)) return rg_nomem(cx);
+    l->table[at] = row + 1;
+    l->seats[row] = (seat){v, v->count};
+    v->looks[v->count++] = now;
+    return RG_OK;
+}
+
+static rg_err ask(rg_ctx *cx, voice *v)
+{
+    for (int i = 0; i < RG_TARGET_COUNT && v->count; i++) {
+        if (!v->of[i].trees) continue;
+        v->said[i] = RG_NEW(&cx->arena, rg_residual, v->count);
+        if (!v->said[i]) return rg_nomem(cx);
+        RG_TRY(rg_residuals_of(cx, &v->of[i], v->looks->x, v->count, v->said[i]));
+    }
     return RG_OK;
 }
 
@@ -121,28 +142,31 @@ static rg_err learn_row(rg_ctx *cx, learning *l, uint32_t row)
     rg_forecast *f = l->f;
     rg_row_cost *c = &f->rows[row];
     const rg_device *device = f->plan->device;
-    const voice *v;
-    const answer *said = NULL;
+    const seat *s = &l->seats[row];
     double spread = log(fmax(f->plan->runtime->interval_factor, 1));
     l->limit_w[row] = device->cap_w > 0 ? fmax(c->power_w, device->cap_w) : INFINITY;
-    if (c->latency_s <= 0) return RG_OK;
-    RG_TRY(find_voice(cx, l, row, &v));
-    if (v) {
-        RG_TRY(find_answer(cx, l, v, row, &said));
-        const rg_residual *time = &said->of[RG_TARGET_LATENCY], *power = &said->of[RG_TARGET_POWER];
-        if (v->of[RG_TARGET_LATENCY].trees) {
-            c->evidence = note_evidence(f, &v->of[RG_TARGET_LATENCY], time);
-            if (!c->evidence) return rg_nomem(cx);
-            c->residual = bounded(f, row, time->r);
-            if (time->spread > 0) spread = time->spread;
-        }
-        if (v->of[RG_TARGET_POWER].trees) {
-            double watt = fmax(c->power_w * exp(power->r), device->idle_w);
-            l->power_w[row] = device->cap_w > 0 ? fmin(watt, device->cap_w) : watt;
-            l->power = true;
-        }
+    if (s->voice && s->voice->said[RG_TARGET_LATENCY]) {
+        const rg_residual *time = &s->voice->said[RG_TARGET_LATENCY][s->look];
+        c->evidence = note_evidence(f, &s->voice->of[RG_TARGET_LATENCY], time);
+        if (!c->evidence) return rg_nomem(cx);
+        c->residual = bounded(f, row, time->r);
+        if (time->spread > 0) spread = time->spread;
+    }
+    if (s->voice && s->voice->said[RG_TARGET_POWER]) {
+        double watt = fmax(c->power_w * exp(s->voice->said[RG_TARGET_POWER][s->look].r), device->idle_w);
+        l->power_w[row] = device->cap_w > 0 ? fmin(watt, device->cap_w) : watt;
+        l->power = true;
     }
     l->spread_s += c->total_s * exp(c->residual) * spread;
+    return RG_OK;
+}
+
+static rg_err learn_rows(rg_ctx *cx, learning *l)
+{
+    uint32_t rows = l->f->plan->row_count;
+    for (uint32_t r = 0; r < rows; r++) RG_TRY(seat_row(cx, l, r));
+    for (int i = 0; i < RG_FAMILY_COUNT * RG_HW_DTYPE_COUNT; i++) RG_TRY(ask(cx, &l->voices[i]));
+    for (uint32_t r = 0; r < rows; r++) RG_TRY(learn_row(cx, l, r));
     return RG_OK;
 }
 
@@ -182,6 +206,35 @@ static void draw_whole(rg_forecast *f, double power_w)
     rg_forecast_sum(f);
 }
 
+static void correct_whole(rg_forecast *f, double r, double spread)
+{
+    f->correction_s = f->latency_s.value * (exp(r) - 1);
+    if (spread > 0) f->spread = spread;
+    rg_forecast_sum(f);
+}
+
+/* By the network over its rows, where there is one: it was kept because it does better than their sum. */
+static rg_err ask_network(rg_ctx *cx, rg_forecast *f, bool *asked)
+{
+    const rg_graphnet *net;
+    rg_row_graph g;
+    double r;
+    RG_TRY(rg_graphnet_for(cx, f, &net));
+    *asked = net != NULL;
+    if (!net) return RG_OK;
+    RG_TRY(rg_row_graph_of(cx, &cx->arena, f, &g));
+    RG_TRY(rg_graphnet_answer(cx, net, &g, &r));
+    f->evidence[f->evidence_count++] = (rg_evidence){
+        .key = rg_arena_cstr(&f->arena, rg_str_of(net->key)),
+        .made_of = rg_arena_cstr(&f->arena, rg_str_of(net->made_of)),
+        .data_hash = rg_arena_cstr(&f->arena, rg_str_of(net->data_hash)),
+        .device = "", .how = "whole networks, by their rows", .rows = net->graphs, .spread = net->spread,
+    };
+    if (f->arena.failed) return rg_nomem(cx);
+    correct_whole(f, r, net->spread);
+    return RG_OK;
+}
+
 /* Of whole inferences: a factor on the sum, and on what it draws. */
 static rg_err learn_whole(rg_ctx *cx, learning *l)
 {
@@ -191,17 +244,17 @@ static rg_err learn_whole(rg_ctx *cx, learning *l)
     rg_mixture of[RG_TARGET_COUNT];
     rg_residual said = {0};
     double base_w = f->power_w.value;
+    bool asked;
     if (f->latency_s.value <= 0) return RG_OK;
     for (int i = 0; i < RG_TARGET_COUNT; i++)
         RG_TRY(rg_learned_for(cx, f, RG_WHOLE, (rg_target)i, &of[i]));
-    if (!of[RG_TARGET_LATENCY].trees && !of[RG_TARGET_POWER].trees) return RG_OK;
-    rg_feature_whole(f, x);
+    if (of[RG_TARGET_LATENCY].trees || of[RG_TARGET_POWER].trees) rg_feature_whole(f, x);
+    RG_TRY(ask_network(cx, f, &asked));
+    if (asked) of[RG_TARGET_LATENCY].trees = NULL;
     if (of[RG_TARGET_LATENCY].trees) {
         rg_residual_of(&of[RG_TARGET_LATENCY], x, &said);
         if (!note_evidence(f, &of[RG_TARGET_LATENCY], &said)) return rg_nomem(cx);
-        f->correction_s = f->latency_s.value * (exp(said.r) - 1);
-        if (said.spread > 0) f->spread = said.spread;
-        rg_forecast_sum(f);
+        correct_whole(f, said.r, said.spread);
     }
     if (!of[RG_TARGET_POWER].trees) return RG_OK;
     rg_residual_of(&of[RG_TARGET_POWER], x, &said);
@@ -221,8 +274,10 @@ static rg_err make(rg_ctx *cx, learning *l)
     l->power_w = RG_NEW(&cx->arena, double, rows + 1);
     l->limit_w = RG_NEW(&cx->arena, double, rows + 1);
     l->voices = RG_NEW(&cx->arena, voice, most);
+    l->seats = RG_NEW(&cx->arena, seat, rows + 1);
     f->evidence = RG_NEW(&f->arena, rg_evidence, (rows < most ? rows : most) + 2);
-    if (!l->table || !l->power_w || !l->limit_w || !l->voices || !f->evidence) return rg_nomem(cx);
+    if (!l->table || !l->power_w || !l->limit_w || !l->voices || !l->seats || !f->evidence)
+        return rg_nomem(cx);
     f->evidence_count = 1;
     return RG_OK;
 }
@@ -233,7 +288,7 @@ rg_err rg_forecast_learn(rg_ctx *cx, rg_forecast *f)
     const rg_device *device = f->plan->device;
     double rows_s = 0;
     RG_TRY(make(cx, &l));
-    for (uint32_t r = 0; r < f->plan->row_count; r++) RG_TRY(learn_row(cx, &l, r));
+    RG_TRY(learn_rows(cx, &l));
     if (f->evidence_count > 1 || l.power) {
         rg_forecast_at(f, f->clock_hz);
         set_power(&l);

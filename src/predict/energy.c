@@ -1,10 +1,11 @@
 /* energy.c - where the joules go, and the clock that the power cap leaves.
  *
- *     E = sum op e_op v2 + sum byte e_level v2 + P_idle t + P_active (f / f0) v2 t_work
+ *     E = sum op e_op v2 + sum byte e_level v2 + P_idle t + (f / f0) v2 (P_active t_work + P_ready t_wait)
  *     v2 = (V(f) / V(f0))^2     f0: the highest clock; main memory and links have their own supply: no v2
  *     P = E / t <= cap          solved for f: latency and power are one model
  *
- * P_active is what clock trees and leakage of running engines add whatever they compute (profile: active_w).
+ * P_active is what clock trees and leakage of running engines add whatever they compute (profile: active_w),
+ * P_ready what is left of it while clocks stay up and a kernel is launched or awaited (ready_w).
  */
 #include "predict/link.h"
 #include "predict/predict.h"
@@ -30,6 +31,21 @@ static double joule_per_op(const rg_device *device, rg_hw_dtype dtype)
     return pj * 1e-12;
 }
 
+/* Of clocks that run: f v2, of the highest clock's. */
+static double activity(const rg_device *device, double clock_hz)
+{
+    double v = relative_voltage(device, clock_hz);
+    return clock_hz / rg_device_clock_max(device) * v * v;
+}
+
+/* The sequences' share of it is kernels that sample and copies as much as the host's loop: engines awake. */
+double rg_energy_fixed_j(const rg_forecast *f)
+{
+    const rg_device *d = f->plan->device;
+    double awake_j = d->active_w * f->sequences_s + d->ready_w * (f->graph_s - f->sequences_s);
+    return d->idle_w * f->graph_s + activity(d, f->clock_hz) * awake_j;
+}
+
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost)
 {
     const rg_device *device = plan->device;
@@ -48,10 +64,11 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
         memory += row->tiling.traffic_byte[i - 1] * level->pj_per_byte * 1e-12 * scale;
     }
     double work_s = fmax(cost->latency_s - cost->terms_s[RG_TERM_LAUNCH], 0); /* a correction may be < 0 */
-    double active_w = device->active_w * clock_hz / rg_device_clock_max(device) * v2;
+    double active_j = device->active_w * work_s + device->ready_w * (cost->latency_s - work_s);
     cost->energy.compute_j = times * v2 * done * (2 * w->mac * product_j + others * other_j);
     cost->energy.memory_j = times * memory;
-    cost->energy.static_j = times * (device->idle_w * cost->latency_s + active_w * work_s);
+    cost->energy.static_j =
+        times * (device->idle_w * cost->latency_s + active_j * activity(device, clock_hz));
     cost->energy_j = cost->energy.compute_j + cost->energy.memory_j + cost->energy.static_j;
     cost->power_w = cost->total_s > 0 ? cost->energy_j / cost->total_s : 0;
 }

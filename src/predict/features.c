@@ -149,7 +149,14 @@ static double stored_bit(const view *v)
     X(filled_small, filled(v, 64, 64), "of 64 x 64")                                                         \
     X(requests, requests(v), "side by side, of attention")                                                   \
     X(skipped, WORK.skipped, "of the scores, by a causal mask")                                             \
-    X(lockstep, log_of(fmax(v->plan->device->engines[0].warp, 1)), "lanes that run in step")
+    X(lockstep, log_of(fmax(v->plan->device->engines[0].warp, 1)), "lanes that run in step")                 \
+    X(issue, log_of(share(v->cost->host_s, v->cost->device_s)), "the host's time against the device's")
+
+enum {
+#define X(name, value, help) ROW_##name,
+    ROW_FEATURES(X)
+#undef X
+};
 
 static const struct { const char *name, *help; } row_features[] = {
 #define X(name, value, help) {#name, help},
@@ -172,6 +179,8 @@ void rg_feature_row(const rg_forecast *f, uint32_t row, float *out)
     ROW_FEATURES(X)
 #undef X
 }
+
+double rg_feature_issue(const float *row) { return (double)row[ROW_issue]; }
 
 /* ---- whole forecasts ---- */
 

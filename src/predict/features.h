@@ -16,5 +16,7 @@ const char *rg_feature_help(rg_features_of scope, size_t index);
 /* All of them, out[rg_feature_count(scope)]. f as the analytic base has it, at its clock. */
 void rg_feature_row(const rg_forecast *f, uint32_t row, float *out);
 void rg_feature_whole(const rg_forecast *f, float *out);
+/* Of a row's: log2 of the time that the host takes to issue it against the device's; -30: none runs ahead. */
+double rg_feature_issue(const float *row);
 
 #endif

@@ -34,11 +34,13 @@ void rg_forecast_sum(rg_forecast *f)
         f->wasted_j += c->energy.static_j * (1 - c->utilization);
         f->peak_power_w = fmax(f->peak_power_w, c->power_w);
     }
-    f->graph_s = (plan->runtime->graph_s + f->sequences * plan->runtime->sequence_s)
-                 * rg_host_stretch(plan, (rg_clocks){f->clock_hz, f->host_hz});
+    double stretch = rg_host_stretch(plan, (rg_clocks){f->clock_hz, f->host_hz});
+    f->sequences_s = f->sequences * plan->runtime->sequence_s * stretch;
+    f->graph_s = plan->runtime->graph_s * stretch + f->sequences_s;
     f->latency_s.value = rows_s + f->overlap_s + f->graph_s + f->correction_s;
     /* what overlaps idles once */
-    double idle_j = plan->device->idle_w * (f->graph_s + f->overlap_s + f->correction_s);
+    double idle_j = plan->device->idle_w * (f->overlap_s + f->correction_s);
+    idle_j += rg_energy_fixed_j(f);
     f->energy.static_j += idle_j;
     f->wasted_j = fmax(f->wasted_j + idle_j, 0); /* what beats its rows saves no more than they wasted */
     f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;

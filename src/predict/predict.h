@@ -39,6 +39,9 @@ typedef struct rg_row_cost {
     double intensity, ridge;         /* FLOP per byte; where this row's unit turns compute-bound */
     double utilization;              /* of the row's peak, launch included */
     rg_bound bound;
+    /* What the host takes to issue the row and the device to run it, where the host runs ahead: the row takes
+     * the longer. host_s 0: nobody runs ahead. */
+    double host_s, device_s;
     double residual;                 /* log(time / analytic time), learned; 0: none */
     uint32_t evidence; /* of the forecast's, that its time rests on; 0: the analytic base alone */
 } rg_row_cost;
@@ -83,7 +86,7 @@ struct rg_forecast {
     bool *skipped;                   /* by row: in the arm of an If that is not taken, or in one inside it */
     double arm_spread_s;             /* what the arms not taken would save */
     double overlap_s;                /* <= 0: what parallel branches save */
-    double graph_s;                  /* fixed cost of one inference, with that of its sequences */
+    double graph_s, sequences_s;     /* fixed cost of one inference; of that, what its sequences add */
     double sequences;                /* of a step of a language model, as asked */
     double correction_s;             /* learned from whole inferences, beyond that of rows */
     rg_learning learning;            /* as asked */
@@ -118,6 +121,8 @@ void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_r
 /* Host times at these clocks, of those in the runtime's profile. roofline.c */
 double rg_host_stretch(const rg_plan *plan, rg_clocks clocks);
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost);
+/* Of graph_s: the device waits with its clocks up. */
+double rg_energy_fixed_j(const rg_forecast *f);
 /* overlap.c: the dearer arm of every If at the prices of now; rows of the others are skipped from here on. */
 rg_err rg_forecast_arms(rg_ctx *cx, rg_forecast *f) RG_CHECKED;
 void rg_forecast_path(rg_forecast *f);                /* overlap.c: longest path, overlap */

@@ -3,10 +3,27 @@
  *     r = trust (sum_d w_d r_d + w_0 r_0) / (sum_d w_d + w_0)       w_d = exp(-(|t - t_d| / reach)^2)
  *
  * r_d: the member of device d; t: traits, logarithms of what a device is made of; r_0, w_0: the member of all
- * devices together. reach, w_0 and trust are those that did best on devices held out. A device that was
- * measured is answered by its own member alone.
+ * devices together. Of the others the nearest two are heard: more say little that is new, and each costs a
+ * forecast its trees. reach, w_0 and trust are those that did best on devices held out. A device that was
+ * measured is answered by its own member, and by that of all with the weight v that did best on families or
+ * shapes held out of both, which is often 0:
+ *
+ *     r = (1 - v) r_own + v r_0
+ *
+ * A GPU may be measured behind any host, and short rows then tell how fast that one was. So members answer
+ * for others as if the profile's host had issued their rows; for the host of a device that was not measured
+ * stands the middle H of those that were. Rows are measured one call at a time: the clock starts, the host
+ * gets the kernel on its way, and then takes as long again to come back, while the device computes:
+ *
+ *     s(h) = max(h, u + h / 2)      r_d stands for r_d - log s(h_d) / s(1), and r for r + log s(H) / s(1)
+ *
+ * u: the device's time, in hosts of the profile; h_d: the median of measured / base where u < 1/2.
+ * (NeuSight's elementwise operators on T4, P4, V100, P100: what long ones take beyond their traffic is 0.50
+ * to 0.55 of what short ones take, 0.56 to 0.64 on A100, with a spread of 1 %.)
  */
 #include "predict/residual.h"
+
+#include "base/statistics.h"
 
 #include <math.h>
 #include <string.h>
@@ -41,10 +58,42 @@ double rg_traits_distance2(const double *a, const double *b)
     return sum;
 }
 
-double rg_member_weight(double distance2, double reach)
+static size_t count_nearer(const double *distance2, size_t count, size_t than)
 {
-    double weight = exp(-distance2 / (reach * reach));
-    return weight < 1e-3 ? 0 : weight;
+    size_t nearer = 0;
+    for (size_t i = 0; i < count; i++)
+        nearer += distance2[i] < distance2[than] || (distance2[i] == distance2[than] && i < than);
+    return nearer;
+}
+
+void rg_members_weigh(const double *distance2, size_t count, double reach, double *weights)
+{
+    for (size_t i = 0; i < count; i++) {
+        double weight = exp(-distance2[i] / (reach * reach));
+        bool heard = weight >= 1e-3 && count_nearer(distance2, count, i) < RG_MEMBERS_HEARD;
+        weights[i] = heard ? weight : 0;
+    }
+}
+
+#define BEFORE_START 0.5 /* of the host's time */
+
+static double called_once(double host, double device) { return fmax(host, device + BEFORE_START * host); }
+
+double rg_host_shift(double host, const float *row)
+{
+    double device = exp2(-rg_feature_issue(row));
+    return host > 0 ? log(called_once(host, device) / called_once(1, device)) : 0;
+}
+
+bool rg_traits_share_stack(const double *a, const double *b) { return a[7] == b[7]; }
+
+double rg_host_middle(double *hosts, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (hosts[i] > 0) hosts[kept++] = log(hosts[i]);
+    rg_sort_ascending(hosts, kept);
+    return kept ? exp(rg_percentile(hosts, kept, 0.5)) : 0;
 }
 
 static bool same_architecture(const rg_trees_member *m, const rg_device *device)
@@ -52,43 +101,83 @@ static bool same_architecture(const rg_trees_member *m, const rg_device *device)
     return m->architecture && device->architecture && strcmp(m->architecture, device->architecture) == 0;
 }
 
-static void answer_alone(rg_mixture *mixture, size_t member)
+static void answer_known(rg_mixture *mixture, size_t own)
 {
-    for (size_t i = 0; i < mixture->trees->member_count; i++) mixture->weights[i] = i == member;
-    mixture->nearest = &mixture->trees->members[member];
+    const rg_trees *trees = mixture->trees;
+    double left = 1;
+    for (size_t i = 0; i < trees->member_count; i++) {
+        bool pooled = rg_member_is_pooled(&trees->members[i]);
+        mixture->weights[i] = pooled ? fmin(trees->pooled_share, left) : 0;
+        left -= mixture->weights[i];
+    }
+    mixture->weights[own] = left;
+    mixture->nearest = &trees->members[own];
     mixture->nearness = RG_NEAR_KNOWN;
+}
+
+/* How far members of other devices are; INFINITY: one that is not to be asked for its distance. */
+static void measure(const rg_device *device, rg_mixture *m, double *distance2)
+{
+    double traits[RG_TRAITS], least = INFINITY;
+    rg_traits(device, traits);
+    for (size_t i = 0; i < m->trees->member_count; i++) {
+        const rg_trees_member *one = &m->trees->members[i];
+        distance2[i] = INFINITY;
+        if (one->over || rg_member_is_pooled(one)) continue; /* they say nothing of a device alone */
+        if (one->trait_count) distance2[i] = rg_traits_distance2(one->traits, traits);
+        if (distance2[i] < least) m->nearest = one, least = distance2[i];
+        if (same_architecture(one, device)) m->nearness = RG_NEAR_SISTER;
+    }
+}
+
+/* Of members with the device's stack; where there is none, of all. */
+static double middle_host(const rg_trees *trees, const rg_device *device, double *hosts)
+{
+    double traits[RG_TRAITS], middle = 0;
+    rg_traits(device, traits);
+    for (int any = 0; any < 2 && middle == 0; any++) {
+        size_t count = 0;
+        for (size_t i = 0; i < trees->member_count; i++) {
+            const rg_trees_member *m = &trees->members[i];
+            if (!m->trait_count || m->over) continue;
+            if (any || rg_traits_share_stack(m->traits, traits)) hosts[count++] = m->host;
+        }
+        middle = rg_host_middle(hosts, count);
+    }
+    return middle;
+}
+
+/* NULL: there is none. */
+static const rg_trees_member *member_of(const rg_trees *trees, const rg_device *device, bool over)
+{
+    for (size_t i = 0; i < trees->member_count; i++) {
+        const rg_trees_member *m = &trees->members[i];
+        if (m->over == over && strcmp(m->device, device->id) == 0) return m;
+    }
+    return NULL;
 }
 
 rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device, rg_mixture *out)
 {
-    double traits[RG_TRAITS], all = 0, least = INFINITY;
-    size_t over = SIZE_MAX, own = SIZE_MAX;
+    const rg_trees_member *own = member_of(trees, device, false), *over = member_of(trees, device, true);
+    size_t count = trees->member_count;
+    double all = 0;
     *out = (rg_mixture){.trees = trees, .device = device, .nearness = RG_NEAR_UNKNOWN};
-    out->weights = RG_NEW(&cx->arena, double, trees->member_count);
-    if (!out->weights) return rg_nomem(cx);
-    rg_traits(device, traits);
-    for (size_t i = 0; i < trees->member_count; i++) {
-        const rg_trees_member *m = &trees->members[i];
-        double *weight = &out->weights[i], far = INFINITY;
-        if (strcmp(m->device, device->id) == 0 && !m->over) {
-            own = i;
-            continue;
-        }
-        if (m->over) { /* says nothing of other devices */
-            if (strcmp(m->device, device->id) == 0) over = i;
-            continue;
-        }
-        if (m->trait_count) far = rg_traits_distance2(m->traits, traits);
-        *weight = rg_member_is_pooled(m) ? trees->pooled_weight : rg_member_weight(far, trees->reach);
-        all += *weight;
-        if (far < least) out->nearest = m, least = far;
-        if (same_architecture(m, device)) out->nearness = RG_NEAR_SISTER;
+    out->weights = RG_NEW(&cx->arena, double, count);
+    double *distance2 = RG_NEW(&cx->arena, double, count);
+    if (!out->weights || !distance2) return rg_nomem(cx);
+    measure(device, out, distance2);
+    rg_members_weigh(distance2, count, trees->reach, out->weights);
+    for (size_t i = 0; i < count; i++) {
+        if (rg_member_is_pooled(&trees->members[i])) out->weights[i] = trees->pooled_weight;
+        all += out->weights[i];
     }
-    for (size_t i = 0; i < trees->member_count && all > 0; i++) out->weights[i] *= trees->trust / all;
-    if (own != SIZE_MAX) answer_alone(out, own);
-    if (over == SIZE_MAX) return RG_OK;
-    out->weights[over] = 1; /* fitted to what the others leave */
-    out->nearest = &trees->members[over];
+    for (size_t i = 0; i < count && all > 0; i++) out->weights[i] *= trees->trust / all;
+    if (own) answer_known(out, (size_t)(own - trees->members));
+    out->host = own ? own->host * (trees->pooled_share > 0) : middle_host(trees, device, distance2);
+    if (!over) return RG_OK;
+    out->weights[over - trees->members] = 1; /* fitted to what the others leave */
+    out->nearest = over;
     out->nearness = RG_NEAR_KNOWN;
     return RG_OK;
 }
@@ -110,22 +199,58 @@ rg_err rg_trees_resolve(rg_ctx *cx, rg_trees *trees, rg_features_of scope)
     return RG_OK;
 }
 
-void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *out)
+/* The trees' own features of all that there are, and all of the answer but what trees say. */
+static void look(const rg_mixture *mixture, const float *all, float *x, rg_residual *out)
 {
     const rg_trees *trees = mixture->trees;
     const double spreads[] = {trees->known_spread, trees->sister_spread, trees->unknown_spread};
-    float x[RG_TREES_FEATURES];
     *out = (rg_residual){0};
     for (size_t i = 0; i < trees->feature_count; i++) {
         x[i] = all[trees->columns[i]];
         double margin = 0.02 * (trees->high[i] - trees->low[i]) + 1e-6; /* rounding of what was written */
         out->outside += (double)x[i] < trees->low[i] - margin || (double)x[i] > trees->high[i] + margin;
     }
-    for (size_t i = 0; i < trees->member_count; i++)
-        if (mixture->weights[i] > 0) out->r += mixture->weights[i] * rg_trees_sum(&trees->members[i], x);
+    out->r = mixture->host > 0 ? rg_host_shift(mixture->host, all) : 0;
     bool own = mixture->nearness == RG_NEAR_KNOWN && mixture->nearest->spread > 0;
     out->spread = own ? mixture->nearest->spread : spreads[mixture->nearness];
     out->spread *= 1 + OUTSIDE_WIDENS * out->outside;
+}
+
+/* What a member's own host is off by in what it says of others. */
+static double host_of(const rg_mixture *mixture, const rg_trees_member *m, const float *all)
+{
+    return mixture->host > 0 && !m->over ? rg_host_shift(m->host, all) : 0;
+}
+
+void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *out)
+{
+    const rg_trees *trees = mixture->trees;
+    float x[RG_TREES_FEATURES];
+    look(mixture, all, x, out);
+    for (size_t i = 0; i < trees->member_count; i++) {
+        const rg_trees_member *m = &trees->members[i];
+        if (mixture->weights[i] > 0)
+            out->r += mixture->weights[i] * (rg_trees_sum(m, x) - host_of(mixture, m, all));
+    }
+}
+
+rg_err rg_residuals_of(rg_ctx *cx, const rg_mixture *mixture, const float *all, size_t count,
+                       rg_residual *out)
+{
+    const rg_trees *trees = mixture->trees;
+    size_t stride = trees->feature_count;
+    float *x = RG_NEW(&cx->arena, float, count * stride + 1);
+    double *sums = RG_NEW(&cx->arena, double, count + 1);
+    if (!x || !sums) return rg_nomem(cx);
+    for (size_t k = 0; k < count; k++) look(mixture, all + k * RG_TREES_FEATURES, x + k * stride, &out[k]);
+    for (size_t i = 0; i < trees->member_count; i++) {
+        if (!(mixture->weights[i] > 0)) continue;
+        const rg_trees_member *m = &trees->members[i];
+        rg_trees_sums(m, x, stride, count, sums);
+        for (size_t k = 0; k < count; k++)
+            out[k].r += mixture->weights[i] * (sums[k] - host_of(mixture, m, all + k * RG_TREES_FEATURES));
+    }
+    return RG_OK;
 }
 
 /* ---- files ---- */

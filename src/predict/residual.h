@@ -23,15 +23,26 @@ typedef enum rg_nearness { RG_NEAR_KNOWN, RG_NEAR_SISTER, RG_NEAR_UNKNOWN } rg_n
  */
 void rg_traits(const rg_device *device, double out[RG_TRAITS]);
 double rg_traits_distance2(const double *a, const double *b);
-/* exp(-(distance / reach)^2); 0 below a thousandth, so that members which would not be heard are not asked.
+/* Weights of members at these distances: exp(-(distance / reach)^2) of the RG_MEMBERS_HEARD nearest; 0 of the
+ * others and below a thousandth, so that members which would not be heard are not asked. INFINITY: no member.
  */
-double rg_member_weight(double distance2, double reach);
+enum { RG_MEMBERS_HEARD = 2 };
+void rg_members_weigh(const double *distance2, size_t count, double reach, double *weights);
+
+/* log of what a row takes with a host `host` times as slow as the profile's, against the profile's own.
+ * row: rg_feature_row's. 0 for a host that is not known (0). */
+double rg_host_shift(double host, const float *row);
+/* Whose drivers and libraries are the same, going by traits: one host says something about the other. */
+bool rg_traits_share_stack(const double *a, const double *b);
+/* Their geometric median, in place; those that are 0 do not count. 0: none does. */
+double rg_host_middle(double *hosts, size_t count);
 
 /* Who of some trees answers for a device, and how loud: found once, then asked for every row. */
 typedef struct rg_mixture {
     const rg_trees *trees;       /* NULL: nothing was learned, and nothing else is set */
     const rg_device *device;
     double *weights;             /* by member; trust is in them */
+    double host;                 /* that is assumed; 0: the members' own, or none is known */
     rg_nearness nearness;
     const rg_trees_member *nearest;
 } rg_mixture;
@@ -46,6 +57,9 @@ typedef struct rg_residual {
 } rg_residual;
 /* all: rg_feature_row's or rg_feature_whole's, as the trees were resolved for. */
 void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *out);
+/* The same of `count` rows, whose features lie RG_TREES_FEATURES apart. */
+rg_err rg_residuals_of(rg_ctx *cx, const rg_mixture *mixture, const float *all, size_t count,
+                       rg_residual *out) RG_CHECKED;
 
 /* "f16" of f16 and bf16, ... */
 const char *rg_type_class(rg_hw_dtype dtype);

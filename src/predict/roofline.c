@@ -11,6 +11,7 @@
  * the whole bandwidth, because each unit's own is limited. u: waves, padding, lanes.
  * Roofline: Williams, Waterman, Patterson 2009.
  */
+#include "map/winograd_row.h"
 #include "predict/link.h"
 #include "predict/predict.h"
 
@@ -20,6 +21,10 @@
  * softmax while another one's products run (Shah et al. 2024, "FlashAttention-3", table 2: 661 TFLOPS with,
  * 570 without overlap at head size 128: of 0.26 ps that an exp takes among 512 FLOP 0.12 ps are hidden). */
 #define SOFTMAX_SHOWN 0.5
+
+/* Of the time that weights of Winograd's algorithm take from main memory, what its products do not hide: the
+ * zoo's 3x3 convolutions on Zen 3. */
+#define WEIGHTS_SHOWN 0.78
 
 static const char *const term_names[RG_TERM_COUNT] = {"busy", "launch", "tail", "correction"};
 static const char *const bound_names[RG_BOUND_COUNT] = {"compute", "balanced", "memory", "launch", "none"};
@@ -44,14 +49,24 @@ static double vector_rate(const rg_plan *plan, const rg_row *row, double clock_h
     return lanes->op_per_s * usable_share(row) * fmin(1, clock_hz * share / lanes->at_clock_hz);
 }
 
+/* Winograd's, of images and of results, and the calls of its many products. */
+static double transforms_s(const rg_row *row, double clock_hz)
+{
+    const rg_winograd_row *w = &row->winograd;
+    double clocks = w->steps * RG_WINOGRAD_STEP_CLOCKS + w->calls * RG_WINOGRAD_CALL_CLOCKS;
+    return clocks / (fmin(clock_hz * row->clock_share, row->peak->at_clock_hz) * row->unit_count);
+}
+
 static double compute_time(const rg_plan *plan, const rg_row *row, double clock_hz)
 {
     const rg_work *w = &row->work;
     double others = fmax(w->flop - 2 * w->mac, 0) + RG_SPECIAL_FLOP * w->special;
-    double products_s = 2 * w->mac / rg_row_rate(row, clock_hz), done = 1 - w->skipped;
+    double products_s = 2 * w->mac * row->winograd.products / rg_row_rate(row, clock_hz);
+    double start = row->efficiency->start_k, done = 1 - w->skipped;
+    if (start > 0 && w->k > 0) products_s *= 1 + start / (row->winograd.m ? w->k / 9 : w->k);
     double others_s = others / vector_rate(plan, row, clock_hz);
     if (row->family == RG_FAMILY_ATTENTION && row->peak->unit == RG_MATRIX) others_s *= SOFTMAX_SHOWN;
-    return done * (products_s + others_s) / row->efficiency->compute;
+    return done * (products_s + others_s) / row->efficiency->compute + transforms_s(row, clock_hz);
 }
 
 /* A block of a product fetches its slabs of k one after the other, a few at once: that the machine has other
@@ -70,7 +85,9 @@ static void level_limits(const rg_plan *plan, const rg_row *row, rg_row_cost *ou
         const rg_level *level = &device->levels[i];
         double rate = level->read_byte_per_s;
         if (i + 1 == device->level_count && level->sustained_fraction > 0) rate *= level->sustained_fraction;
-        if (level->scope != RG_SCOPE_DEVICE) rate *= share;
+        double alone = row->tiling.units * level->alone_read_byte_per_s;
+        if (alone > 0) rate = fmin(rate, alone);
+        else if (level->scope != RG_SCOPE_DEVICE) rate *= share;
         if (i) rate = fmin(rate, share * nearer);
         nearer = level->read_byte_per_s;
         double bytes = row->tiling.traffic_byte[i];
@@ -93,22 +110,25 @@ double rg_host_stretch(const rg_plan *plan, rg_clocks clocks)
 
 /* What starting costs beyond the work: `floor_s` on the device, and the host where nobody waits for it. */
 static double start_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double floor_s,
-                         double work_s)
+                         double work_s, rg_row_cost *out)
 {
     double host = row->kernels * plan->runtime->launch_s * rg_host_stretch(plan, clocks);
     /* on a CPU there is nobody else to run ahead */
     if (!plan->runtime->launch_hidden || plan->device->kind == RG_DEVICE_CPU) return host + floor_s;
+    out->host_s = host;
+    out->device_s = work_s + floor_s;
     return fmax(floor_s, host - work_s); /* the host runs ahead: its time shows only where it is the longer */
 }
 
 /* Between the steps of a recurrence all units wait for
  * each other, as they do between kernels; a row on a single unit waits for nobody. */
-static double launch_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double work_s)
+static double launch_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double work_s,
+                          rg_row_cost *out)
 {
     double joins = row->kernels + fmax(row->work.steps - 1, 0);
     joins += row->tiling.split_k > 1; /* another kernel adds up the pieces of a split reduction */
     if (row->tiling.units <= 1) joins = plan->device->kind == RG_DEVICE_CPU ? 0 : row->kernels;
-    return start_time(plan, row, clocks, joins * plan->device->launch_s, work_s);
+    return start_time(plan, row, clocks, joins * plan->device->launch_s, work_s, out);
 }
 
 static rg_bound bound_of(const rg_row_cost *c, double compute_s, double memory_s)
@@ -150,7 +170,7 @@ static void price_collective(const rg_plan *plan, const rg_row *row, rg_clocks c
     out->binding = longest_limit(out);
     double busy = out->limits[out->binding].time_s;
     out->terms_s[RG_TERM_BUSY] = busy;
-    out->terms_s[RG_TERM_LAUNCH] = start_time(plan, row, clocks, t.alpha_s, busy);
+    out->terms_s[RG_TERM_LAUNCH] = start_time(plan, row, clocks, t.alpha_s, busy, out);
     out->latency_s = busy + out->terms_s[RG_TERM_LAUNCH];
     out->bound = bound_of(out, 0, busy);
     out->total_s = out->latency_s * row->times;
@@ -167,12 +187,14 @@ void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_r
     double compute = compute_time(plan, row, clocks.core_hz), memory = 0;
     out->limits[out->limit_count++] = (rg_limit){"compute", compute};
     level_limits(plan, row, out);
+    if (row->winograd.m) /* a few tiles for each panel of weights: little to do while the next comes */
+        out->limits[0].time_s = compute += WEIGHTS_SHOWN * out->limits[out->limit_count - 1].time_s;
     for (int i = 1; i < out->limit_count; i++) memory = fmax(memory, out->limits[i].time_s);
     out->binding = longest_limit(out);
     double tailed = compute / fmax(row->tiling.utilization, 1e-6), busy = fmax(compute, memory);
     out->terms_s[RG_TERM_BUSY] = busy;
     out->terms_s[RG_TERM_TAIL] = fmax(tailed, memory) - busy;
-    out->terms_s[RG_TERM_LAUNCH] = launch_time(plan, row, clocks, busy + out->terms_s[RG_TERM_TAIL]);
+    out->terms_s[RG_TERM_LAUNCH] = launch_time(plan, row, clocks, busy + out->terms_s[RG_TERM_TAIL], out);
     for (int i = 0; i < RG_TERM_COUNT; i++) out->latency_s += out->terms_s[i];
     if (out->terms_s[RG_TERM_TAIL] > 0) out->binding = 0; /* padding and waves made compute the longest */
     out->bound = bound_of(out, tailed, memory);

@@ -67,7 +67,8 @@ double rg_row_least_s(const rg_plan *plan, const rg_row *row)
     const rg_level *memory = rg_device_memory(device);
     double far = row->tiling.traffic_byte[device->level_count - 1];
     if (device->level_count > 1) far = fmax(far - memory[-1].capacity_byte, 0);
-    return fmax(2 * row->work.mac / published_rate(device, row), far / memory->read_byte_per_s);
+    double products = 2 * row->work.mac * row->winograd.products;
+    return fmax(products / published_rate(device, row), far / memory->read_byte_per_s);
 }
 
 static void below_roofline(const rg_forecast *f, verdict *v)
@@ -116,7 +117,7 @@ static void memory_bound_is(const rg_forecast *f, verdict *v)
 static void energy_sum(const rg_forecast *f, verdict *v)
 {
     double sum = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
-    double rows = f->plan->device->idle_w * (f->graph_s + f->overlap_s + f->correction_s);
+    double rows = f->plan->device->idle_w * (f->overlap_s + f->correction_s) + rg_energy_fixed_j(f);
     for (uint32_t r = 0; r < f->plan->row_count; r++) rows += f->rows[r].energy_j;
     v->pass = near(sum, f->energy_j.value) && near(rows, f->energy_j.value);
     SAY(v, "compute + memory + static = %.6g J, rows = %.6g J, energy %.6g J", sum, rows,

@@ -20,6 +20,7 @@ static const rg_field member_fields[] = {
     {"rows", RG_FIELD_COUNT, true, AT(rows), .help = "measurements that it was made of"},
     {"nodes", RG_FIELD_COUNT, true, AT(node_count), .help = "of all of its trees"},
     {"start", RG_FIELD_NUMBER, false, AT(start), .help = "what every sum begins with"},
+    {"host", RG_FIELD_REAL, false, AT(host), .help = "what its host took, in hosts of the profile"},
     {"over", RG_FIELD_FLAG, false, AT(over), .help = "its sum is added to what the others answer"},
     {"spread", RG_FIELD_REAL, false, AT(spread), .help = "90 % of |log error| of its device"},
     {"analytic", RG_FIELD_REAL, false, AT(analytic), .help = "mean error of the base"},
@@ -50,6 +51,7 @@ static const rg_field file_fields[] = {
     {"pooled_weight", RG_FIELD_REAL, true, AT(pooled_weight), .help = "of the member of all devices"},
     {"reach", RG_FIELD_POSITIVE, true, AT(reach), .help = "distance at which a device counts 1/e"},
     {"trust", RG_FIELD_REAL, true, AT(trust), .help = "of the answer for a device that was not measured"},
+    {"pooled_share", RG_FIELD_REAL, false, AT(pooled_share), .help = "... where a device is known"},
     {"known_spread", RG_FIELD_REAL, true, AT(known_spread), .help = "90 % of |log error|, device known"},
     {"sister_spread", RG_FIELD_REAL, true, AT(sister_spread), .help = "... its architecture known"},
     {"unknown_spread", RG_FIELD_REAL, true, AT(unknown_spread), .help = "... neither known"},
@@ -198,30 +200,56 @@ static inline const rg_tree_node *step(const rg_tree_node *node, const float *x)
     return node + (leaf ? 0 : ahead);
 }
 
+enum { ABREAST = 4 };            /* walks that do not wait for each other's loads */
+
+static inline void walk(const rg_tree_node *at[ABREAST], const float *const x[ABREAST])
+{
+    for (bool inner = true; inner;) {
+        inner = false;
+        for (int k = 0; k < ABREAST; k++) {
+            at[k] = step(at[k], x[k]);
+            inner |= at[k]->feature != RG_TREES_LEAF;
+        }
+    }
+}
+
+static double leaf_of(const rg_tree_node *node, const float *x)
+{
+    while (node->feature != RG_TREES_LEAF) node = step(node, x);
+    return (double)node->value;
+}
+
 double rg_trees_sum(const rg_trees_member *member, const float *x)
 {
-    enum { ABREAST = 4 };        /* walks that do not wait for each other's loads */
-    const rg_tree_node *all = member->nodes, *at[ABREAST];
+    const float *const same[ABREAST] = {x, x, x, x};
+    const rg_tree_node *at[ABREAST];
     double sum = member->start;
     uint32_t i = 0;
     for (; i + ABREAST <= member->tree_count; i += ABREAST) {
-        bool inner = true;
-        for (int k = 0; k < ABREAST; k++) at[k] = all + member->roots[i + (uint32_t)k];
-        while (inner) {
-            inner = false;
-            for (int k = 0; k < ABREAST; k++) {
-                at[k] = step(at[k], x);
-                inner |= at[k]->feature != RG_TREES_LEAF;
-            }
-        }
+        for (uint32_t k = 0; k < ABREAST; k++) at[k] = member->nodes + member->roots[i + k];
+        walk(at, same);
         for (int k = 0; k < ABREAST; k++) sum += (double)at[k]->value;
     }
-    for (; i < member->tree_count; i++) {
-        const rg_tree_node *node = all + member->roots[i];
-        while (node->feature != RG_TREES_LEAF) node = step(node, x);
-        sum += (double)node->value;
-    }
+    for (; i < member->tree_count; i++) sum += leaf_of(member->nodes + member->roots[i], x);
     return sum;
+}
+
+void rg_trees_sums(const rg_trees_member *member, const float *x, size_t stride, size_t count, double *sums)
+{
+    size_t together = count - count % ABREAST;
+    for (size_t i = 0; i < together; i++) sums[i] = member->start;
+    for (uint32_t t = 0; t < member->tree_count; t++)
+        for (size_t i = 0; i < together; i += ABREAST) {
+            const float *points[ABREAST];
+            const rg_tree_node *at[ABREAST];
+            for (size_t k = 0; k < ABREAST; k++) {
+                points[k] = x + (i + k) * stride;
+                at[k] = member->nodes + member->roots[t];
+            }
+            walk(at, points);
+            for (size_t k = 0; k < ABREAST; k++) sums[i + k] += (double)at[k]->value;
+        }
+    for (size_t i = together; i < count; i++) sums[i] = rg_trees_sum(member, x + i * stride);
 }
 
 rg_err rg_trees_write(rg_ctx *cx, const rg_trees *trees, rg_str *out)

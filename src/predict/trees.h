@@ -25,6 +25,7 @@ typedef struct rg_trees_member {
     int rows;                    /* measurements that it was made of */
     int node_count;
     double start;                /* what every sum begins with */
+    double host; /* what the host took that issued its rows, in hosts of the profile; 0: unknown */
     bool over;                   /* its sum is added to what the others answer: fitted with few probes */
     double spread;               /* 90 % of |log error| of its device; 0: as the file's */
     /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with
@@ -47,6 +48,7 @@ typedef struct rg_trees {
     rg_trees_member *members; size_t member_count;
     double pooled_weight, reach; /* how members of other devices are mixed: residual.c */
     double trust;                /* of the answer for a device that was not measured, 0 to 1 */
+    double pooled_share;         /* of the pooled member in the answer for one that was, 0 to 1 */
     /* 90 % of |log(measured / forecast)| where the device is known, where only its architecture is, and where
      * neither is, from rows held out; 0: not validated */
     double known_spread, sister_spread, unknown_spread;
@@ -66,6 +68,8 @@ void rg_trees_free(const rg_trees *trees);
 rg_err rg_trees_find_roots(rg_ctx *cx, rg_arena *arena, rg_trees_member *member, size_t features) RG_CHECKED;
 /* Sum of a member's trees at x[feature_count]. */
 double rg_trees_sum(const rg_trees_member *member, const float *x);
+/* The same at `count` points, `stride` floats apart. Each tree is fetched once for all of them. */
+void rg_trees_sums(const rg_trees_member *member, const float *x, size_t stride, size_t count, double *sums);
 /* The text of a file of these trees, nodes included; in cx's arena. */
 rg_err rg_trees_write(rg_ctx *cx, const rg_trees *trees, rg_str *out) RG_CHECKED;
 

@@ -45,6 +45,7 @@ static const rg_column list_columns[] = {
     {"measured.date", "measured here", RG_UNIT_NONE, false},
     {"power.idle_w", "idle power", RG_UNIT_WATT, false},
     {"power.active_w", "active power", RG_UNIT_WATT, false},
+    {"power.ready_w", "power between kernels", RG_UNIT_WATT, false},
     {"power.cap_w", "power cap", RG_UNIT_WATT, false},
     {"power.source", "power source", RG_UNIT_NONE, false},
     {"launch_s", "launch", RG_UNIT_SECOND, false},
@@ -204,6 +205,7 @@ static void add_power(rg_doc *doc, rg_item *device, const rg_device *d)
     rg_item *power = rg_doc_object(doc, device, "power");
     rg_doc_real(doc, power, "idle_w", stated(d->idle_w));
     rg_doc_real(doc, power, "active_w", stated(d->active_w));
+    rg_doc_real(doc, power, "ready_w", stated(d->ready_w));
     rg_doc_real(doc, power, "cap_w", stated(d->cap_w));
     rg_item *modes = rg_doc_array(doc, power, "modes");
     for (size_t i = 0; i < d->mode_count; i++) {

@@ -407,7 +407,8 @@ rg_err rg_llm_mixed_near(rg_ctx *cx, rg_llm *llm, rg_llm_tokens decode, rg_llm_t
     if (decode.batch <= 0) return rg_llm_step_near(cx, llm, chunk, out);
     rg_llm_tokens all = {1, chunk.batch * chunk.fresh + decode.batch * decode.fresh, chunk.past};
     RG_TRY(rg_llm_step_near(cx, llm, decode, &alone));
-    RG_TRY(rg_llm_step_near(cx, llm, (rg_llm_tokens){decode.batch, decode.fresh, 0}, &bare));
+    /* one sequence, as in `all`: each of `decode` is walked through by the host in `alone` */
+    RG_TRY(rg_llm_step_near(cx, llm, (rg_llm_tokens){1, decode.batch * decode.fresh, 0}, &bare));
     RG_TRY(rg_llm_step_near(cx, llm, all, out));
     add_scaled(out, &alone, 1);
     add_scaled(out, &bare, -1);

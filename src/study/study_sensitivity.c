@@ -64,6 +64,7 @@ static void list_knobs(trying *t)
     add(t, false, 1, "power.%s", "cap_w");
     add(t, false, -1, "power.%s", "idle_w");
     if (d->active_w > 0) add(t, false, -1, "power.%s", "active_w");
+    if (d->ready_w > 0) add(t, false, -1, "power.%s", "ready_w");
     add(t, false, -1, "%s", "launch_s");
     if (t->plan->runtime->launch_s > 0) add(t, true, -1, "launch.%s", "launch_s");
     if (t->plan->runtime->graph_s > 0) add(t, true, -1, "launch.%s", "graph_s");
