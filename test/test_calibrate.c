@@ -205,6 +205,8 @@ static void measure(scene *s, double bf16_op_per_s)
         set(s, RG_GAUGE_COPY, i, true, reads[i] / 1.5);
         set(s, RG_GAUGE_LATENCY, i, false, waits[i]);
     }
+    set(s, RG_GAUGE_PEAK, 0, false, 95e9);
+    set(s, RG_GAUGE_READ, 2, false, 18e9);
     set(s, RG_GAUGE_FORK, 0, true, 7e-7);
 }
 
@@ -265,6 +267,8 @@ static void figures_replace_estimates(void **state)
     assert_non_null(strstr(f32->source, "median of 30, spread 1.2 %, 2026-01-31"));
     assert_true(d->levels[0].read_byte_per_s == 700e9 && d->levels[0].write_byte_per_s == 350e9);
     assert_true(d->levels[2].sustained_fraction == 1 && d->levels[2].latency_s == 120e-9);
+    assert_true(f32->alone_op_per_s == 95e9 && i8->alone_op_per_s == 0);
+    assert_true(d->levels[2].alone_read_byte_per_s == 18e9 && d->levels[0].alone_read_byte_per_s == 0);
     assert_true(d->launch_s == 7e-7);
     assert_true(near(d->vf[0].clock_hz, 1.5e9, 1e-12) && near(d->vf[1].clock_hz, 3e9, 1e-12));
     /* joules a second at the f32 peak stay what they were */

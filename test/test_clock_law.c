@@ -38,19 +38,46 @@ static void terms_go_with_the_clock_as_they_should(void **state)
     assert_near(rg_clock_law_at(&memory, TOP / 4).time_s, 4, 1e-12);     /* none of it does */
     assert_near(rg_clock_law_at(&memory, TOP / 4).power_w, 8 * 0.25 * 0.75 * 0.75 + 10, 1e-12);
     rg_clock_law both = {.top_hz = TOP, .core_s = 1, .memory_s = 1, .swing = 1};
-    assert_near(rg_clock_law_at(&both, TOP).time_s, pow(2, 0.25), 1e-12);
+    assert_near(rg_clock_law_at(&both, TOP).time_s, sqrt(2), 1e-12);
 }
 
-static void voltage_is_flat_and_then_straight(void **state)
+static void voltage_is_flat_and_then_a_square(void **state)
 {
     (void)state;
     assert_near(rg_clock_voltage(NULL, TOP, TOP), 1, 1e-12);
     assert_near(rg_clock_voltage(NULL, TOP, 0.3 * TOP), rg_clock_voltage(NULL, TOP, 0.6 * TOP), 1e-12);
-    double a = rg_clock_voltage(NULL, TOP, 0.8 * TOP), b = rg_clock_voltage(NULL, TOP, 0.9 * TOP);
-    assert_near(b - a, 1 - b, 1e-9);
+    double half = rg_clock_voltage(NULL, TOP, 0.81 * TOP); /* of the rise's clocks: a quarter of its volts */
+    assert_near(half, 0.75 + 0.25 / 4, 1e-9);
     static rg_vf points[] = {{1e9, 0.8}, {2e9, 1.0}};
     rg_device d = {.vf = points, .vf_count = 2};
     assert_near(rg_clock_voltage(&d, TOP, 1.5e9), 0.9, 1e-12);
+}
+
+/* V = 1 + rise from 1 GHz on; moved by a fifth it begins at 1.2 GHz, and its ends stay. */
+static void a_rise_can_be_moved(void **state)
+{
+    (void)state;
+    static rg_vf points[] = {{1e9, 0.5}, {2e9, 1.0}};
+    static const rg_device d = {.vf = points, .vf_count = 2};
+    rg_clock_law law = {.device = &d, .top_hz = TOP, .memory_s = 1, .active_w = 100, .swing = 1, .begin = 0.5,
+                        .bend = log(1.2)};
+    assert_near(rg_clock_law_at(&law, TOP).power_w, 100, 1e-12);
+    assert_near(rg_clock_law_at(&law, 0.6 * TOP).power_w, 100 * 0.6 * 0.25, 1e-9);
+    assert_near(rg_clock_law_at(&law, 0.8 * TOP).power_w, 100 * 0.8 * 0.75 * 0.75, 1e-9);
+}
+
+/* Far below the clock that paces it memory goes with the square of the clock; above it, with nothing. */
+static void memory_falls_behind_where_the_profile_says(void **state)
+{
+    (void)state;
+    static rg_level memory = {.paced_hz = 0.5 * TOP};
+    static const rg_device d = {.levels = &memory, .level_count = 1};
+    rg_clock_law law = {.device = &d, .top_hz = TOP, .memory_s = 2, .swing = 1, .paced = true};
+    assert_near(rg_clock_law_at(&law, TOP).time_s, 2, 1e-12);
+    assert_near(rg_clock_law_at(&law, 0.9 * TOP).time_s, 2, 0.01);
+    assert_near(rg_clock_law_at(&law, 0.1 * TOP).time_s, 2 * 25, 0.01);
+    memory.paced_hz = 0;
+    assert_near(rg_clock_law_at(&law, 0.1 * TOP).time_s, 2, 1e-12);
 }
 
 /* ---- fits ---- */
@@ -131,6 +158,26 @@ static void an_odd_probe_does_not_bend_the_rest(void **state)
     assert_near(rg_clock_law_at(&found, x).power_w, rg_clock_law_at(&laws[0], x).power_w, 0.03);
 }
 
+/* The lowest probe ran at half of the clock that it was set: what is between the others does not bend. */
+static void a_probe_below_its_clock_is_seen_through(void **state)
+{
+    (void)state;
+    const double clocks[] = {TOP, 0.3 * TOP, 0.65 * TOP};
+    rg_clock_point probes[3];
+    rg_clock_prior prior;
+    rg_clock_law found;
+    rg_clock_prior_of(NULL, TOP, (rg_clock_use){0.9, 0.1}, &prior);
+    for (int k = 0; k < 3; k++) probes[k] = rg_clock_law_at(&laws[0], clocks[k]);
+    probes[1] = rg_clock_law_at(&laws[0], 0.15 * TOP);
+    probes[1].clock_hz = clocks[1];
+    rg_clock_law_fit(&prior, probes, 3, &found);
+    for (double x = 0.4; x < 1; x += 0.1) {
+        rg_clock_point got = rg_clock_law_at(&found, x * TOP), is = rg_clock_law_at(&laws[0], x * TOP);
+        assert_near(got.time_s, is.time_s, 0.03);
+        assert_near(got.power_w, is.power_w, 0.05);
+    }
+}
+
 /* ---- the choice ---- */
 
 /* T = 1 / x and E = 1 + x^3: E' = 0 at x = 0; (E T)' = 0 where 2 x^3 = 1; (E T^2)' = 0 where x^3 = 2. */
@@ -199,8 +246,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(terms_go_with_the_clock_as_they_should),
-        cmocka_unit_test(voltage_is_flat_and_then_straight),
+        cmocka_unit_test(voltage_is_flat_and_then_a_square),
+        cmocka_unit_test(a_rise_can_be_moved),
+        cmocka_unit_test(memory_falls_behind_where_the_profile_says),
         cmocka_unit_test(three_probes_find_a_law),
+        cmocka_unit_test(a_probe_below_its_clock_is_seen_through),
         cmocka_unit_test(one_probe_is_met_and_use_tells_the_rest),
         cmocka_unit_test(without_probes_the_prior_stands),
         cmocka_unit_test(an_odd_probe_does_not_bend_the_rest),

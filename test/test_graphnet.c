@@ -311,7 +311,7 @@ static void a_forecast_asks_it(void **state)
     net->members[0].weights[net->members[0].weight_count - 1] = 0.3;
     assert_int_equal(rg_graphnet_write(cx, net, &text), RG_OK);
     put_file(dir, "round.whole.f32.graphnet", text);
-    const constant trees = {NULL, NULL, NULL, -0.5};
+    const constant trees = {NULL, NULL, NULL, -0.5, 0};
     overlay_constants(dir, &(tree_file){.key = "round.whole.f32", .known = 0.1}, &trees, 1);
     bench b = {.cx = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .data_dir = dir})};
     assert_int_equal(bench_round(&b, NULL, TWO, 0), RG_OK);

@@ -1,5 +1,5 @@
-/* test_random_net.c - random:SEED: every number is a network that is whole, the same one each time, of the kind
- * that its last digit says and of a size that can be measured.
+/* test_random_net.c - random:SEED: every number is a network that is whole, the same one each time, of the
+ * kind that its last digit says and of a size that can be measured.
  */
 #include "analyze/analyze.h"
 #include "format/format.h"

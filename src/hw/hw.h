@@ -62,6 +62,7 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
     double read_byte_per_s, write_byte_per_s; /* whole device */
     double alone_read_byte_per_s;    /* of one engine unit while the others rest; 0: not stated */
     double sustained_fraction;       /* reachable share of the peak; 1 when not stated */
+    double paced_hz;                 /* core clock below which it gets slower, as the square; 0: none */
     double latency_s, pj_per_byte;
     const char *source;
 } rg_level;
@@ -172,6 +173,8 @@ double rg_link_rate(const rg_link *link, double devices);
 /* Interpolated V-f, clamped at its ends; 1 without points. */
 double rg_device_voltage(const rg_device *device, double clock_hz);
 double rg_device_clock_max(const rg_device *device);       /* of its fastest engine */
+/* What main memory takes longer at a core clock than where nothing paces it; 1 where no profile says. */
+double rg_device_pace(const rg_device *device, double clock_hz);
 
 /* ---- processors by their names (hw/cpu_process.c) ---- */
 

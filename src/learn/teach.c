@@ -1,6 +1,7 @@
 /* teach.c - one key's trees: a member for each device that has rows enough, one for all of them, and the
  * mixture that does best on what was held out (teach_test.c).
  */
+#include "learn/line.h"
 #include "learn/teaching.h"
 
 #include <math.h>
@@ -45,8 +46,31 @@ rg_err rg_teach_member(rg_teaching *t, const rg_teach_set *s, bool pooled, rg_tr
     rg_boost_opt o = options(t->lesson, s->count, pooled);
     rg_boost_data data = {s->x, s->y, s->weight, s->count, t->lesson->features};
     RG_TRY(rg_booster_train(t->cx, t->booster, &data, &o, &t->cx->arena, out));
+    if (t->lesson->of == RG_OF_WHOLE) {
+        out->slopes = RG_NEW(&t->cx->arena, double, t->lesson->features);
+        if (!out->slopes) return rg_nomem(t->cx);
+        out->slope_count = t->lesson->features;
+        RG_TRY(rg_line_fit(t->cx, &data, out->slopes, &out->start));
+    }
     out->rows = (int)s->count;
     return rg_trees_find_roots(t->cx, &t->cx->arena, out, t->lesson->features);
+}
+
+/* As it is written: one sum. */
+static rg_err mix_line(rg_teaching *t, rg_trees_member *m)
+{
+    rg_tree_node *nodes = RG_NEW(&t->cx->arena, rg_tree_node, m->node_count + 1);
+    if (!nodes) return rg_nomem(t->cx);
+    for (int i = 0; i < m->node_count; i++) {
+        nodes[i] = m->nodes[i];
+        if (nodes[i].feature == RG_TREES_LEAF) nodes[i].value *= (float)(1 - t->line);
+    }
+    m->nodes = nodes;
+    m->start *= t->line;
+    for (size_t i = 0; i < m->slope_count; i++) m->slopes[i] *= t->line;
+    if (t->line == 0) m->slope_count = 0;
+    if (t->line == 1) m->node_count = 0, m->tree_count = 0;
+    return RG_OK;
 }
 
 static rg_err name_member(rg_teaching *t, uint32_t device, rg_trees_member *m)
@@ -205,8 +229,9 @@ static rg_err teach(rg_teaching *t, rg_taught *out)
     }
     /* with one device there is nothing to choose by: what it says of others is half believed (assumed) */
     t->trees->reach = 2, t->trees->pooled_weight = 1, t->trees->trust = 0.5;
-    if (t->device_count > 1) RG_TRY(rg_teach_test_unknown(t, out->cards + 1, &out->unknown));
     RG_TRY(rg_teach_test_known(t, out->cards + 1, &out->known));
+    if (t->device_count > 1) RG_TRY(rg_teach_test_unknown(t, out->cards + 1, &out->unknown));
+    for (size_t i = 0; i < t->trees->member_count; i++) RG_TRY(mix_line(t, &t->trees->members[i]));
     average(out->cards, out->card_count);
     note_errors(t, out->cards);
     return RG_OK;

@@ -14,10 +14,12 @@
 #include <string.h>
 
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
-                    trusts[] = {0, 0.25, 0.5, 0.75, 1}, pooled_shares[] = {0, 0.2, 0.4, 0.6, 0.8, 1};
+                    trusts[] = {0, 0.25, 0.5, 0.75, 1}, lines[] = {0, 0.25, 0.5, 0.75, 1},
+                    pooled_shares[] = {0, 0.2, 0.4, 0.6, 0.8, 1};
 
-/* Asking two members takes longer than asking one: the second has to better the error by so much. */
-#define SHARED_GAIN 0.98
+/* Asking two members takes longer than asking one, and a line is one thing more: what is added has to better
+ * the error by so much. */
+#define GAIN_LEAST 0.98
 
 static double ape(double error) { return fabs(expm1(error)); } /* error: forecast - measured, logarithms */
 
@@ -26,6 +28,20 @@ static rg_err add_held(rg_teaching *t, rg_held_rows *to, rg_held held)
     if (!RG_GROW(&t->cx->arena, to->items, to->count, to->capacity)) return rg_nomem(t->cx);
     to->items[to->count++] = held;
     return RG_OK;
+}
+
+/* What the two parts of a member say. */
+typedef struct parts { float trees, line; } parts;
+
+static parts parts_of(const rg_teaching *t, const rg_trees_member *m, const float *x)
+{
+    double line = m->start + rg_trees_line(t->trees, m, x);
+    return (parts){(float)(rg_trees_sum(m, x) - m->start), (float)line};
+}
+
+static double say(const rg_teaching *t, parts p)
+{
+    return (1 - t->line) * (double)p.trees + t->line * (double)p.line;
 }
 
 /* ---- devices that were not measured ---- */
@@ -43,7 +59,7 @@ static rg_err sums_at(rg_teaching *t, const rg_trees_member *m, const rg_teach_s
     *out = RG_NEW(&t->cx->arena, float, rows->count + 1);
     if (!*out) return rg_nomem(t->cx);
     for (size_t i = 0; i < rows->count; i++)
-        (*out)[i] = (float)rg_trees_sum(m, rows->x + i * t->lesson->features);
+        (*out)[i] = (float)say(t, parts_of(t, m, rows->x + i * t->lesson->features));
     return RG_OK;
 }
 
@@ -229,7 +245,7 @@ rg_err rg_teach_test_unknown(rg_teaching *t, rg_report_card *cards, rg_held_rows
 
 /* Members that have not seen a fold, and what they say of its rows, device by device. */
 typedef struct class { rg_trees_member pooled, *own[RG_TEACH_DEVICES_MAX]; } class;
-typedef struct answers { float *own, *pooled, *y; uint64_t *group; size_t count; } answers;
+typedef struct answers { parts *own, *pooled; float *y; uint64_t *group; size_t count; } answers;
 
 static rg_err teach_fold(rg_teaching *t, int fold, class *c)
 {
@@ -261,9 +277,9 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
         RG_TRY(rg_teach_take(t, (rg_teach_wish){t->devices[d], RG_EVERY, RG_PART_HELD, fold}, RG_TEACH_TESTED_MAX, &held));
         for (size_t i = 0; i < held.count; i++, a->count++) {
             const float *x = held.x + i * t->lesson->features;
-            a->own[a->count] = (float)rg_trees_sum(c.own[d], x);
-            a->pooled[a->count] = t->device_count > 1 ? (float)rg_trees_sum(&c.pooled, x) : 0;
-            a->pooled[a->count] += (float)rg_host_shift(t->hosts[t->devices[d]], x);
+            a->own[a->count] = parts_of(t, c.own[d], x);
+            a->pooled[a->count] = t->device_count > 1 ? parts_of(t, &c.pooled, x) : (parts){0, 0};
+            a->pooled[a->count].trees += (float)rg_host_shift(t->hosts[t->devices[d]], x); /* of rows: no line */
             a->y[a->count] = held.y[i];
             a->group[a->count] = held.group[i];
         }
@@ -271,9 +287,9 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
     return RG_OK;
 }
 
-static double known_error(const answers *a, double share, size_t i)
+static double known_error(const rg_teaching *t, const answers *a, double share, size_t i)
 {
-    return share * (double)a->pooled[i] + (1 - share) * (double)a->own[i] - (double)a->y[i];
+    return share * say(t, a->pooled[i]) + (1 - share) * say(t, a->own[i]) - (double)a->y[i];
 }
 
 /* Devices weighted equally. */
@@ -282,19 +298,26 @@ static double sum_known(const rg_teaching *t, const answers *by_device, double s
     double sum = 0;
     for (size_t d = 0; d < t->device_count; d++)
         for (size_t i = 0; i < by_device[d].count; i++)
-            sum += ape(known_error(&by_device[d], share, i)) / (double)by_device[d].count;
+            sum += ape(known_error(t, &by_device[d], share, i)) / (double)by_device[d].count;
     return sum;
 }
 
 static void choose_share(rg_teaching *t, const answers *by_device)
 {
-    double least = sum_known(t, by_device, 0) * SHARED_GAIN;
-    for (size_t w = 1; w < RG_COUNT(pooled_shares) && t->device_count > 1; w++) {
-        double is = sum_known(t, by_device, pooled_shares[w]);
-        if (is >= least) continue;
-        least = is;
-        t->trees->pooled_share = pooled_shares[w];
-    }
+    double least = INFINITY, best = 0;
+    size_t shares = t->device_count > 1 ? RG_COUNT(pooled_shares) : 1;
+    size_t kinds = t->lesson->of == RG_OF_WHOLE ? RG_COUNT(lines) : 1;
+    for (size_t l = 0; l < kinds; l++)
+        for (size_t w = 0; w < shares; w++) {
+            t->line = lines[l];
+            double is = sum_known(t, by_device, pooled_shares[w]);
+            if (l) is /= GAIN_LEAST;
+            if (w) is /= GAIN_LEAST;
+            if (is >= least) continue;
+            least = is, best = lines[l];
+            t->trees->pooled_share = pooled_shares[w];
+        }
+    t->line = best;
 }
 
 /* A device has its own spread where it has rows enough. */
@@ -306,7 +329,7 @@ static rg_err grade_known(rg_teaching *t, size_t device, const answers *a, rg_re
     if (a->count < 5) return RG_OK;
     for (size_t i = 0; i < a->count; i++) {
         RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], -(double)a->y[i]}));
-        RG_TRY(add_held(t, all, (rg_held){d, a->group[i], known_error(a, t->trees->pooled_share, i)}));
+        RG_TRY(add_held(t, all, (rg_held){d, a->group[i], known_error(t, a, t->trees->pooled_share, i)}));
     }
     const rg_held *rows = all->items + before;
     RG_TRY(rg_held_score_of(t->cx, base.items, base.count, 0, &card->base));
@@ -322,7 +345,7 @@ static rg_err make_answers(rg_teaching *t, answers **out)
     for (size_t d = 0; d < t->device_count; d++) {
         answers *a = &(*out)[d];
         size_t most = t->rows[t->devices[d]] + 1;
-        *a = (answers){RG_NEW(arena, float, most), RG_NEW(arena, float, most), RG_NEW(arena, float, most),
+        *a = (answers){RG_NEW(arena, parts, most), RG_NEW(arena, parts, most), RG_NEW(arena, float, most),
                        RG_NEW(arena, uint64_t, most), 0};
         if (!a->own || !a->pooled || !a->y || !a->group) return rg_nomem(t->cx);
     }

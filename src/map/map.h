@@ -21,13 +21,15 @@ typedef struct rg_tiling {
     double traffic_byte[RG_LEVEL_LIMIT]; /* moved at each memory level of the device, nearest first */
 } rg_tiling;
 
-/* A convolution by Winograd's algorithm, in tiles of m x m results; of a row that is none: 0, 1, 1, 0, 0. */
+/* A convolution by Winograd's algorithm, in tiles of m x m results; of a row that is none: 0, 1, 1 and
+ * nothing. */
 typedef struct rg_winograd_row {
     int m;
     double products;           /* multiply-adds that are done, of those of the definition */
     double weights;            /* bytes of transformed weights, of the model's */
     double steps;              /* vector instructions of the transforms */
     double calls;              /* products of matrices */
+    double room_byte;          /* for the tiles that are worked on at a time */
 } rg_winograd_row;
 
 typedef struct rg_row {

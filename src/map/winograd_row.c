@@ -91,6 +91,15 @@ static double way_s(const machine *a, const shape *s, const rg_winograd_way *y)
            steps_of(s, y) / a->step_per_s;
 }
 
+/* Tiles that have room at a time: a chunk for each worker where there are so many, else one for all. */
+static double room_tiles(double tiles, double workers)
+{
+    double chunks = rg_ceil_div(tiles, RG_WINOGRAD_CHUNK);
+    bool apart = chunks >= workers;
+    if (apart) chunks = rg_ceil_div(chunks, workers) * workers;
+    return rg_ceil_div(tiles, chunks) * (apart ? workers : 1);
+}
+
 static void choose(const rg_plan *plan, rg_row *row)
 {
     shape s;
@@ -109,8 +118,20 @@ static void choose(const rg_plan *plan, rg_row *row)
             .weights = points / 9,
             .steps = steps_of(&s, y),
             .calls = points * s.groups * ceil(s.tiles_m[y->m] / RG_WINOGRAD_CHUNK),
+            .room_byte =
+                points * room_tiles(s.tiles_m[y->m], row->unit_count) * (s.in + s.out) * sizeof(float),
         };
     }
+}
+
+/* Of a product's weights, as they are packed: panels of two vectors of results, filled up with zeros. */
+static double packed_byte(const rg_plan *plan, const rg_row *row)
+{
+    const rg_engine *e = &plan->device->engines[row->peak->engine];
+    double panel = 2 * fmax(e->simd_bit / fmax(rg_hw_dtype_bits(row->dtype), 8), 1), n = row->work.n;
+    bool filled =
+        row->family == RG_FAMILY_DEPTHWISE || n <= 0; /* its vectors are channels, which lie side by side */
+    return row->work.weight_byte * row->winograd.weights * (filled ? 1 : rg_ceil_div(n, panel) * panel / n);
 }
 
 /* Of a processor alone: elsewhere weights lie in the device as its kernels read them. */
@@ -120,7 +141,7 @@ static double copies_of(const rg_plan *plan)
     double bytes = plan->weight_byte * runtime->weight_copies;
     for (uint32_t i = 0; i < plan->row_count && runtime->packs_weights; i++) {
         const rg_row *row = &plan->rows[i];
-        if (!row->folded && rg_row_is_product(row)) bytes += row->work.weight_byte * row->winograd.weights;
+        if (!row->folded && rg_row_is_product(row)) bytes += packed_byte(plan, row);
     }
     return plan->device->kind == RG_DEVICE_CPU ? bytes : 0;
 }
@@ -128,6 +149,9 @@ static double copies_of(const rg_plan *plan)
 void rg_plan_ways(rg_plan *plan)
 {
     for (uint32_t i = 0; i < plan->row_count; i++) choose(plan, &plan->rows[i]);
+    double workspace = plan->workspace_byte;
+    for (uint32_t i = 0; i < plan->row_count; i++)
+        plan->workspace_byte = fmax(plan->workspace_byte, plan->rows[i].winograd.room_byte);
     plan->copies_byte = copies_of(plan);
-    plan->peak_byte += plan->copies_byte;
+    plan->peak_byte += plan->copies_byte + plan->workspace_byte - workspace;
 }

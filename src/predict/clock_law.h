@@ -20,6 +20,9 @@ typedef struct rg_clock_law {
     double idle_w, active_w;           /* active: clock tree and leakage, goes with f v^2 */
     double core_j, memory_j;           /* of the run's work: goes with v^2; does not */
     double swing;                      /* v^2 = (V(f) / V(top))^(2 swing): 1 where the curve is right */
+    double begin;                      /* where the curve of voltages begins to rise, of the top clock */
+    bool paced;                        /* memory_s is main memory's: rg_device_pace */
+    double bend;                       /* ln of where the voltage really does over that */
 } rg_clock_law;
 
 /* What is thought before anything is measured: of each unknown a mean and a standard deviation. */
@@ -31,11 +34,14 @@ enum {
     RG_LAW_IDLE,                       /* ln idle_w */
     RG_LAW_ACTIVE, RG_LAW_MEMORY,      /* ln of each over the core's share of the power that is not idle */
     RG_LAW_SWING,                      /* ln swing */
+    RG_LAW_BEND,                       /* bend */
+    RG_LAW_DRAG,                       /* ln of the clock that the lowest probe had over the one it was set */
     RG_LAW_UNKNOWNS
 };
 typedef struct rg_clock_prior {
     const rg_device *device;
-    double top_hz;
+    double top_hz, begin;
+    bool paced;
     double mean[RG_LAW_UNKNOWNS], spread[RG_LAW_UNKNOWNS];
 } rg_clock_prior;
 

@@ -230,7 +230,8 @@ void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *ou
     for (size_t i = 0; i < trees->member_count; i++) {
         const rg_trees_member *m = &trees->members[i];
         if (mixture->weights[i] > 0)
-            out->r += mixture->weights[i] * (rg_trees_sum(m, x) - host_of(mixture, m, all));
+            out->r += mixture->weights[i]
+                      * (rg_trees_sum(m, x) + rg_trees_line(trees, m, x) - host_of(mixture, m, all));
     }
 }
 
@@ -247,8 +248,10 @@ rg_err rg_residuals_of(rg_ctx *cx, const rg_mixture *mixture, const float *all, 
         if (!(mixture->weights[i] > 0)) continue;
         const rg_trees_member *m = &trees->members[i];
         rg_trees_sums(m, x, stride, count, sums);
-        for (size_t k = 0; k < count; k++)
-            out[k].r += mixture->weights[i] * (sums[k] - host_of(mixture, m, all + k * RG_TREES_FEATURES));
+        for (size_t k = 0; k < count; k++) {
+            double said = sums[k] + rg_trees_line(trees, m, x + k * stride);
+            out[k].r += mixture->weights[i] * (said - host_of(mixture, m, all + k * RG_TREES_FEATURES));
+        }
     }
     return RG_OK;
 }

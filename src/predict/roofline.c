@@ -77,17 +77,19 @@ double rg_level_wait_s(const rg_plan *plan, const rg_row *row, size_t level)
     return plan->device->levels[level].latency_s * fmax(fmax(row->work.steps, trips), 1);
 }
 
-static void level_limits(const rg_plan *plan, const rg_row *row, rg_row_cost *out)
+static void level_limits(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *out)
 {
     const rg_device *device = plan->device;
     double share = fmin(1, row->tiling.units / row->unit_total), nearer = INFINITY;
+    double paced = rg_device_pace(device, clock_hz) / rg_device_pace(device, rg_device_clock_max(device));
     for (size_t i = 0; i < device->level_count; i++) {
         const rg_level *level = &device->levels[i];
         double rate = level->read_byte_per_s;
         if (i + 1 == device->level_count && level->sustained_fraction > 0) rate *= level->sustained_fraction;
         double alone = row->tiling.units * level->alone_read_byte_per_s;
-        if (alone > 0) rate = fmin(rate, alone);
+        if (alone > 0) rate = fmin(rate, fmax(alone, share * rate));
         else if (level->scope != RG_SCOPE_DEVICE) rate *= share;
+        if (i + 1 == device->level_count) rate /= paced;
         if (i) rate = fmin(rate, share * nearer);
         nearer = level->read_byte_per_s;
         double bytes = row->tiling.traffic_byte[i];
@@ -165,7 +167,7 @@ static void price_collective(const rg_plan *plan, const rg_row *row, rg_clocks c
     rg_collective_terms t;
     if (rg_collective_row_s(plan, row, &t) == 0) return;
     out->limits[out->limit_count++] = (rg_limit){"compute", 0};
-    level_limits(plan, row, out);
+    level_limits(plan, row, clocks.core_hz, out);
     out->limits[out->limit_count++] = (rg_limit){t.link->name, t.beta_s + t.fill_s};
     out->binding = longest_limit(out);
     double busy = out->limits[out->binding].time_s;
@@ -186,7 +188,7 @@ void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_r
     }
     double compute = compute_time(plan, row, clocks.core_hz), memory = 0;
     out->limits[out->limit_count++] = (rg_limit){"compute", compute};
-    level_limits(plan, row, out);
+    level_limits(plan, row, clocks.core_hz, out);
     if (row->winograd.m) /* a few tiles for each panel of weights: little to do while the next comes */
         out->limits[0].time_s = compute += WEIGHTS_SHOWN * out->limits[out->limit_count - 1].time_s;
     for (int i = 1; i < out->limit_count; i++) memory = fmax(memory, out->limits[i].time_s);

@@ -21,6 +21,7 @@ static const rg_field member_fields[] = {
     {"nodes", RG_FIELD_COUNT, true, AT(node_count), .help = "of all of its trees"},
     {"start", RG_FIELD_NUMBER, false, AT(start), .help = "what every sum begins with"},
     {"host", RG_FIELD_REAL, false, AT(host), .help = "what its host took, in hosts of the profile"},
+    {"slopes", RG_FIELD_NUMBERS, false, AT(slopes), AT(slope_count), .help = "by feature, of a linear law"},
     {"over", RG_FIELD_FLAG, false, AT(over), .help = "its sum is added to what the others answer"},
     {"spread", RG_FIELD_REAL, false, AT(spread), .help = "90 % of |log error| of its device"},
     {"analytic", RG_FIELD_REAL, false, AT(analytic), .help = "mean error of the base"},
@@ -137,6 +138,9 @@ static rg_err find_nodes(rg_ctx *cx, rg_trees *t, const char *begin, size_t size
         if (m->trait_count != RG_TRAITS && m->trait_count != 0)
             return rg_fail(cx, RG_FORMAT, "member %s: %zu traits in place of %d", m->device, m->trait_count,
                            RG_TRAITS);
+        if (m->slope_count != t->feature_count && m->slope_count != 0)
+            return rg_fail(cx, RG_FORMAT, "member %s: %zu slopes of %zu features", m->device, m->slope_count,
+                           t->feature_count);
         rg_tree_node *nodes = RG_NEW(&t->arena, rg_tree_node, m->node_count);
         if (!nodes) return rg_nomem(cx);
         memcpy(nodes, begin + at, bytes);
@@ -250,6 +254,16 @@ void rg_trees_sums(const rg_trees_member *member, const float *x, size_t stride,
             for (size_t k = 0; k < ABREAST; k++) sums[i + k] += (double)at[k]->value;
         }
     for (size_t i = together; i < count; i++) sums[i] = rg_trees_sum(member, x + i * stride);
+}
+
+double rg_trees_line(const rg_trees *trees, const rg_trees_member *member, const float *x)
+{
+    double sum = 0;
+    for (size_t i = 0; i < member->slope_count; i++) {
+        double at = (double)x[i] < trees->low[i] ? trees->low[i] : (double)x[i];
+        sum += member->slopes[i] * (at > trees->high[i] ? trees->high[i] : at);
+    }
+    return sum;
 }
 
 rg_err rg_trees_write(rg_ctx *cx, const rg_trees *trees, rg_str *out)

@@ -26,6 +26,7 @@ typedef struct rg_trees_member {
     int node_count;
     double start;                /* what every sum begins with */
     double host; /* what the host took that issued its rows, in hosts of the profile; 0: unknown */
+    double *slopes; size_t slope_count; /* by feature: a linear law beside the trees; none: 0 */
     bool over;                   /* its sum is added to what the others answer: fitted with few probes */
     double spread;               /* 90 % of |log error| of its device; 0: as the file's */
     /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with
@@ -70,6 +71,8 @@ rg_err rg_trees_find_roots(rg_ctx *cx, rg_arena *arena, rg_trees_member *member,
 double rg_trees_sum(const rg_trees_member *member, const float *x);
 /* The same at `count` points, `stride` floats apart. Each tree is fetched once for all of them. */
 void rg_trees_sums(const rg_trees_member *member, const float *x, size_t stride, size_t count, double *sums);
+/* Its linear law, without `start`, which the sum has; features count within the range that was measured. */
+double rg_trees_line(const rg_trees *trees, const rg_trees_member *member, const float *x);
 /* The text of a file of these trees, nodes included; in cx's arena. */
 rg_err rg_trees_write(rg_ctx *cx, const rg_trees *trees, rg_str *out) RG_CHECKED;
 
