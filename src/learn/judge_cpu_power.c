@@ -65,7 +65,7 @@ static double rise_of(const rg_cpu_package *package, rg_cpu_load load)
 }
 
 /* Of two readings the busier one is not of the most load: there boost clocks are below what few cores have,
- * and the package is at a limit of its own. Where nearly all of the rise is, most loads draw about as much. */
+ * and the package is at a limit. Where nearly all of the rise is, most loads draw about as much. */
 #define BUSIER 0.9
 
 /* The least load of those that show what they should, and the most or the nearest to some share of it. */

@@ -9,9 +9,9 @@
  *     B2 = n2 b^2                         cores whose second thread is at work beside the first
  *
  * Threads go to cores without one first. f is the mean of what three governors did (below): they raise it
- * later and more steeply than schedutil's 1.25 b. u is g where cache and fabric run on the clock of the cores,
- * as a last cache that all cores share does, and 1 where clusters of cores are joined by a fabric of its own
- * clock: it wakes as a whole.
+ * later and more steeply than schedutil's 1.25 b. u is g where cache and fabric run on the clock of the
+ * cores, as a last cache that all cores share does, and 1 where clusters of cores are joined by a fabric of
+ * its own clock: it wakes as a whole.
  *
  *     P_core = C f V^2,  C = 0.1 nF for each nanometre that the process is named by
  *
