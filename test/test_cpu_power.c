@@ -44,6 +44,11 @@ static void ends_of_the_law(void **state)
     assert_true(near(power(&eight, 99, 1), power(&eight, 16, 1)));
     /* a tenth of the time on eight cores: the lowest clock, where V^2 f is 0.5 x 0.8^2 of the highest's */
     assert_true(near(power(&eight, 8, 0.1), 20 + 10 * (1 - pow(0.9, 8)) + 5 * 0.32 * 8 * 0.1));
+    /* 0.47 of the time: halfway to the highest clock, 0.75 of it at 0.9 of its voltage */
+    assert_true(near(power(&eight, 8, 0.47), 20 + 10 * (1 - pow(0.53, 8)) + 5 * 0.75 * 0.81 * 8 * 0.47));
+    /* two threads a core, begun together by eights: 1.52 cores have something to do, 0.08 for both threads */
+    assert_true(near(power(&eight, 16, 0.1),
+                     20 + 10 * (1 - pow(0.9, 8)) + 5 * 0.32 * (1.52 + 0.15 * 0.08)));
     rg_cpu_package capped = eight;
     capped.cap_w = 60;
     assert_true(near(power(&capped, 16, 1), 60));

@@ -64,16 +64,24 @@ static double rise_of(const rg_cpu_package *package, rg_cpu_load load)
     return rg_cpu_power_w(&free, load);
 }
 
-/* The least and the most load of those that show what they should. */
-static void choose(const rg_sitting *s, const rg_cpu_package *package, size_t out[2])
+/* Of two readings the busier one is not of the most load: there boost clocks are below what few cores have,
+ * and the package is at a limit. Where nearly all of the rise is, most loads draw about as much. */
+#define BUSIER 0.9
+
+/* The least load of those that show what they should, and the most or the nearest to some share of it. */
+static void choose(const rg_sitting *s, const rg_cpu_package *package, double share, size_t out[2])
 {
-    double least = INFINITY, most = -INFINITY;
+    double least = INFINITY, most = -INFINITY, apart = INFINITY;
     out[0] = out[1] = 0;
     for (size_t i = 0; i < rg_sitting_count(s, 0); i++) {
         double rise = rise_of(package, load_of(rg_sitting_exam(s, 0, i), package));
         if (rg_sitting_dirty(s, 0, i)) continue;
         if (rise < least) out[0] = i, least = rise;
         if (rise > most) out[1] = i, most = rise;
+    }
+    for (size_t i = 0; i < rg_sitting_count(s, 0); i++) {
+        double off = fabs(rise_of(package, load_of(rg_sitting_exam(s, 0, i), package)) - share * most);
+        if (!rg_sitting_dirty(s, 0, i) && off < apart) out[1] = i, apart = off;
     }
 }
 
@@ -84,7 +92,7 @@ static void fit(rg_sitting *s, rg_cpu_package *package)
     rg_cpu_reading readings[2];
     double power_w[RG_JUDGE_QUANTITIES];
     int probes = rg_sitting_probes(s);
-    choose(s, package, chosen);
+    choose(s, package, probes > 1 ? BUSIER : 1, chosen);
     for (int i = probes > 1 ? 0 : 1; probes > 0 && i < 2; i++)
         if (rg_sitting_measured(s, 0, chosen[i], power_w))
             readings[count++] =
