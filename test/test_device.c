@@ -214,7 +214,8 @@ static void test_words_of_a_name_find_it(void **state)
         {"AMD Ryzen 9 8945HS w/ Radeon 780M Graphics", "ryzen-9-8945hs"},
         {"GeForce RTX3060 Graphics Card", "rtx-3060"},
     };
-    static const char *const others[] = {"nvidia_a100_160gb", "RTX 4090 Laptop", "NVIDIA GPU", "A80", "h100-sxm-16gb"};
+    static const char *const others[] = {"nvidia_a100_160gb", "RTX 4090 Laptop", "NVIDIA GPU", "A80",
+                                         "h100-sxm-16gb"};
     const rg_device *d;
     for (size_t i = 0; i < sizeof spelled / sizeof *spelled; i++) {
         if (rg_device_find(*state, spelled[i].name, &d)) fail_msg("%s", rg_ctx_error(*state));

@@ -1,5 +1,6 @@
 /* device_find.c - a device by what people type: host, an id of data/hw, one of its other names, a profile
- * file, or the words of a name (device_words.c); ID@MODE is a device in a power mode. Several by a word that says something about them.
+ * file, or the words of a name (device_words.c); ID@MODE is a device in a power mode. Several by a word that
+ * says something about them.
  *
  * Other names are looked for in the profiles each time: there is no index to fall out of step with the data.
  * Only a profile whose text mentions the name is parsed, which keeps the search near a millisecond.

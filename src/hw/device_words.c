@@ -1,16 +1,16 @@
-/* device_words.c - a device by the words of a name that no profile spells that way: "nvidia_h100_sxm5_80gb_hbm3",
- * "Jetson Orin AGX (CPU)", "A100 SXM4 40 GB".
+/* device_words.c - a device by the words of a name that no profile spells that way:
+ * "nvidia_h100_sxm5_80gb_hbm3", "Jetson Orin AGX (CPU)", "A100 SXM4 40 GB".
  *
- * A name is taken apart at whatever is no letter or digit. Each of its words must be one of the words of a profile's
- * id, name and other names, alone or joined with the next ("rtx 3060" in "RTX3060"), except for words that tell boards
- * of one chip apart, or nothing at all: the form of the board, the capacity and type of its memory, sockets, words such
- * as "graphics". Of several profiles that have all words,
+ * A name is taken apart at whatever is no letter or digit. Each of its words must be one of the words of a
+ * profile's id, name and other names, alone or joined with the next ("rtx 3060" in "RTX3060"), except for
+ * words that tell boards of one chip apart, or nothing at all: the form of the board, the capacity and type
+ * of its memory, sockets, words such as "graphics". Of several profiles that have all words,
  *
  *     cost = words of its id that the name lacks + 2 (another form) + 8 |ln(capacity / named capacity)|
  *
- * decides, and after it what the name without those words would find ("orin soc" is what "orin" is; "a100 40gb" has
- * the form that "a100" stands for). Two profiles of equal cost are an ambiguous name. A capacity that is off by more than a quarter is another
- * board (b200: 192 GB announced, 180 GB sold).
+ * decides, and after it what the name without those words would find ("orin soc" is what "orin" is; "a100
+ * 40gb" has the form that "a100" stands for). Two profiles of equal cost are an ambiguous name. A capacity
+ * that is off by more than a quarter is another board (b200: 192 GB announced, 180 GB sold).
  */
 #include "hw/hw.h"
 #include "hw/profile.h"
@@ -37,10 +37,11 @@ typedef struct own_words {
 static bool weightless(const char *w)
 {
     static const char *const list[] = {
-        "accelerator", "ai",   "am5",    "amd",    "bga",     "board", "chip", "core",   "data",   "developer",
-        "devkit",      "edge", "engine", "gaming", "geforce", "gpu",   "card", "google", "center", "graphics",
-        "instinct",    "kit",  "intel",  "module", "nvidia",  "oam",   "r",    "tm",     "series", "processor",
-        "qualcomm",    "soc",  "tesla",  "unit",   "samsung", "with",
+        "accelerator", "ai",        "am5",     "amd",      "bga",      "board",     "chip",     "core",
+        "data",        "developer", "devkit",  "edge",     "engine",   "gaming",    "geforce",  "gpu",
+        "card",        "google",    "center",  "graphics", "instinct", "kit",       "intel",    "module",
+        "nvidia",      "oam",       "r",       "tm",       "series",   "processor", "qualcomm", "soc",
+        "tesla",       "unit",      "samsung", "with",
     };
     static const char *const beginnings[] = {"hbm", "gddr", "lpddr", "lga", "ddr"};
     for (size_t i = 0; i < RG_COUNT(list); i++)
@@ -97,7 +98,8 @@ static bool take_apart(const char *name, words *out)
         double capacity = gigabytes(all[i], i + 1 < count ? all[i + 1] : NULL);
         if (form) memcpy(out->form, form, strlen(form) + 1);
         else if (capacity > 0) out->gigabyte = capacity;
-        else if (strcmp(all[i], "gb") != 0 && !weightless(all[i])) memcpy(out->word[out->count++], all[i], WORD_SIZE);
+        else if (strcmp(all[i], "gb") != 0 && !weightless(all[i]))
+            memcpy(out->word[out->count++], all[i], WORD_SIZE);
     }
     return count < WORDS;
 }
@@ -138,7 +140,8 @@ static bool has_all(const own_words *own, const words *w)
 static double capacity_of(const rg_device *d)
 {
     double most = 0;
-    for (size_t i = 0; i < d->level_count; i++) most = fmax(most, d->levels[i].count * d->levels[i].capacity_byte);
+    for (size_t i = 0; i < d->level_count; i++)
+        most = fmax(most, d->levels[i].count * d->levels[i].capacity_byte);
     return most / 1e9;
 }
 
@@ -171,7 +174,8 @@ static const char *rarest(const words *w)
     bool best_digit = false;
     for (int i = 0; i < w->count; i++) {
         bool digit = strpbrk(w->word[i], "0123456789") != NULL;
-        if (best && (digit < best_digit || (digit == best_digit && strlen(w->word[i]) <= strlen(best)))) continue;
+        if (best && (digit < best_digit || (digit == best_digit && strlen(w->word[i]) <= strlen(best))))
+            continue;
         best = w->word[i];
         best_digit = digit;
     }
@@ -189,7 +193,8 @@ static rg_err consider(rg_ctx *cx, const char *id, const words *w, const char *r
     const rg_device *device;
     rg_str json;
     RG_TRY(rg_profile_read(cx, "hw", id, &json));
-    if (!strstr(id, rare) && !rg_profile_mentions(json, rare)) return RG_OK; /* parsing all would take a while */
+    if (!strstr(id, rare) && !rg_profile_mentions(json, rare))
+        return RG_OK; /* parsing all would take a while */
     RG_TRY(rg_device_parse(cx, json, id, &device));
     double cost = cost_of(device, w);
     rg_device_free(device);
@@ -209,7 +214,8 @@ static rg_err settle(rg_ctx *cx, const words *w, candidate *best)
     for (int i = 0; i < w->count; i++) rg_text_printf(&plain, "%s%s", i ? "-" : "", w->word[i]);
     if (plain.failed) return rg_nomem(cx);
     RG_TRY(rg_device_named(cx, plain.data, &id));
-    if (!id || !take_apart(id, &kin) || !take_apart(best->id, &a) || !take_apart(best->other, &b)) return RG_OK;
+    if (!id || !take_apart(id, &kin) || !take_apart(best->id, &a) || !take_apart(best->other, &b))
+        return RG_OK;
     bool first = strcmp(best->id, id) == 0, second = strcmp(best->other, id) == 0;
     if (first == second) {
         first = strcmp(a.form, kin.form) == 0;

@@ -96,7 +96,8 @@ static rg_err name_member(rg_teaching *t, uint32_t device, rg_trees_member *m)
 static rg_err count_devices(rg_teaching *t)
 {
     size_t all = t->lessons->device_count;
-    if (all > RG_TEACH_DEVICES_MAX) return rg_fail(t->cx, RG_LIMIT, "%zu devices exceed %d", all, RG_TEACH_DEVICES_MAX);
+    if (all > RG_TEACH_DEVICES_MAX)
+        return rg_fail(t->cx, RG_LIMIT, "%zu devices exceed %d", all, RG_TEACH_DEVICES_MAX);
     t->rows = RG_NEW(&t->cx->arena, size_t, all + 1);
     t->devices = RG_NEW(&t->cx->arena, uint32_t, all + 1);
     t->own = RG_NEW(&t->cx->arena, rg_trees_member *, all + 1);
@@ -168,7 +169,8 @@ static rg_err teach_all(rg_teaching *t)
     for (size_t i = 0; i < t->device_count; i++) {
         if (t->rows[t->devices[i]] < RG_TEACH_ROWS_MIN) continue;
         m = &trees->members[trees->member_count++];
-        RG_TRY(rg_teach_take(t, (rg_teach_wish){t->devices[i], RG_EVERY, RG_PART_ALL, 0}, RG_TEACH_ROWS_MAX, &rows));
+        RG_TRY(rg_teach_take(t, (rg_teach_wish){t->devices[i], RG_EVERY, RG_PART_ALL, 0}, RG_TEACH_ROWS_MAX,
+                             &rows));
         RG_TRY(name_member(t, t->devices[i], m));
         RG_TRY(rg_teach_member(t, &rows, false, m));
         t->own[t->devices[i]] = m;

@@ -1,8 +1,8 @@
 /* teach_rows.c - which rows a member is taught with, and which are held out of it.
  *
- * Groups are held out whole: shapes of kernels, families of networks. Of kernels a fifth of the groups is a fold, by
- * a hash of their names. Families are few and differ in size: the largest first, each goes into the fold that has least
- * so far; up to GROUPS_FEW of them, each is a fold of its own.
+ * Groups are held out whole: shapes of kernels, families of networks. Of kernels a fifth of the groups is a
+ * fold, by a hash of their names. Families are few and differ in size: the largest first, each goes into the
+ * fold that has least so far; up to GROUPS_FEW of them, each is a fold of its own.
  */
 #include "learn/teaching.h"
 
@@ -93,7 +93,8 @@ rg_err rg_teach_make_folds(rg_teaching *t)
 /* A wish while rows are counted and taken. */
 typedef struct choice {
     rg_teach_wish wish;
-    size_t left[RG_TEACH_DEVICES_MAX], wanted[RG_TEACH_DEVICES_MAX]; /* by device: rows that are still to come, to be taken */
+    size_t left[RG_TEACH_DEVICES_MAX],
+        wanted[RG_TEACH_DEVICES_MAX]; /* by device: rows that are still to come, to be taken */
     size_t devices, count;       /* that have such rows; to be taken of all together */
 } choice;
 
@@ -138,7 +139,8 @@ rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wanted, size_t most, rg_teach
         c.wanted[d]--;
         memcpy(out->x + out->count * columns, l->x + i * columns, columns * sizeof *l->x);
         out->y[out->count] = l->r[i];
-        if (wanted.device == RG_EVERY) out->y[out->count] -= (float)rg_host_shift(t->hosts[d], l->x + i * columns);
+        if (wanted.device == RG_EVERY)
+            out->y[out->count] -= (float)rg_host_shift(t->hosts[d], l->x + i * columns);
         out->group[out->count] = l->group[i];
         out->weight[out->count++] = (float)(each / (double)all.wanted[d]);
     }

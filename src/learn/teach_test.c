@@ -86,7 +86,8 @@ static rg_err prepare(rg_teaching *t, uint32_t device, trial *out)
     double mine[RG_TRAITS];
     rg_traits(t->lessons->devices[device], mine);
     out->host = others_host(t, device, mine);
-    RG_TRY(rg_teach_take(t, (rg_teach_wish){device, RG_EVERY, RG_PART_ALL, 0}, RG_TEACH_TESTED_MAX, &out->rows));
+    RG_TRY(
+        rg_teach_take(t, (rg_teach_wish){device, RG_EVERY, RG_PART_ALL, 0}, RG_TEACH_TESTED_MAX, &out->rows));
     RG_TRY(rg_teach_take(t, (rg_teach_wish){RG_EVERY, device, RG_PART_ALL, 0}, RG_TEACH_POOLED_MAX, &others));
     RG_TRY(rg_teach_member(t, &others, true, &pooled));
     RG_TRY(sums_at(t, &pooled, &out->rows, &out->pooled));
@@ -252,12 +253,14 @@ static rg_err teach_fold(rg_teaching *t, int fold, class *c)
     rg_teach_set rows;
     *c = (class){0};
     if (t->device_count > 1) {
-        RG_TRY(rg_teach_take(t, (rg_teach_wish){RG_EVERY, RG_EVERY, RG_PART_TAUGHT, fold}, RG_TEACH_POOLED_MAX, &rows));
+        RG_TRY(rg_teach_take(t, (rg_teach_wish){RG_EVERY, RG_EVERY, RG_PART_TAUGHT, fold},
+                             RG_TEACH_POOLED_MAX, &rows));
         RG_TRY(rg_teach_member(t, &rows, true, &c->pooled));
     }
     for (size_t i = 0; i < t->device_count; i++) {
         if (!rg_teach_is_tested(t, t->devices[i], fold)) continue;
-        RG_TRY(rg_teach_take(t, (rg_teach_wish){t->devices[i], RG_EVERY, RG_PART_TAUGHT, fold}, RG_TEACH_ROWS_MAX, &rows));
+        RG_TRY(rg_teach_take(t, (rg_teach_wish){t->devices[i], RG_EVERY, RG_PART_TAUGHT, fold},
+                             RG_TEACH_ROWS_MAX, &rows));
         if (rows.count < RG_TEACH_ROWS_MIN) continue;
         c->own[i] = RG_NEW(&t->cx->arena, rg_trees_member, 1);
         if (!c->own[i]) return rg_nomem(t->cx);
@@ -274,12 +277,14 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
         answers *a = &by_device[d];
         rg_teach_set held;
         if (!c.own[d] || !rg_teach_is_tested(t, t->devices[d], fold)) continue;
-        RG_TRY(rg_teach_take(t, (rg_teach_wish){t->devices[d], RG_EVERY, RG_PART_HELD, fold}, RG_TEACH_TESTED_MAX, &held));
+        RG_TRY(rg_teach_take(t, (rg_teach_wish){t->devices[d], RG_EVERY, RG_PART_HELD, fold},
+                             RG_TEACH_TESTED_MAX, &held));
         for (size_t i = 0; i < held.count; i++, a->count++) {
             const float *x = held.x + i * t->lesson->features;
             a->own[a->count] = parts_of(t, c.own[d], x);
             a->pooled[a->count] = t->device_count > 1 ? parts_of(t, &c.pooled, x) : (parts){0, 0};
-            a->pooled[a->count].trees += (float)rg_host_shift(t->hosts[t->devices[d]], x); /* of rows: no line */
+            a->pooled[a->count].trees +=
+                (float)rg_host_shift(t->hosts[t->devices[d]], x); /* of rows: no line */
             a->y[a->count] = held.y[i];
             a->group[a->count] = held.group[i];
         }
@@ -321,7 +326,8 @@ static void choose_share(rg_teaching *t, const answers *by_device)
 }
 
 /* A device has its own spread where it has rows enough. */
-static rg_err grade_known(rg_teaching *t, size_t device, const answers *a, rg_report_card *card, rg_held_rows *all)
+static rg_err grade_known(rg_teaching *t, size_t device, const answers *a, rg_report_card *card,
+                          rg_held_rows *all)
 {
     rg_held_rows base = {0};
     uint32_t d = t->devices[device];

@@ -1,5 +1,5 @@
-/* teaching.h - one key while it is taught: its rows by device and fold, members, and what was held out of them. For
- * teach.c, teach_rows.c and teach_test.c alone.
+/* teaching.h - one key while it is taught: its rows by device and fold, members, and what was held out of
+ * them. For teach.c, teach_rows.c and teach_test.c alone.
  */
 #ifndef RG_LEARN_TEACHING_H
 #define RG_LEARN_TEACHING_H
@@ -43,16 +43,18 @@ bool rg_teach_is_tested(const rg_teaching *t, uint32_t device, int fold);
 /* Which rows are held out together: t->fold. */
 rg_err rg_teach_make_folds(rg_teaching *t) RG_CHECKED;
 
-/* At most so many rows of each device, each as likely as any other; where there are several devices, each weighs the
- * same, and all rows are as if one host had issued them. */
+/* At most so many rows of each device, each as likely as any other; where there are several devices, each
+ * weighs the same, and all rows are as if one host had issued them. */
 rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wish, size_t most, rg_teach_set *out) RG_CHECKED;
 
-/* A member from rows; pooled: of several devices. Of whole inferences it is a line and trees, mixed: a line says
- * something of networks that are unlike those that were taught, trees of those that are alike. Its share is chosen with
- * that of the pooled member; until then both stand for themselves, and `start` is the line's. */
+/* A member from rows; pooled: of several devices. Of whole inferences it is a line and trees, mixed: a line
+ * says something of networks that are unlike those that were taught, trees of those that are alike. Its share
+ * is chosen with that of the pooled member; until then both stand for themselves, and `start` is the line's.
+ */
 rg_err rg_teach_member(rg_teaching *t, const rg_teach_set *s, bool pooled, rg_trees_member *out) RG_CHECKED;
 
-/* Known devices: members without a fold, tested on it; chooses the pooled member's share and sets known spreads. */
+/* Known devices: members without a fold, tested on it; chooses the pooled member's share and sets known
+ * spreads. */
 rg_err rg_teach_test_known(rg_teaching *t, rg_report_card *cards, rg_held_rows *all) RG_CHECKED;
 
 /* Devices that were not measured: each answered by the others; chooses the mixture and sets their spreads. */
