@@ -234,10 +234,22 @@ static void dead_code_goes(void **state)
 static void unknown_passes_are_refused(void **state)
 {
     rg_graph *in = graph_of(*state, HEAD "graph (%x: f32[4]) {\n%y = Relu(%x)\nreturn %y\n}\n"), *out = NULL;
+    assert_int_equal(rg_passes_run(*state, in, "-fold,fuse", &out), RG_USAGE);
     assert_int_equal(rg_passes_run(*state, in, "fold,fuse", &out), RG_USAGE);
     assert_non_null(strstr(rg_ctx_error(*state), "'fuse'"));
     assert_null(out);
     rg_graph_free(in);
+}
+
+/* "-a": all but a. */
+static void passes_can_be_left_out(void **state)
+{
+    const char *text = HEAD "graph (%x: f32[4]) {\n%k = Neg(%x)\n%y = Relu(%x)\nreturn %y\n}\n";
+    rg_graph *without = passed_text(*state, text, "-dce"), *with = passed_text(*state, text, "-fold");
+    assert_int_equal(nodes_of(without, "Neg"), 1);
+    assert_int_equal(nodes_of(with, "Neg"), 0);
+    rg_graph_free(without);
+    rg_graph_free(with);
 }
 
 /* A thousand If nodes and a thousand idle ones: what is renamed is renamed at once. */

@@ -29,7 +29,7 @@ rg_err rg_judge_model(rg_ctx *cx, const char *name, rg_model_sizes sizes, rg_gra
     snprintf(shape, sizeof shape, "seq=%lld", (long long)sizes.seq);
     rg_err err = rg_graph_bind(cx, built, &binding, &ready);
     rg_graph_free(built); /* what is bound keeps what it shares */
-    if (!err) err = rg_passes_apply(cx, ready, NULL);
+    if (!err) err = rg_passes_apply(cx, ready, sizes.unfused ? "-recognize-attention" : NULL);
     if (err) rg_graph_free(ready);
     else *out = ready;
     return err;

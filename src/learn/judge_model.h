@@ -8,6 +8,7 @@
 typedef struct rg_model_sizes {
     int64_t batch, seq;
     int64_t side;                /* of its image, height and width */
+    bool unfused; /* attention stays the kernels that it is made of, as code without a fused one calls them */
 } rg_model_sizes;
 
 /* Its graph at these sizes, inferred and simplified. */

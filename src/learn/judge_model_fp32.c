@@ -1,6 +1,7 @@
 /* judge_model_fp32.c - whole inferences of BERT and GPT-2 with PyTorch, eager, in 32-bit floats: the set that
  * NeuSight is judged by (Lee et al., ASPLOS 2025). Products are of plain f32: PyTorch keeps TF32 for
- * convolutions.
+ * convolutions. The models are Hugging Face's of 2023, whose attention calls a kernel for each step: copies
+ * of q, k and v by heads, a product, a division, the mask, softmax, a product, a copy back.
  */
 #include "learn/judge_model.h"
 
@@ -29,7 +30,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
     const char *name = NULL;
     rg_graph *graph = NULL;
     rg_run_cost cost;
-    rg_model_sizes sizes = {0};
+    rg_model_sizes sizes = {.unfused = true};
     RG_TRY(rg_judge_size(cx, exam, "batch", &sizes.batch));
     RG_TRY(rg_judge_size(cx, exam, "seq", &sizes.seq));
     RG_TRY(find_model(cx, exam, &name));

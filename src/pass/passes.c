@@ -5,13 +5,22 @@
 
 enum { ROUNDS = 8 };
 
+/* "a,b": these; "-a,b": all but these. */
+static rg_str list_of(const char *names, bool *but)
+{
+    *but = names && *names == '-';
+    return rg_str_of(names + *but);
+}
+
 static bool is_named(const char *names, const char *name)
 {
-    rg_str rest = rg_str_of(names), part;
+    bool but;
+    rg_str rest, part;
     if (!names) return true;
+    rest = list_of(names, &but);
     while (rg_str_cut(&rest, ',', &part))
-        if (rg_str_is(part, name)) return true;
-    return false;
+        if (rg_str_is(part, name)) return !but;
+    return but;
 }
 
 static rg_err run_one(rg_ctx *cx, const rg_pass *pass, rg_graph *g, bool *changed)
@@ -53,7 +62,8 @@ rg_err rg_passes_apply(rg_ctx *cx, rg_graph *g, const char *names)
 
 rg_err rg_passes_run(rg_ctx *cx, const rg_graph *in, const char *names, rg_graph **out)
 {
-    rg_str rest = rg_str_of(names), part;
+    bool but;
+    rg_str rest = names ? list_of(names, &but) : (rg_str){0}, part;
     while (names && rg_str_cut(&rest, ',', &part)) {
         bool found = false;
         for (int i = 0; i < rg_pass_count; i++) found |= rg_str_is(part, rg_pass_table[i]->name);
