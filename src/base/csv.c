@@ -43,14 +43,19 @@ rg_csv rg_csv_open(rg_ctx *cx, const char *path, rg_str text)
     return csv;
 }
 
+/* Of a plain cell; a byte of 0 is no text. */
+static bool is_end(char x) { return x == ',' || x == '\n' || x == '\r' || x == '"' || !x; }
+
 rg_err rg_csv_cell(rg_csv *c, rg_str *out, bool *last)
 {
     if (peek(c) == '"') {
         take(c);
         RG_TRY(cut_quoted(c, out));
     } else {
-        *out = (rg_str){c->rest.data, 0};
-        while (c->rest.size && !strchr(",\"\r\n", *c->rest.data)) take(c), out->size++;
+        size_t size = 0;
+        while (size < c->rest.size && !is_end(c->rest.data[size])) size++;
+        *out = (rg_str){c->rest.data, size};
+        c->rest = (rg_str){c->rest.data + size, c->rest.size - size};
     }
     *last = true;
     if (!c->rest.size) return RG_OK;
