@@ -207,6 +207,7 @@ typedef struct rg_forecast_opt {
                             * writes a token of each sequence, "prefill": one that reads prompts */
     const struct rg_sketch *sketch; /* what is known besides the graph; NULL: nothing */
     double sequences;      /* that a host attends to in one step of a language model; 0: none */
+    bool unchecked;        /* without the checks that a report shows: for who makes thousands of forecasts */
 } rg_forecast_opt;
 
 RG_API RG_CHECKED rg_err rg_forecast_make(rg_ctx *cx, const rg_plan *plan, const rg_forecast_opt *opt,

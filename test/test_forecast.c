@@ -613,6 +613,21 @@ static void in_place_is_advised_where_it_is_missing(void **state)
     bench_free(&within);
 }
 
+/* The same figures without the checks. */
+static void checks_can_be_spared(void **state)
+{
+    bench b = priced(*state, NULL, GEMM, 0);
+    const rg_forecast_opt opt = {.size = sizeof opt, .unchecked = true};
+    const rg_forecast *f = NULL;
+    assert_int_equal(rg_forecast_make(b.cx, b.forecast->plan, &opt, &f), RG_OK);
+    assert_int_equal(f->check_count, 0);
+    assert_true(b.forecast->check_count > 0);
+    assert_true(f->latency_s.value == b.forecast->latency_s.value);
+    assert_true(f->energy_j.value == b.forecast->energy_j.value);
+    rg_forecast_free(f);
+    bench_free(&b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -628,7 +643,7 @@ int main(void)
         TEST(sequences_take_host_time), TEST(uneven_blocks_leave_a_tail),
         TEST(a_fixed_clock_slows_compute_only),
         TEST(the_cap_sets_the_clock),
-        TEST(a_cap_that_no_clock_holds_is_reported),
+        TEST(a_cap_that_no_clock_holds_is_reported), TEST(checks_can_be_spared),
         TEST(the_best_clock_depends_on_the_question),
         TEST(branches_overlap_as_far_as_the_stack_can),
         TEST(full_rows_do_not_overlap),

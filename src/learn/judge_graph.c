@@ -46,7 +46,7 @@ rg_err rg_judge_plan(rg_ctx *cx, const rg_exam *exam, const rg_plan *plan, const
 static rg_err price(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_device *device,
                     const rg_runtime *runtime, double beside_byte, rg_run_cost *out)
 {
-    rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning};
+    rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning, .unchecked = true};
     if (how.learning == RG_LEARN_ALL) how.learning = RG_LEARN_ROWS;
     rg_runtime *alone = NULL;
     const rg_facts *facts = NULL;

@@ -92,6 +92,7 @@ struct rg_forecast {
     rg_learning learning;            /* as asked */
     const char *sort;                /* of inference, as asked: "whole" if nothing was */
     rg_sketch sketch;                /* as given */
+    bool unchecked;                  /* as asked */
     rg_evidence *evidence; uint32_t evidence_count; /* [0] unused; the last may be of the whole */
     double spread, power_spread;     /* of latency, of power, log; 0: the runtime's prior holds */
     rg_estimate latency_s, energy_j, power_w, peak_memory_byte;
