@@ -57,7 +57,7 @@ static void test_everybody_works_and_waits(void **state)
 static void test_sleepers_are_woken(void **state)
 {
     (void)state;
-    check(2, 20, 1000000);
+    check(2, 20, 3000000);
     check(4, 20, 1000000);
 }
 
