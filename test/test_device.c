@@ -211,11 +211,12 @@ static void test_words_of_a_name_find_it(void **state)
         {"nvidia_b200_sxm5_192gb_hbm3e", "b200"}, /* announced with 192 GB, sold with 180 */
         {"Jetson Orin AGX (CPU)", "jetson-agx-orin-64gb-cpu"},
         {"NVIDIA Jetson Orin NX GPU (8GB)", "jetson-orin-nx-8gb"},
+        {"NVIDIA Orin NX SoC", "jetson-orin-nx-16gb"}, /* as orin-nx */
         {"AMD Ryzen 9 8945HS w/ Radeon 780M Graphics", "ryzen-9-8945hs"},
         {"GeForce RTX3060 Graphics Card", "rtx-3060"},
     };
     static const char *const others[] = {"nvidia_a100_160gb", "RTX 4090 Laptop", "NVIDIA GPU", "A80",
-                                         "h100-sxm-16gb"};
+                                         "h100-sxm-16gb", "jetson", "blackwell", "max", "8", "orin", "100"};
     const rg_device *d;
     for (size_t i = 0; i < sizeof spelled / sizeof *spelled; i++) {
         if (rg_device_find(*state, spelled[i].name, &d)) fail_msg("%s", rg_ctx_error(*state));

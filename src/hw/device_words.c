@@ -8,9 +8,11 @@
  *
  *     cost = words of its id that the name lacks + 2 (another form) + 8 |ln(capacity / named capacity)|
  *
- * decides, and after it what the name without those words would find ("orin soc" is what "orin" is; "a100
- * 40gb" has the form that "a100" stands for). Two profiles of equal cost are an ambiguous name. A capacity
- * that is off by more than a quarter is another board (b200: 192 GB announced, 180 GB sold).
+ * decides, and after it what the name without those words would find ("orin-nx soc" is what "orin-nx" is;
+ * "a100 40gb" has the form that "a100" stands for). Two profiles of equal cost are an ambiguous name. A
+ * capacity that is off by more than a quarter is another board (b200: 192 GB announced, 180 GB sold). Words
+ * without a model's number ("jetson", "blackwell") name a device only where none of its id's words is left
+ * out.
  */
 #include "hw/hw.h"
 #include "hw/profile.h"
@@ -145,12 +147,12 @@ static double capacity_of(const rg_device *d)
     return most / 1e9;
 }
 
-/* NAN: it is another device. */
-static double cost_of(const rg_device *d, const words *w)
+/* NAN: it is another device. lacks: words of its id that the name does not have. */
+static double cost_of(const rg_device *d, const words *w, int *lacks)
 {
     own_words own = {0};
     words id;
-    double cost = 0;
+    *lacks = 0;
     collect(&own, d->id);
     collect(&own, d->name);
     for (size_t i = 0; i < d->alias_count; i++) collect(&own, d->aliases[i]);
@@ -158,13 +160,23 @@ static double cost_of(const rg_device *d, const words *w)
     for (int i = 0; i < id.count; i++) {
         bool named = false;
         for (int k = 0; k < w->count; k++) named |= strcmp(id.word[i], w->word[k]) == 0;
-        cost += !named;
+        *lacks += !named;
     }
+    double cost = *lacks;
     if (*w->form && *id.form && strcmp(w->form, id.form) != 0) cost += 2;
     double capacity = capacity_of(d);
     if (!(w->gigabyte > 0) || !(capacity > 0)) return cost;
     double off = fabs(log(capacity / w->gigabyte));
     return off > log(1.25) ? NAN : cost + 8 * off;
+}
+
+/* Whether a word is a model's number ("h100", "3060"), not that of a family or a generation ("jetson", "8").
+ */
+static bool is_model(const char *w)
+{
+    size_t digits = 0, size = strlen(w);
+    for (size_t i = 0; i < size; i++) digits += isdigit((unsigned char)w[i]) != 0;
+    return digits > 0 && (digits < size ? size >= 3 : digits >= 4);
 }
 
 /* The word that fewest profiles would have: the longest with a digit in it, else the longest. */
@@ -185,6 +197,7 @@ static const char *rarest(const words *w)
 typedef struct candidate {
     const char *id; /* NULL: none yet */
     double cost;
+    int lacks;
     const char *other; /* of the same cost */
 } candidate;
 
@@ -196,35 +209,38 @@ static rg_err consider(rg_ctx *cx, const char *id, const words *w, const char *r
     if (!strstr(id, rare) && !rg_profile_mentions(json, rare))
         return RG_OK; /* parsing all would take a while */
     RG_TRY(rg_device_parse(cx, json, id, &device));
-    double cost = cost_of(device, w);
+    int lacks;
+    double cost = cost_of(device, w, &lacks);
     rg_device_free(device);
     if (!(cost >= 0) || (best->id && cost > best->cost + 1e-9)) return RG_OK;
     if (best->id && cost > best->cost - 1e-9) best->other = id;
-    else *best = (candidate){id, cost, NULL};
+    else *best = (candidate){id, cost, lacks, NULL};
     return RG_OK;
 }
 
-/* Of two boards of one chip, the one whose form the chip's own name stands for. */
-static rg_err settle(rg_ctx *cx, const words *w, candidate *best)
+/* What the words alone find, without what stands around them: its id, or NULL. */
+static rg_err find_plain(rg_ctx *cx, const words *w, const char **id)
 {
     rg_text plain;
-    words kin, a, b;
-    const char *id;
     rg_text_init(&plain, &cx->arena);
     for (int i = 0; i < w->count; i++) rg_text_printf(&plain, "%s%s", i ? "-" : "", w->word[i]);
     if (plain.failed) return rg_nomem(cx);
-    RG_TRY(rg_device_named(cx, plain.data, &id));
-    if (!id || !take_apart(id, &kin) || !take_apart(best->id, &a) || !take_apart(best->other, &b))
-        return RG_OK;
+    return rg_device_named(cx, plain.data, id);
+}
+
+/* Of two boards of one chip, the one whose form the chip's own name stands for: `id`, or NULL. */
+static void settle(const char *id, candidate *best)
+{
+    words kin, a, b;
+    if (!id || !take_apart(id, &kin) || !take_apart(best->id, &a) || !take_apart(best->other, &b)) return;
     bool first = strcmp(best->id, id) == 0, second = strcmp(best->other, id) == 0;
     if (first == second) {
         first = strcmp(a.form, kin.form) == 0;
         second = strcmp(b.form, kin.form) == 0;
     }
-    if (first == second) return RG_OK;
+    if (first == second) return;
     if (second) best->id = best->other;
     best->other = NULL;
-    return RG_OK;
 }
 
 rg_err rg_device_by_words(rg_ctx *cx, const char *name, const char **id)
@@ -233,12 +249,17 @@ rg_err rg_device_by_words(rg_ctx *cx, const char *name, const char **id)
     size_t count;
     words w;
     candidate best = {0};
+    const char *plain;
     *id = NULL;
     if (!take_apart(name, &w) || !w.count) return RG_OK;
     const char *rare = rarest(&w);
     RG_TRY(rg_device_ids(cx, &ids, &count));
     for (size_t i = 0; i < count; i++) RG_TRY(consider(cx, ids[i], &w, rare, &best));
-    if (best.other) RG_TRY(settle(cx, &w, &best));
+    if (!best.id) return RG_OK;
+    RG_TRY(find_plain(cx, &w, &plain));
+    if (best.other) settle(plain, &best);
+    bool same = plain && strcmp(plain, best.id) == 0;
+    if (best.lacks && !is_model(rare) && !same) return RG_OK; /* about several, though one may be nearest */
     if (best.other)
         return rg_fail(cx, RG_INPUT, "device '%.64s' is ambiguous: %s or %s", name, best.id, best.other);
     *id = best.id;
