@@ -2,8 +2,9 @@
  *
  *     block: | next, size | ....used.... | ....free.... |
  *
- * Blocks double up to a megabyte, so that small graphs stay small and large ones make few calls. Memory
- * arrives zeroed when it is handed out, not with its block: half of a block is never touched.
+ * Blocks double up to a megabyte, or to what the owner says, so that small graphs stay small and large ones
+ * make few calls. Memory arrives zeroed when it is handed out, not with its block: half of a block is never
+ * touched.
  */
 #include "base/base.h"
 
@@ -22,18 +23,20 @@ enum { HEADER = (sizeof(struct rg_block) + ALIGN - 1) / ALIGN * ALIGN };
 void rg_arena_init(rg_arena *arena, rg_ctx *cx)
 {
     *arena = (rg_arena){
-        .cx = cx, .limit_byte = cx->memory_limit_byte, .alloc = cx->alloc, .free = cx->free, .user = cx->user,
+        .cx = cx, .limit_byte = cx->memory_limit_byte, .block_byte = BLOCK_MAX, .alloc = cx->alloc,
+        .free = cx->free, .user = cx->user,
     };
 }
 
 static void *add_block(rg_arena *arena, size_t need)
 {
     size_t size = arena->head ? arena->head->size * 2 : BLOCK_MIN;
-    if (size > BLOCK_MAX) size = BLOCK_MAX;
+    if (size > arena->block_byte) size = arena->block_byte;
     if (size < need) size = need;
     if (size > arena->limit_byte - arena->used_byte) size = need;
     struct rg_block *block = arena->alloc(arena->user, HEADER + size);
     if (!block) return NULL;
+    rg_large_pages(block, HEADER + size);
     *block = (struct rg_block){.next = arena->head, .size = size};
     arena->head = block;
     arena->used_byte += size;

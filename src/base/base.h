@@ -53,11 +53,15 @@ typedef struct rg_arena {
     rg_ctx *cx; /* whose allocator it uses: only its alloc/free/user are read, they outlive every object */
     struct rg_block *head;
     size_t used_byte, limit_byte;
+    size_t block_byte; /* up to which blocks double */
     bool failed;
     void *(*alloc)(void *user, size_t size);
     void (*free)(void *user, void *block);
     void *user;
 } rg_arena;
+
+/* Asks the system for large pages in `memory`, as far as whole ones lie in it; before it is first touched. */
+void rg_large_pages(void *memory, size_t size);
 
 /* Limit and allocator of the context; allocates nothing yet. */
 void rg_arena_init(rg_arena *arena, rg_ctx *cx);

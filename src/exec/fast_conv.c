@@ -76,7 +76,9 @@ static void run_scattered(const rg_gemm *whole, float *piece, rg_part part)
     for (int64_t row = from; row < to; row += SCATTER_ROWS) {
         rg_gemm g = *whole;
         g.m = to - row < SCATTER_ROWS ? to - row : SCATTER_ROWS;
-        g.n = wide, g.a_row += row;
+        g.n = wide;
+        if (g.a_row) g.a_row += row;
+        else g.a += row * g.a_step;
         g.c = piece, g.c_step = wide, g.c_block = RG_BLOCK, g.c_column = 0;
         g.epilogue.add = NULL;
         if (!early) g.epilogue.act = RG_ACT_NONE;
@@ -189,7 +191,7 @@ static void read_sizes(const rg_fast_row *r, conv *c)
     }
 }
 
-/* Where windows begin and their runs lie. */
+/* Where windows begin, in a table unless they follow each other, and where their runs lie. */
 static rg_err make_tables(const rg_fast_row *r, conv *c)
 {
     const rg_window2 *w = &c->window;
@@ -199,10 +201,12 @@ static rg_err make_tables(const rg_fast_row *r, conv *c)
     int32_t *row = RG_NEW(r->arena, int32_t, c->out_h * c->out_w + 1);
     int32_t *run_at = RG_NEW(r->arena, int32_t, planes * w->kernel_h * columns + 1);
     if (!row || !run_at) return rg_nomem(r->cx);
-    c->gemm.a_row = row;
+    bool follow = w->stride_h == 1 && w->stride_w == 1 && c->out_w == f->w;
+    c->gemm.a_row = follow ? NULL : row;
+    c->gemm.a_step = f->wide;
     c->gemm.a_run = run_at;
     c->gemm.run_length = lines ? w->kernel_w : f->wide;
-    for (int64_t oy = 0; oy < c->out_h; oy++)
+    for (int64_t oy = 0; !follow && oy < c->out_h; oy++)
         for (int64_t ox = 0; ox < c->out_w; ox++)
             *row++ = (int32_t)((oy * w->stride_h * f->w + ox * w->stride_w) * f->wide);
     for (int64_t plane = 0; plane < planes; plane++)

@@ -21,6 +21,7 @@ enum {
     ROWS_FLOATS = 48 * 1024, /* 192 KB of A: with C, half of a second cache of 512 KB, the least of today */
     COLUMNS = 256,           /* of C at a time: each element of A is then used as often */
     LINE_BYTE = 64,
+    FLOAT_BYTE = sizeof(float), EIGHT_BYTE = RG_BLOCK * FLOAT_BYTE,
     LATE_TILES = 8,             /* in the first cache, long enough for a loop over them */
     PACK_COLUMNS = 64,          /* at a time: so many panels are written at once, four lines read */
     PACK_AHEAD = 8,             /* lines, by which memory is there in time */
@@ -44,7 +45,7 @@ typedef struct piece {
     float *c;                    /* at row 0 and the panel's first column */
     const float *add; /* as c, of what is added at the end: C itself but for the first piece; or NULL */
     const char *ahead, *ahead_end; /* what is read next */
-    int64_t ahead_step, ahead_tile; /* bytes of it for every 8 steps, for every tile */
+    int64_t ahead_tile; /* bytes of it for every tile: a line for 8 steps of k */
 } piece;
 
 static inline const float *panel_at(const rg_gemm *g, int64_t column)
@@ -61,12 +62,16 @@ typedef void (*column_fn)(piece *s, int64_t row, int64_t count, int vecs);
 #define RG_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+/* A vector that is in a register here, and one that stays in the register it is in. */
 #if defined(__x86_64__)
 #define RG_USED(vector) __asm__("" : : "v"(vector))
+#define RG_HOLD(vector) __asm__("" : "+v"(vector))
 #elif defined(__aarch64__)
 #define RG_USED(vector) __asm__("" : : "w"(vector))
+#define RG_HOLD(vector) __asm__("" : "+w"(vector))
 #else
 #define RG_USED(vector) (void)(vector)
+#define RG_HOLD(vector) (void)(vector)
 #endif
 
 #define ACT_LOOP(formula)                                    \
@@ -323,8 +328,7 @@ static void run_panel(const variant *v, const piece *part, int mode, range rows,
     s.add = s.k_from ? s.c : e->add ? e->add + at : NULL;
     s.ahead = (const char *)next;
     s.ahead_end = s.ahead + byte;
-    s.ahead_step = byte / (tiles * eights) > LINE_BYTE ? 2 * LINE_BYTE : LINE_BYTE;
-    s.ahead_tile = s.ahead_step * eights;
+    s.ahead_tile = LINE_BYTE * eights;
     int64_t height = count / tiles, higher = count % tiles;
     if (!edge) {
         const column_fn *fn = &v->columns[mode * v->rows + height - 1];

@@ -92,17 +92,22 @@ TARGET RG_INLINE void NAME(activate)(const rg_epilogue *e, NAME(vec) (*acc)[2], 
     }
 }
 
-/* One step of k. Factors are used up to its end: else their registers may become those of sums, which then
- * wander, and some into memory. */
-#define NAME_STEP(p)                                                                       \
+/* One step of k, whose factors of A lie `at` bytes behind their rows' beginnings. Factors are used up to its
+ * end and sums stay in the registers they are in: else sums wander, some into memory, and every move takes
+ * the place of a multiplication where another thread shares the core. */
+#define NAME_STEP(at)                                                                      \
     do {                                                                                   \
         NAME(vec) b0 = *(const NAME(vec) *)(const void *)b, b1 = b0;                       \
         if (vecs > 1) b1 = *(const NAME(vec) *)(const void *)(b + LANES);                  \
         RG_UNROLL                                                                          \
         for (int i = 0; i < rows; i++) {                                                   \
-            NAME(vec) x = a[i][p] - (NAME(vec)){0};                                        \
+            NAME(vec) x = *(const float *)(const void *)(a[i] + (at)) - (NAME(vec)){0};    \
             acc[i][0] += x * b0;                                                           \
-            if (vecs > 1) acc[i][1] += x * b1;                                             \
+            RG_HOLD(acc[i][0]);                                                            \
+            if (vecs > 1) {                                                                \
+                acc[i][1] += x * b1;                                                       \
+                RG_HOLD(acc[i][1]);                                                        \
+            }                                                                              \
             RG_USED(x);                                                                    \
         }                                                                                  \
         RG_USED(b0);                                                                       \
@@ -110,12 +115,11 @@ TARGET RG_INLINE void NAME(activate)(const rg_epilogue *e, NAME(vec) (*acc)[2], 
         b += NAME(NR);                                                                     \
     } while (0)
 
-/* Of what comes after this panel: a line or two for every few steps, so that it has come by then. */
+/* Of what comes after this panel: a line for every few steps, so that it has come by then. */
 #define NAME_AHEAD                                                                         \
     do {                                                                                   \
         __builtin_prefetch(ahead, 0, 2);                                                   \
-        __builtin_prefetch(ahead + step / 2, 0, 2);                                        \
-        ahead += step;                                                                     \
+        ahead += LINE_BYTE;                                                                \
     } while (0)
 
 /* Where rows of a tile begin: every third, which is as far as an address reaches from one. That they are
@@ -147,17 +151,25 @@ TARGET RG_INLINE void NAME(ask)(const float *c, int64_t c_step, int64_t c_block,
     }
 }
 
+/* Where a tile's rows of A begin, where it lies in C and in what is added, and what is read after its panel.
+ */
+typedef struct NAME(spot) {
+    const char *a[ROWS];
+    float *c;
+    const float *add;
+    const char *ahead;
+} NAME(spot);
+
 /* Sums of one tile. */
-TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, int64_t row, const char *ahead, int rows,
-                                 int vecs, int mode)
+TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, const NAME(spot) * spot, int64_t row,
+                                 int rows, int vecs, int mode)
 {
-    const int64_t c_step = g->c_step, c_block = g->c_block, step = s->ahead_step;
+    const int64_t c_step = g->c_step, c_block = g->c_block;
     NAME(vec) acc[ROWS][2];
-    const float *a[ROWS], *b = s->b, *start[NAME(STARTS)];
-    const float *c = s->c + row * c_step, *add = s->add ? s->add + row * c_step : NULL;
+    const char *const *a = spot->a, *ahead = spot->ahead;
+    const float *b = s->b, *c = spot->c, *add = spot->add, *start[NAME(STARTS)];
     RG_UNROLL
     for (int i = 0; i < rows; i++) {
-        a[i] = g->a + (g->a_row ? g->a_row[row + i] : (row + i) * g->a_step);
         RG_UNROLL
         for (int v = 0; v < vecs; v++) acc[i][v] = *(const NAME(vec) *)(const void *)(s->bias + v * LANES);
     }
@@ -171,24 +183,36 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, int64_t row, 
         }
     }
     if (mode == MODE_WHOLE) {
-        int64_t p = s->k_from;
-        for (; p + RG_BLOCK <= s->k_to; p += RG_BLOCK) {
-            RG_HIDE(p); /* one index for all rows, not a pointer for each */
+        int64_t at = s->k_from * FLOAT_BYTE, end = s->k_to * FLOAT_BYTE,
+                eights = end - (end - at) % EIGHT_BYTE;
+        for (; at < eights; at += EIGHT_BYTE) {
+            RG_HIDE(at); /* one index for all rows, not a pointer for each */
             NAME_AHEAD;
             RG_UNROLL
-            for (int q = 0; q < RG_BLOCK; q++) NAME_STEP(p + q);
+            for (int q = 0; q < RG_BLOCK; q++) NAME_STEP(at + q * FLOAT_BYTE);
         }
-        for (; p < s->k_to; p++) NAME_STEP(p);
+        for (; at < end; at += FLOAT_BYTE) NAME_STEP(at);
     } else {
         const int64_t length = mode == MODE_BLOCKS ? RG_BLOCK : g->run_length;
         for (const int32_t *run = s->run, *end = s->run_end; run < end; run++) {
-            const int64_t at = *run;
+            int64_t at = *run * (int64_t)FLOAT_BYTE;
+            RG_HIDE(at);
             NAME_AHEAD;
             if (mode == MODE_BLOCKS) {
                 RG_UNROLL
-                for (int p = 0; p < RG_BLOCK; p++) NAME_STEP(at + p);
+                for (int q = 0; q < RG_BLOCK; q++) NAME_STEP(at + q * FLOAT_BYTE);
             } else {
-                for (int64_t p = 0; p < length; p++) NAME_STEP(at + p);
+                const int64_t fours = at + length / 4 * 4 * FLOAT_BYTE;
+                for (; at < fours; at += 4 * FLOAT_BYTE) {
+                    RG_UNROLL
+                    for (int q = 0; q < 4; q++) NAME_STEP(at + q * FLOAT_BYTE);
+                }
+                if (length & 2) {
+                    RG_UNROLL
+                    for (int q = 0; q < 2; q++) NAME_STEP(at + q * FLOAT_BYTE);
+                    at += 2 * FLOAT_BYTE;
+                }
+                if (length & 1) NAME_STEP(at);
             }
         }
     }
@@ -215,15 +239,26 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, int64_t row, 
  * of what says where things lie: it need not be read again behind every store. */
 TARGET RG_INLINE void NAME(column)(piece *whole, int64_t row, int64_t count, int rows, int vecs, int mode)
 {
-    piece s = *whole;
+    const piece s = *whole;
     const rg_gemm g = *whole->g;
-    for (; count > 0; count--, row += rows) {
-        NAME(tile)(&s, &g, row, s.ahead, rows, vecs, mode);
-        if (s.ahead < s.ahead_end) s.ahead += s.ahead_tile;
-        else s.ahead_step = 0;
+    const int64_t a_step = g.a_row ? 0 : g.a_step * FLOAT_BYTE, a_tile = rows * a_step,
+                  c_tile = rows * g.c_step;
+    int64_t a_at = row * a_step;
+    NAME(spot)
+    spot = {.c = s.c + row * g.c_step, .add = s.add ? s.add + row * g.c_step : NULL, .ahead = s.ahead};
+    for (;; row += rows) {
+        const char *a = (const char *)g.a + a_at;
+        RG_UNROLL
+        for (int i = 0; i < rows; i++)
+            spot.a[i] = g.a_row ? (const char *)(g.a + g.a_row[row + i]) : a + i * a_step;
+        NAME(tile)(&s, &g, &spot, row, rows, vecs, mode);
+        spot.ahead = spot.ahead + s.ahead_tile < s.ahead_end ? spot.ahead + s.ahead_tile : s.ahead;
+        if (--count == 0) break;
+        a_at += a_tile;
+        spot.c += c_tile;
+        if (spot.add) spot.add += c_tile;
     }
-    whole->ahead = s.ahead;
-    whole->ahead_step = s.ahead_step;
+    whole->ahead = spot.ahead;
 }
 
 #define NAME_COLUMN(mode, MODE, n)                                                        \
@@ -250,48 +285,4 @@ static const column_fn NAME(columns)[][ROWS] = {
 #undef X
 };
 
-/* One row of A that is whole: several panels at a time, since one gives too few sums that do not wait for
- * each other. */
-TARGET static void NAME(strip)(const piece *s, int64_t column)
-{
-    const rg_gemm *g = s->g;
-    const float *a = g->a + (g->a_row ? g->a_row[0] : 0), *bias = g->epilogue.bias, *add = g->epilogue.add;
-    NAME(vec) acc[STRIP][2];
-    const float *b[STRIP];
-    RG_UNROLL
-    for (int j = 0; j < STRIP; j++) {
-        b[j] = panel_at(g, column + j * NAME(NR));
-        RG_UNROLL
-        for (int v = 0; v < 2; v++) {
-            NAME(vec) x = {0};
-            acc[j][v] =
-                bias ? *(const NAME(vec) *)(const void *)(bias + column + j * NAME(NR) + v * LANES) : x;
-        }
-    }
-    for (int64_t p = 0; p < g->k; p++) {
-        float x = a[p];
-        RG_UNROLL
-        for (int j = 0; j < STRIP; j++) {
-            acc[j][0] += x * *(const NAME(vec) *)(const void *)(b[j] + p * NAME(NR));
-            acc[j][1] += x * *(const NAME(vec) *)(const void *)(b[j] + p * NAME(NR) + LANES);
-        }
-    }
-    RG_UNROLL
-    for (int j = 0; j < STRIP; j++) {
-        if (!add) break;
-        RG_UNROLL
-        for (int v = 0; v < 2; v++) {
-            int64_t at = (column + j * NAME(NR)) / RG_BLOCK * g->c_block + NAME(place)(g->c_block, v);
-            acc[j][v] += NAME(load)(add + at, g->c_block);
-        }
-    }
-    if (g->epilogue.act) NAME(activate)(&g->epilogue, acc, STRIP, 2);
-    RG_UNROLL
-    for (int j = 0; j < STRIP; j++) {
-        RG_UNROLL
-        for (int v = 0; v < 2; v++) {
-            int64_t at = (column + j * NAME(NR)) / RG_BLOCK * g->c_block + NAME(place)(g->c_block, v);
-            NAME(store)(g->c + at, g->c_block, acc[j][v]);
-        }
-    }
-}
+#include "exec/gemm_f32_strip.h"

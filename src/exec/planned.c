@@ -355,7 +355,9 @@ static rg_err place_caches(rg_ctx *cx, rg_planned *p)
 static rg_err make_block(rg_ctx *cx, size_t size, char **out)
 {
     *out = aligned_alloc(ALIGN_BYTE, (size + ALIGN_BYTE - 1) / ALIGN_BYTE * ALIGN_BYTE);
-    return *out ? RG_OK : rg_fail(cx, RG_NOMEM, "no memory for %zu bytes of activations", size);
+    if (!*out) return rg_fail(cx, RG_NOMEM, "no memory for %zu bytes of activations", size);
+    rg_large_pages(*out, size);
+    return RG_OK;
 }
 
 /* Before anything is placed: sizes that are not known have no place. */

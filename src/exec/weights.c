@@ -3,7 +3,10 @@
  */
 #include "exec/fast.h"
 
-enum { ALIGN_BYTE = 64 };    /* a cache line, and the widest vector */
+enum {
+    ALIGN_BYTE = 64,         /* a cache line, and the widest vector */
+    BLOCK_BYTE = 64 << 20,   /* many large pages, of which the last block leaves some untouched */
+};
 
 struct rg_weights {
     rg_arena arena;
@@ -22,6 +25,7 @@ rg_err rg_weights_new(rg_ctx *cx, rg_weights **out)
         return rg_nomem(cx);
     }
     w->arena = arena;
+    w->arena.block_byte = BLOCK_BYTE;
     w->refs = 1;
     *out = w;
     return RG_OK;

@@ -60,7 +60,7 @@ static char *map(size_t size)
 {
     char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return NULL;
-    madvise(memory, size, MADV_HUGEPAGE);
+    rg_large_pages(memory, size);
     return memory;
 }
 
