@@ -40,6 +40,7 @@ typedef struct piece {
     int64_t k_from, k_to;
     const int32_t *run, *run_end; /* of A's tables, where it has any */
     bool last, late;             /* late: the activation is run on some tiles at once, not in them */
+    bool first;                  /* panel of these rows, which then come from afar */
     const float *b, *bias;       /* the panel's part, and what sums begin with: NR of them */
     const float *row_bias;       /* as well, from row 0 on; or NULL */
     float *c;                    /* at row 0 and the panel's first column */
@@ -360,7 +361,9 @@ static void run_piece(const variant *v, const piece *s, int mode, range rows, ra
         bool more = column + nr < columns.to;
         const float *next =
             panel_at(g, more ? column + nr : columns.from) + (more ? s->k_from : s->k_to) * nr;
-        run_panel(v, s, mode, rows, column, next);
+        piece panel = *s;
+        panel.first = column == columns.from;
+        run_panel(v, &panel, mode, rows, column, next);
     }
 }
 

@@ -151,6 +151,15 @@ TARGET RG_INLINE void NAME(ask)(const float *c, int64_t c_step, int64_t c_block,
     }
 }
 
+/* What the next tile reads of these runs: rows of neighbors follow each other, runs are too far apart for a
+ * machine to foresee them. */
+TARGET RG_INLINE void NAME(ask_below)(const char *run, int rows)
+{
+    RG_UNROLL
+    for (int byte = 0; byte < rows * EIGHT_BYTE; byte += LINE_BYTE)
+        __builtin_prefetch(run + rows * EIGHT_BYTE + byte);
+}
+
 /* Where a tile's rows of A begin, where it lies in C and in what is added, and what is read after its panel.
  */
 typedef struct NAME(spot) {
@@ -198,6 +207,7 @@ TARGET RG_INLINE void NAME(tile)(const piece *s, const rg_gemm *g, const NAME(sp
             int64_t at = *run * (int64_t)FLOAT_BYTE;
             RG_HIDE(at);
             NAME_AHEAD;
+            if (mode == MODE_BLOCKS && s->first) NAME(ask_below)(a[0] + at, rows);
             if (mode == MODE_BLOCKS) {
                 RG_UNROLL
                 for (int q = 0; q < RG_BLOCK; q++) NAME_STEP(at + q * FLOAT_BYTE);
