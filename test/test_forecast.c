@@ -532,6 +532,22 @@ static void every_check_can_fail(void **state)
     }
 }
 
+/* Sums of more than 2^53 bytes are rounded: a difference below 0 by less than their last digits is none. */
+static void rounding_is_no_fault(void **state)
+{
+    bench b = priced(*state, NULL, GEMM_RELU, 0);
+    rg_forecast *f = (rg_forecast *)(uintptr_t)b.forecast;
+    rg_row *row = &((rg_plan *)(uintptr_t)b.plan)->rows[0];
+    row->work.out_byte = 0x1p60;
+    row->saved_byte = -128; /* the distance of doubles there is 256 */
+    assert_int_equal(rg_forecast_check(b.cx, f), RG_OK);
+    assert_true(check_named(f, "grouping saves traffic")->pass);
+    row->saved_byte = -0x1p40;
+    assert_int_equal(rg_forecast_check(b.cx, f), RG_OK);
+    assert_false(check_named(f, "grouping saves traffic")->pass);
+    bench_free(&b);
+}
+
 /* ---- words ---- */
 
 static void every_row_says_why(void **state)
@@ -652,6 +668,7 @@ int main(void)
         TEST(narrower_types_are_no_slower),
         TEST(bandwidth_helps_until_compute_binds),
         TEST(every_check_can_fail),
+        TEST(rounding_is_no_fault),
         TEST(every_row_says_why),
         TEST(balance_is_said),
         TEST(advice_is_priced),
