@@ -84,6 +84,29 @@ static void times_are_those_of_forecasts(void **state)
     rg_place_free(place);
 }
 
+/* Llama 3 8B keeps 32 layers x 2 x 8 heads x 128 values of 2 bytes of a token: 128 KiB, of which each of
+ * tp x pp devices has its share, for all users and not for those alone that are in a stage at a time. */
+static void memory_is_of_all_users_at_the_end(void **state)
+{
+    static const char *const both[] = {"tp=2", "tp=2,pp=2"};
+    rg_place_opt opt = asked();
+    opt.parallels = both, opt.parallel_count = 2, opt.precision_count = 1;
+    rg_place *place = search(*state, &opt);
+    size_t staged = 0;
+    for (size_t i = 0; i < place->good; i++) {
+        const rg_placement *p = &place->all[i];
+        double token_byte = 131072.0 / (p->parallel.tensor * p->parallel.pipeline);
+        double cache = token_byte * (opt.prompt + opt.output) * (double)p->batch;
+        if (fabs(p->memory.cache - cache) > 0.02 * cache)
+            fail_msg("tp=%d,pp=%d: %g of %g bytes", p->parallel.tensor, p->parallel.pipeline, p->memory.cache,
+                     cache);
+        assert_true(p->memory.peak <= p->room_byte);
+        staged += p->parallel.pipeline > 1;
+    }
+    assert_true(staged > 0 && staged < place->good);
+    rg_place_free(place);
+}
+
 static void the_best_comes_first(void **state)
 {
     rg_place_opt opt = asked();
@@ -171,8 +194,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_those_of_forecasts), cmocka_unit_test(the_best_comes_first),
-        cmocka_unit_test(failures_say_why), cmocka_unit_test(wrong_use_is_named),
-        cmocka_unit_test(document_obeys_its_schema),
+        cmocka_unit_test(memory_is_of_all_users_at_the_end), cmocka_unit_test(failures_say_why),
+        cmocka_unit_test(wrong_use_is_named), cmocka_unit_test(document_obeys_its_schema),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
