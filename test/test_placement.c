@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -147,6 +148,24 @@ static void failures_say_why(void **state)
     rg_place_free(place);
 }
 
+/* More devices than 31 bits count are within no limit. */
+static void too_many_users_need_too_many_devices(void **state)
+{
+    static const char *const wide[] = {"tp=4", "tp=8"};
+    rg_place_opt opt = asked();
+    opt.devices = devices, opt.device_count = 1, opt.precision_count = 1;
+    opt.parallels = wide, opt.parallel_count = 2;
+    opt.users = INT32_MAX, opt.prompt = 100000, opt.ttft_s = opt.tpot_s = 0;
+    rg_place *place = search(*state, &opt);
+    assert_int_equal(place->good, 0);
+    for (size_t i = 0; i < place->count; i++) {
+        assert_int_equal(place->all[i].verdict, RG_PLACE_DEVICES);
+        assert_true(place->all[i].devices > 64);
+        assert_non_null(strstr(place->all[i].why, "2147483647 users need "));
+    }
+    rg_place_free(place);
+}
+
 static void wrong_use_is_named(void **state)
 {
     rg_ctx *cx = *state;
@@ -195,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_those_of_forecasts), cmocka_unit_test(the_best_comes_first),
         cmocka_unit_test(memory_is_of_all_users_at_the_end), cmocka_unit_test(failures_say_why),
+        cmocka_unit_test(too_many_users_need_too_many_devices),
         cmocka_unit_test(wrong_use_is_named), cmocka_unit_test(document_obeys_its_schema),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -147,7 +147,8 @@ static rg_err buy(fitting *f)
         if (!p->most) return held ? too_slow(f) : too_large(f);
     }
     p->parallel.data = (int)replicas;
-    p->devices = (int)replicas * rg_llm_devices(f->llm);
+    int64_t devices = replicas * rg_llm_devices(f->llm);
+    p->devices = devices < INT32_MAX ? (int)devices : INT32_MAX;
     spread = step.latency_s.high / step.latency_s.value; /* the forecast's, of both */
     p->ttft_s = (rg_estimate){ttft, ttft / spread, ttft * spread};
     p->tpot_s = (rg_estimate){tpot, tpot / spread, tpot * spread};
@@ -158,9 +159,9 @@ static rg_err buy(fitting *f)
     p->power_w = p->energy_per_token_j * p->tokens_per_s;
     price(f);
     int limit = o->devices_max > 0 ? o->devices_max : DEVICES_MAX;
-    if (p->devices <= limit) return RG_OK;
-    return fail(f, RG_PLACE_DEVICES, rg_arena_printf(f->texts, "%d users need %d devices, %d is the limit",
-                                                     o->users, p->devices, limit));
+    if (devices <= limit) return RG_OK;
+    return fail(f, RG_PLACE_DEVICES, rg_arena_printf(f->texts, "%d users need %lld devices, %d is the limit",
+                                                     o->users, (long long)devices, limit));
 }
 
 static rg_err size_replica(fitting *f)
