@@ -21,7 +21,8 @@ static int teardown(void **state)
 }
 
 /* A row of each kind; numbers behind a '#' are put in the place of others. */
-static const struct { const char *head, *row; } kinds[] = {
+typedef struct kind { const char *head, *row; } kind;
+static const kind kinds[] = {
     {"device,op,batch,m,n,k,dtype,latency_us", "v100-pcie-32gb,bmm,#8,#64,#64,#64,fp32,9000"},
     {"device,op,dtype,m,n,k,power_limit_w,latency_us", "h200_sxm,gemm,bfloat16,#64,#64,#64,#350,2000"},
     {"device,op,rows,cols,dtype,latency_us", "t4,softmax,#64,#64,fp32,3000"},
@@ -59,19 +60,25 @@ static const struct { const char *head, *row; } kinds[] = {
      "diffusion_energy,H100,#4,a/Wan2.1-T2V-1.3B,bfloat16,#1,#480,#832,#50,#81,#2,#2,30,2000,70000"},
     {"level,device,power_mode,model,op,pattern,shape,batch,precision,flops,bytes,latency_ms",
      "subgraph,i7_12700K,,resnet18,conv2d_batchnorm,Conv2d_BatchNorm2d,,#1,fp32,#231211008,#1753600,0.6"},
+    {"model,device,runtime,backend,threads,batch,precision,id,median_s,peak_memory_byte",
+     "zoo:mlp,t4,tensorrt,theirs,#1,#1,f32,#0,1e-3,1e9"},
+};
+
+/* Those that are judged a curve at a time where there are probes. */
+static const kind curves[] = {
     {"device,mode,model,family,batch,precision,layout,img_size,gmacs,macts_m,params_m,framework,compile,"
      "samples_per_s",
      "rtx-3090,infer,resnet50,f,#256,amp_fp16,nchw,#224,#4.11,#11.11,#25.56,pytorch 2.4.0,eager,2000"},
     {"device,mode,model,family,batch,precision,layout,img_size,gmacs,macts_m,params_m,framework,compile,"
      "samples_per_s",
      "rtx-3090,infer,mystery,f,#256,amp_fp16,nchw,#224,#4.11,#11.11,#25.56,pytorch 2.4.0,eager,2000"},
-    {"model,device,runtime,backend,threads,batch,precision,id,median_s,peak_memory_byte",
-     "zoo:mlp,t4,tensorrt,theirs,#1,#1,f32,#0,1e-3,1e9"},
+    {"device,model,task,batch,precision,sm_mhz,mem_mhz,latency_s,power_w,energy_j,extra",
+     "v100,gemm,x,#8,f32,#1000,#877,2,200,400,DRAMA=#0.5;FP32A=#0.1;run_order=#1"},
+    {"device,model,power_w,extra", "Intel Xeon E3-1240 v2,stress,30,load_pct=#50;cores_used=#8;run=1"},
 };
 
 static const char *const absurd[] = {
-    "0", "-1", "0.5", "1e-300", "65536", "268435456", "2147483647", "2147483648", "999999999999999",
-    "1e18", "1e300", "inf", "nan", "",
+    "0", "-1", "1e-300", "65536", "268435456", "2147483647", "999999999999999", "1e300", "inf", "",
 };
 
 /* The row, its number `at` (-1: each of them) replaced by `by`. False: there is none behind it. */
@@ -85,55 +92,70 @@ static bool put_row(FILE *file, const char *row, int at, const char *by)
         }
         bool replaced = at < 0 || number == at;
         if (replaced) fputs(by, file);
-        while (replaced && c[1] && c[1] != ',') c++;
+        while (replaced && c[1] && !strchr(",;", c[1])) c++;
         number++;
     }
     fputc('\n', file);
     return at + 1 < number;
 }
 
-static void put_file(const char *path, size_t kind)
+static void put_file(const char *path, const kind *k)
 {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    fprintf(file, "%s\n", kinds[kind].head);
+    fprintf(file, "%s\n", k->head);
     for (size_t i = 0; i < RG_COUNT(absurd); i++)
-        for (int at = -1; put_row(file, kinds[kind].row, at, absurd[i]);) at++;
+        for (int at = -1; put_row(file, k->row, at, absurd[i]);) at++;
     assert_int_equal(fclose(file), 0);
 }
 
-static void absurd_rows_are_misses(void **state)
+static void check_rows(const rg_evaluation *e, const char *row)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        const rg_verdict *v = &e->verdicts[i];
+        bool answered = false;
+        for (int q = 0; q < RG_JUDGE_QUANTITIES && e->judge->quantities[q].name; q++) {
+            double f = v->forecast[q];
+            answered |= !isnan(f);
+            if (!isnan(f) && (!(f > 0) || isinf(f))) fail_msg("%s: row %zu: %g", row, i, f);
+        }
+        bool told = e->judge->curve || v->error; /* a curve has an answer or a reason as a whole */
+        if (answered ? v->error != NULL : !told) fail_msg("%s: row %zu has no answer", row, i);
+    }
+}
+
+static void check_all(rg_ctx *cx, const kind *all, size_t kind_count, int probes)
 {
     char path[] = "/tmp/ridge-absurd-XXXXXX";
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     close(fd);
-    for (size_t k = 0; k < RG_COUNT(kinds); k++) {
-        const rg_evaluate_opt opt = {.size = sizeof opt, .learning = RG_LEARN_NONE, .workers = 2};
-        rg_evaluation *all = NULL;
+    for (const kind *k = all; k < all + kind_count; k++) {
+        const rg_evaluate_opt opt = {.size = sizeof opt, .learning = RG_LEARN_NONE, .workers = 2,
+                                     .probes = probes};
+        rg_evaluation *e = NULL;
         size_t count = 0;
         put_file(path, k);
-        if (rg_evaluate_file(*state, path, &opt, &all, &count))
-            fail_msg("%s: %s", kinds[k].row, rg_ctx_error(*state));
-        for (size_t i = 0; i < all[0].count; i++) {
-            const rg_verdict *v = &all[0].verdicts[i];
-            bool answered = false;
-            for (int q = 0; q < RG_JUDGE_QUANTITIES && all[0].judge->quantities[q].name; q++) {
-                double f = v->forecast[q];
-                answered |= !isnan(f);
-                if (!isnan(f) && (!(f > 0) || isinf(f))) fail_msg("%s: row %zu: %g", kinds[k].row, i, f);
-            }
-            if (answered == (v->error != NULL)) fail_msg("%s: row %zu has no answer", kinds[k].row, i);
-        }
-        rg_evaluation_free(all, count);
+        if (rg_evaluate_file(cx, path, &opt, &e, &count)) fail_msg("%s: %s", k->row, rg_ctx_error(cx));
+        check_rows(&e[0], k->row);
+        rg_evaluation_free(e, count);
     }
     unlink(path);
 }
+
+static void absurd_rows_are_misses(void **state)
+{
+    check_all(*state, kinds, RG_COUNT(kinds), 0);
+    check_all(*state, curves, RG_COUNT(curves), 0);
+}
+
+static void absurd_probes_tell_nothing(void **state) { check_all(*state, curves, RG_COUNT(curves), 3); }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(absurd_rows_are_misses, setup, teardown),
+        cmocka_unit_test_setup_teardown(absurd_probes_tell_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
