@@ -2,7 +2,7 @@
  * search, no candidate that was tried is better, what fails does so by its own forecast, and the document
  * obeys its schema.
  */
-#include "json_schema.h"
+#include "doc_json.h"
 #include "scenario/placement.h"
 
 #include <math.h>
@@ -191,21 +191,12 @@ static void wrong_use_is_named(void **state)
 
 static void document_obeys_its_schema(void **state)
 {
-    char where[512] = "", *text = NULL;
-    size_t size = 0, good = 0;
+    size_t good = 0;
     rg_doc *doc = NULL;
     rg_place_opt opt = asked();
     assert_int_equal(rg_place_doc(*state, &opt, &good, &doc), RG_OK);
     assert_true(good > 0);
-    FILE *f = open_memstream(&text, &size);
-    assert_non_null(f);
-    assert_int_equal(rg_doc_write(*state, doc, "json", f), RG_OK);
-    fclose(f);
-    json_t *json = json_loads(text, 0, NULL), *schema = schema_load("place", where, sizeof where);
-    if (!json || !schema || !schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s", where);
-    json_decref(schema);
-    json_decref(json);
-    free(text);
+    doc_obeys(*state, doc, "place");
     rg_doc_free(doc);
 }
 

@@ -1,7 +1,7 @@
 /* test_teach.c - lessons whose law is known, taught: what is left of the error on rows that were held out,
  * how many fresh rows the intervals hold, and that the same lesson gives the same bytes.
  */
-#include "json_schema.h"
+#include "doc_json.h"
 #include "learn/teach.h"
 #include "tree_file.h"
 
@@ -301,29 +301,16 @@ static void put_products(const char *path)
     assert_int_equal(fclose(file), 0);
 }
 
-static json_t *json_of(rg_ctx *cx, rg_doc *doc)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (rg_doc_write(cx, doc, "json", file)) fail_msg("%s", rg_ctx_error(cx));
-    fclose(file);
-    json_t *json = json_loadb(text, size, 0, NULL);
-    assert_non_null(json);
-    free(text);
-    rg_doc_free(doc);
-    return json;
-}
-
 static double mape_of(const char *dir, const char *path, rg_learning learning)
 {
     rg_ctx *cx = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .data_dir = dir});
     rg_doc *doc = NULL;
     const rg_evaluate_opt opt = {.size = sizeof opt, .workers = 2, .learning = learning};
     if (rg_evaluate_doc(cx, &path, 1, &opt, &doc)) fail_msg("%s", rg_ctx_error(cx));
-    json_t *json = json_of(cx, doc), *result = json_array_get(json_object_get(json, "results"), 0);
+    json_t *json = doc_json(cx, doc), *result = json_array_get(json_object_get(json, "results"), 0);
     double mape = json_number_value(json_object_get(result, "mape"));
     json_decref(json);
+    rg_doc_free(doc);
     rg_ctx_free(cx);
     return mape;
 }
@@ -331,13 +318,12 @@ static double mape_of(const char *dir, const char *path, rg_learning learning)
 /* Residuals that were learned rest on features of products, the first on the most; each row is a point. */
 static void check_importance(const char *dir, const char *path, const char *key)
 {
-    char wrong[256];
     rg_ctx *cx = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .data_dir = dir});
     rg_doc *doc = NULL;
     const rg_evaluate_opt opt = {.size = sizeof opt, .workers = 2, .importance = true};
     if (rg_evaluate_doc(cx, &path, 1, &opt, &doc)) fail_msg("%s", rg_ctx_error(cx));
-    json_t *json = json_of(cx, doc), *schema = schema_load("evaluate", wrong, sizeof wrong);
-    if (!schema || !schema_obeyed(schema, json, wrong, sizeof wrong)) fail_msg("%s", wrong);
+    json_t *json = doc_json(cx, doc);
+    json_obeys(json, "evaluate");
     json_t *one = json_array_get(json_object_get(json, "importance"), 0);
     json_t *features = json_object_get(one, "features"),
            *result = json_array_get(json_object_get(json, "results"), 0);
@@ -356,15 +342,15 @@ static void check_importance(const char *dir, const char *path, const char *key)
     assert_true(most > error &&
                 splits <= 1 + 1e-9); /* without it, the forecast is twice as far off at least */
     assert_int_equal(json_array_size(json_object_get(result, "points")), 300);
-    json_decref(schema);
     json_decref(json);
+    rg_doc_free(doc);
     rg_ctx_free(cx);
 }
 
 static void files_teach_forecasts(void **state)
 {
     static const char key[] = "pytorch-eager.gemm.f32";
-    char dir[64], into[80], path[80], wrong[256];
+    char dir[64], into[80], path[80];
     rg_ctx *cx = *state;
     rg_doc *doc = NULL;
     const char *file = path;
@@ -378,13 +364,12 @@ static void files_teach_forecasts(void **state)
     if (rg_learn_doc(cx, &file, 1, &(rg_learn_opt){.size = sizeof(rg_learn_opt), .out = into, .force = true,
                                                    .workers = 2}, &doc))
         fail_msg("%s", rg_ctx_error(cx));
-    json_t *json = json_of(cx, doc), *one = json_array_get(json_object_get(json, "keys"), 0);
-    json_t *schema = schema_load("learn", wrong, sizeof wrong);
-    if (!schema || !schema_obeyed(schema, json, wrong, sizeof wrong)) fail_msg("%s", wrong);
-    json_decref(schema);
+    json_t *json = doc_json(cx, doc), *one = json_array_get(json_object_get(json, "keys"), 0);
+    json_obeys(json, "learn");
     assert_string_equal(json_string_value(json_object_get(one, "key")), key);
     assert_string_equal(json_string_value(json_object_get(one, "written")), "yes");
     json_decref(json);
+    rg_doc_free(doc);
     assert_true(mape_of(dir, path, RG_LEARN_ALL) < 0.05);
     assert_true(mape_of(dir, path, RG_LEARN_NONE) == base);
     check_importance(dir, path, key);
