@@ -425,6 +425,18 @@ static void rows_of_plans_teach_their_kernels(void **state)
     rg_graph_free(graph);
 }
 
+/* A name that another one has in it is another name. */
+static void files_are_noted_once(void **state)
+{
+    static const char *const files[] = {"linear.csv", "linear.csv", "near.csv", "csv", "csv"};
+    rg_ctx *cx = *state;
+    rg_text made_of;
+    rg_text_init(&made_of, &cx->arena);
+    for (size_t i = 0; i < RG_COUNT(files); i++)
+        assert_int_equal(rg_lesson_note_file(cx, &made_of, files[i]), RG_OK);
+    assert_string_equal(made_of.data, "linear.csv near.csv csv");
+}
+
 /* The page has each feature as its table has it. */
 static void the_page_names_every_feature(void **state)
 {
@@ -456,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_lesson_gives_the_same_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(files_teach_forecasts, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_of_plans_teach_their_kernels, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_noted_once, setup, teardown),
         cmocka_unit_test(the_page_names_every_feature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
