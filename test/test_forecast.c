@@ -548,6 +548,31 @@ static void rounding_is_no_fault(void **state)
     bench_free(&b);
 }
 
+/* A what-if may leave more power to a device that waits than to one that works. */
+static void waiting_may_draw_more_than_working(void **state)
+{
+    static const char *const change = "power.active_w=0";
+    rg_ctx *cx = *state;
+    const rg_graph *graph = NULL;
+    const rg_device *known = NULL, *changed = NULL;
+    const rg_runtime *runtime = NULL;
+    const rg_plan *plan = NULL;
+    const rg_forecast *f = NULL;
+    if (rg_graph_load(cx, "zoo:mlp", NULL, &graph) || rg_device_find(cx, "h100-sxm", &known)
+        || rg_device_change(cx, known, &change, 1, &changed)
+        || rg_runtime_find(cx, "tensorrt", changed, &runtime)
+        || rg_plan_make(cx, graph, changed, runtime, NULL, &plan) || rg_forecast_make(cx, plan, NULL, &f))
+        fail_msg("%s", rg_ctx_error(cx));
+    assert_true(changed->ready_w > changed->active_w);
+    assert_checks_pass(f);
+    rg_forecast_free(f);
+    rg_plan_free(plan);
+    rg_runtime_free(runtime);
+    rg_device_free(changed);
+    rg_device_free(known);
+    rg_graph_free(graph);
+}
+
 /* ---- words ---- */
 
 static void every_row_says_why(void **state)
@@ -669,6 +694,7 @@ int main(void)
         TEST(bandwidth_helps_until_compute_binds),
         TEST(every_check_can_fail),
         TEST(rounding_is_no_fault),
+        TEST(waiting_may_draw_more_than_working),
         TEST(every_row_says_why),
         TEST(balance_is_said),
         TEST(advice_is_priced),
