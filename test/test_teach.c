@@ -140,26 +140,31 @@ static void all_are_asked_where_that_helps(void **state)
     close_school(&s);
 }
 
+/* Inferences of one device, of so many families in turn, each with its number as its only feature. */
+static void open_families(rg_ctx *cx, school *s, int families)
+{
+    const law none = {.noise = 0};
+    open_school(cx, s, &none, EACH);
+    s->lesson.of = RG_OF_WHOLE;
+    s->lesson.key = "made.whole.f32";
+    s->lesson.count = EACH;
+    for (size_t i = 0; i < s->lesson.count; i++) {
+        float *x = s->lesson.x + i * s->lesson.features;
+        memset(x, 0, s->lesson.features * sizeof *x);
+        s->lesson.group[i] = i % (size_t)families;
+        x[0] = (float)s->lesson.group[i];
+    }
+}
+
 /* A law that is linear goes on beyond what members saw: of families side by side along it, the last are known
  * by those before. */
 static void a_line_reaches_families_beyond(void **state)
 {
     enum { FAMILIES = 10 };
     if (!can_teach(*state)) skip();
-    const law none = {.noise = 0};
     school s = {0};
-    open_school(*state, &s, &none, EACH);
-    s.lesson.of = RG_OF_WHOLE;
-    s.lesson.key = "made.whole.f32";
-    s.lesson.count = EACH; /* one device */
-    for (size_t i = 0; i < s.lesson.count; i++) {
-        int family = (int)(i % FAMILIES);
-        float *x = s.lesson.x + i * s.lesson.features;
-        memset(x, 0, s.lesson.features * sizeof *x);
-        x[0] = (float)family;
-        s.lesson.group[i] = (uint64_t)family;
-        s.lesson.r[i] = 0.2f * (float)family - 0.9f;
-    }
+    open_families(*state, &s, FAMILIES);
+    for (size_t i = 0; i < s.lesson.count; i++) s.lesson.r[i] = 0.2f * (float)s.lesson.group[i] - 0.9f;
     rg_taught t = taught(*state, &s);
     assert_true(t.trees->members[1].slope_count == s.lesson.features);
     assert_true(t.trees->members[1].slopes[0] > 0.05);
@@ -173,18 +178,11 @@ static void families_are_held_out_as_a_whole(void **state)
 {
     enum { FAMILIES = 8 };
     if (!can_teach(*state)) skip();
-    const law none = {.noise = 0};
     school s = {0};
-    open_school(*state, &s, &none, EACH);
-    s.lesson.of = RG_OF_WHOLE;
-    s.lesson.key = "made.whole.f32";
-    s.lesson.count = EACH; /* one device */
+    open_families(*state, &s, FAMILIES);
     for (size_t i = 0; i < s.lesson.count; i++) {
-        int family = (int)(i % EACH % FAMILIES);
-        float *x = s.lesson.x + i * s.lesson.features;
-        memset(x, 0, s.lesson.features * sizeof *x);
-        x[0] = (float)(family * 5 % FAMILIES); /* no order of factors */
-        s.lesson.group[i] = (uint64_t)family;
+        int family = (int)s.lesson.group[i];
+        s.lesson.x[i * s.lesson.features] = (float)(family * 5 % FAMILIES); /* no order of factors */
         s.lesson.r[i] = family % 2 ? 0.3f : -0.3f;
     }
     rg_taught t = taught(*state, &s);
