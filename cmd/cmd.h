@@ -49,7 +49,7 @@ RG_CHECKED rg_err help_find(rg_ctx *cx, const char *name, const rg_cmd **out);
 /* ---- model.c: loading ---- */
 
 typedef struct cmd_model {
-    const char *shape, *value, *trip, *parallel;
+    const char *shape, *value, *trip, *parallel, *skip;
     int batch;
     bool symbolic; /* no option: sizes that nobody gave stay open, else they are assumed */
 } cmd_model;
@@ -63,7 +63,15 @@ typedef struct cmd_model {
     {"value", "SPEC", RG_OPT_LIST, (at) + offsetof(cmd_model, value), NULL, NULL,                        \
      "values of scalar inputs: sr=16000"},                                                               \
     {"trip", "SPEC", RG_OPT_LIST, (at) + offsetof(cmd_model, trip), NULL, NULL,                          \
-     "trip counts of Loop nodes: /decoder/Loop=20"},                                                     \
+     "trip counts of Loop nodes: /decoder/Loop=20"}
+
+/* ... of models that are looked at, not run: other graphs of the same model. */
+#define CMD_SKIP_OPTION(at)                                                                              \
+    {"skip", "PASS,...", RG_OPT_LIST, (at), NULL, NULL,                                                  \
+     "passes that do not run: recognize-attention for code that calls a kernel for each step of it"}
+#define CMD_GRAPH_OPTIONS(at)                                                                            \
+    CMD_MODEL_OPTIONS(at),                                                                               \
+    CMD_SKIP_OPTION((at) + offsetof(cmd_model, skip)),                                                   \
     {"parallel", "SPEC", RG_OPT_LIST, (at) + offsetof(cmd_model, parallel), NULL, NULL,                  \
      "devices that share a language model, of which one's share is taken: tp=4,pp=2 (tensor, pipeline; "  \
      "sp sequence, ep experts, dp replicas)"}
@@ -143,8 +151,8 @@ RG_CHECKED rg_err cmd_jobs_check(rg_ctx *cx, int jobs);
 /* ---- study_options.c: many machines, many settings ---- */
 
 typedef struct cmd_study {
-    const char *devices, *runtimes, *precision, *batch, *seq, *core_mhz, *shape, *value, *trip, *changes,
-        *learning;
+    const char *devices, *runtimes, *precision, *batch, *seq, *core_mhz, *shape, *value, *trip, *skip,
+        *changes, *learning;
     int threads, jobs;
 } cmd_study;
 
@@ -170,6 +178,7 @@ typedef struct cmd_study {
      "values of scalar inputs: sr=16000"},                                                               \
     {"trip", "SPEC", RG_OPT_LIST, (at) + offsetof(cmd_study, trip), NULL, NULL,                          \
      "trip counts of Loop nodes: /decoder/Loop=20"},                                                     \
+    CMD_SKIP_OPTION((at) + offsetof(cmd_study, skip)),                                                   \
     {"threads", "N", RG_OPT_INT, (at) + offsetof(cmd_study, threads), "0", NULL,                         \
      "CPU cores that a forecast assumes; 0: all of the device"},                                         \
     CMD_LEARNING_OPTION((at) + offsetof(cmd_study, learning)),                                           \

@@ -13,7 +13,7 @@ static const rg_opt opts[] = {
     {"row", "ID", RG_OPT_TEXT, FIELD(row), NULL, NULL,
      "the row: its id, its index from 0, its name or a part that only its name has; else the slowest"},
     CMD_MACHINE_OPTIONS(FIELD(machine)),
-    CMD_MODEL_OPTIONS(FIELD(model)),
+    CMD_GRAPH_OPTIONS(FIELD(model)),
 };
 
 static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out)

@@ -16,7 +16,7 @@ static const rg_opt opts[] = {
     {"weights", "KIND", RG_OPT_TEXT, FIELD(weights), "keep", "keep|random",
      "parameters without values: keep refuses them, random makes them up"},
     {"seed", "N", RG_OPT_INT, FIELD(seed), "0", NULL, "of the random weights"},
-    CMD_MODEL_OPTIONS(FIELD(model)),
+    CMD_GRAPH_OPTIONS(FIELD(model)),
 };
 
 static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out)

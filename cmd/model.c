@@ -8,7 +8,7 @@ rg_err cmd_model_load(rg_ctx *cx, const cmd_model *model, const char *path, bool
     rg_load_opt opt = {
         .size = sizeof opt, .shape = model->shape, .value = model->value, .trip = model->trip,
         .batch = model->batch, .raw = raw, .symbolic = model->symbolic,
-        .parallel = model->parallel,
+        .parallel = model->parallel, .skip = model->skip,
     };
     if (model->batch < 0) return rg_fail(cx, RG_USAGE, "--batch: %d is negative", model->batch);
     rg_err err = rg_graph_load(cx, path, &opt, out);

@@ -22,7 +22,7 @@ static const rg_opt opts[] = {
     {"on", "ID,...", RG_OPT_LIST, FIELD(machine.device), "host", NULL,
      "devices: ids or aliases, profile files, ID@MODE, host (this machine), or all"},
     CMD_PLACE_OPTIONS(FIELD(machine)),
-    CMD_MODEL_OPTIONS(FIELD(model)),
+    CMD_GRAPH_OPTIONS(FIELD(model)),
     {"seq", "N", RG_OPT_INT, FIELD(seq), "-1", NULL,
      "size of the dimension that is called seq: new tokens; as --shape seq=N, -1: as the model says"},
     {"past", "N", RG_OPT_INT, FIELD(past), "-1", NULL,

@@ -13,7 +13,7 @@ static const rg_opt opts[] = {
     {"factor", "X", RG_OPT_REAL, FIELD(factor), "1.25", NULL,
      "how many times better each figure becomes, alone"},
     CMD_MACHINE_OPTIONS(FIELD(machine)),
-    CMD_MODEL_OPTIONS(FIELD(model)),
+    CMD_GRAPH_OPTIONS(FIELD(model)),
 };
 
 static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out)

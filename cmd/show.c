@@ -18,7 +18,7 @@ static const rg_opt opts[] = {
      "what of it: operators, or tensors; else weights of .safetensors, .gguf and folders of them"},
     {"ir", NULL, RG_OPT_FLAG, FIELD(ir), NULL, NULL, "print the graph in its text form instead"},
     {"raw", NULL, RG_OPT_FLAG, FIELD(raw), NULL, NULL, "as the file has it: no folding, no recognition"},
-    CMD_MODEL_OPTIONS(FIELD(model)),
+    CMD_GRAPH_OPTIONS(FIELD(model)),
 };
 
 static rg_err run(rg_ctx *cx, const void *opt, int argc, const char *const *argv, rg_doc **out)

@@ -32,6 +32,7 @@ rg_err cmd_study_run(rg_ctx *cx, const cmd_study *o, const cmd_common *common, c
                                 .shape = o->shape,
                                 .value = o->value,
                                 .trip = o->trip,
+                                .skip = o->skip,
                                 .changes = changes.items,
                                 .change_count = changes.count,
                                 .cpu_threads = o->threads,

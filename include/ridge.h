@@ -110,6 +110,8 @@ typedef struct rg_load_opt {
                          * pipeline stage behind the other, a Send between. */
     bool last_logits;   /* of a language model the head for the last token of each sequence only, as serving
                          * engines compute it */
+    const char *skip;   /* passes that do not run: "recognize-attention" for code that calls a kernel for each
+                         * step of it; NULL: all run */
 } rg_load_opt;
 
 RG_API RG_CHECKED rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt,
@@ -267,6 +269,7 @@ typedef struct rg_study_opt {
     void *user;
     const rg_rates *rates;       /* NULL: no costs */
     rg_learning learning;        /* of what measurements taught, what forecasts use */
+    const char *skip;            /* as rg_load_opt */
 } rg_study_opt;
 
 /* A combination that cannot be (a type that the device lacks, a model that does not fit a runtime) is kept

@@ -3,7 +3,7 @@
  * backends on a small model.
  */
 #include "base/statistics.h"
-#include "json_schema.h"
+#include "doc_json.h"
 #include "measure/bench.h"
 
 #include <errno.h>
@@ -520,20 +520,6 @@ static void rows_against_the_forecast(void **state)
 
 /* ---- the whole ---- */
 
-static void obeys_its_schema(rg_ctx *cx, const rg_doc *doc)
-{
-    char where[256], *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    assert_int_equal(rg_doc_write(cx, doc, "json", out), RG_OK);
-    fclose(out);
-    json_t *json = json_loadb(text, size, 0, NULL), *schema = schema_load("bench", where, sizeof where);
-    if (!schema || !schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s", where);
-    json_decref(json);
-    json_decref(schema);
-    free(text);
-}
-
 /* What is kept is found again: a reading has the hashes of the plan that a forecast of the model by its name
  * is made of, and its rows' ids. */
 static void check_readings(rg_ctx *cx, const char *path)
@@ -597,7 +583,7 @@ static void a_small_model(void **state)
     assert_true(rg_doc_string(doc, "unavailable[0].text", &text));
     assert_non_null(strstr(text, "/nowhere.so"));
     assert_non_null(strstr(text, "RIDGE_ONNXRUNTIME"));
-    obeys_its_schema(cx, doc);
+    doc_obeys(cx, doc, "bench");
     check_readings(cx, file);
     unlink(file);
     rg_doc_free(doc);

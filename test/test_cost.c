@@ -1,7 +1,7 @@
 /* test_cost.c - money, electricity and carbon: the equations against sums done by hand, what is refused,
  * which figures of the tables hold for a device, the tables themselves, and the documents that show all this.
  */
-#include "json_schema.h"
+#include "doc_json.h"
 #include "predict/cost.h"
 
 #include <setjmp.h>
@@ -387,17 +387,6 @@ static char *print_as(rg_ctx *cx, const rg_doc *doc, const char *format)
     return text;
 }
 
-static void obeys(rg_ctx *cx, const rg_doc *doc, const char *name)
-{
-    char where[512] = "", *text = print_as(cx, doc, "json");
-    json_t *json = json_loads(text, 0, NULL), *schema = schema_load(name, where, sizeof where);
-    assert_non_null(json);
-    if (!schema || !schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s: %s", name, where);
-    json_decref(schema);
-    json_decref(json);
-    free(text);
-}
-
 static double figure(const rg_doc *doc, const char *path)
 {
     double x = NAN;
@@ -439,7 +428,7 @@ static void a_forecast_tells_its_costs(void **state)
     must(cx, rg_rates_new(cx, &opt, &rates));
     forecast_doc(cx, rates, &doc);
     rg_rates_free(rates);
-    obeys(cx, doc, "predict");
+    doc_obeys(cx, doc, "predict");
     double once = figure(doc, "results[0].cost_usd.value");
     double time_s = figure(doc, "results[0].latency_s.value");
     assert_near(once, 6.88 * time_s / 0.5 / 3600);
@@ -467,7 +456,7 @@ static void nothing_is_told_that_nobody_asked(void **state)
     double x;
     (void)state;
     forecast_doc(cx, NULL, &doc);
-    obeys(cx, doc, "predict");
+    doc_obeys(cx, doc, "predict");
     assert_false(rg_doc_number(doc, "results[0].cost_usd.value", &x));
     char *text = print_as(cx, doc, "text");
     assert_null(strstr(text, "CO2"));
@@ -492,7 +481,7 @@ static void a_comparison_sorts_by_cost(void **state)
     must(cx, rg_study_make(cx, &asked, &study));
     rg_rates_free(asked.rates);
     must(cx, rg_compare_doc(cx, study, NULL, "cost", 0, &doc));
-    obeys(cx, doc, "compare");
+    doc_obeys(cx, doc, "compare");
     double first = figure(doc, "results[0].cost_per_million_inputs_usd");
     assert_true(first <= figure(doc, "results[1].cost_per_million_inputs_usd"));
     assert_false(rg_doc_number(doc, "results[2].cost_per_million_inputs_usd", &x));
@@ -505,7 +494,7 @@ static void a_comparison_sorts_by_cost(void **state)
     asked.rates = NULL;
     must(cx, rg_study_make(cx, &asked, &study));
     must(cx, rg_compare_doc(cx, study, NULL, NULL, 0, &doc));
-    obeys(cx, doc, "compare");
+    doc_obeys(cx, doc, "compare");
     text = print_as(cx, doc, "text");
     assert_null(strstr(text, "$/M inputs"));
     free(text);
@@ -523,7 +512,7 @@ static void the_tables_are_documents(void **state)
     const char *id;
     (void)state;
     must(cx, rg_prices_doc(cx, NULL, 0, &doc));
-    obeys(cx, doc, "prices");
+    doc_obeys(cx, doc, "prices");
     rg_doc_free(doc);
     must(cx, rg_prices_doc(cx, words, 2, &doc));
     char *text = print_as(cx, doc, "text");
@@ -532,7 +521,7 @@ static void the_tables_are_documents(void **state)
     free(text);
     rg_doc_free(doc);
     must(cx, rg_regions_doc(cx, NULL, 0, &doc));
-    obeys(cx, doc, "regions");
+    doc_obeys(cx, doc, "regions");
     rg_doc_free(doc);
     must(cx, rg_regions_doc(cx, places, 1, &doc));
     assert_true(rg_doc_string(doc, "regions[0].id", &id));

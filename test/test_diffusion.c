@@ -299,6 +299,8 @@ static void what_makes_no_sense_is_refused(void **state)
     assert_refused(*state, "zoo:sd15", opt, RG_USAGE, "--guidance: 'much' is no number");
     opt = plain, opt.images = "1.5";
     assert_refused(*state, "zoo:sd15", opt, RG_USAGE, "--images: 1.5 is no whole number");
+    opt.images = "1..1e9";
+    assert_refused(*state, "zoo:sd15", opt, RG_LIMIT, "--images: 131072 at once exceed 65536");
     assert_int_equal(rg_graph_load(*state, "zoo:sdxl", NULL, &g), RG_INPUT);
     assert_non_null(strstr(rg_ctx_error(*state), "ridge diffusion"));
     assert_non_null(strstr(rg_ctx_error(*state), "zoo:sdxl-unet"));

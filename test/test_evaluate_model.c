@@ -72,6 +72,36 @@ static void a_language_model_takes_its_arithmetic(void **state)
     rg_evaluation_free(e, count);
 }
 
+/* What the judge prices is what `ridge predict --skip recognize-attention` does. */
+static void commands_go_the_way_of_judges(void **state)
+{
+    rg_ctx *cx = *state;
+    size_t count = 0;
+    const rg_graph *graph = NULL;
+    const rg_device *device = NULL;
+    const rg_runtime *runtime = NULL;
+    const rg_plan *plan = NULL;
+    const rg_forecast *f = NULL;
+    const rg_load_opt load = {.size = sizeof load, .shape = "seq=256", .batch = 4,
+                              .skip = "recognize-attention"};
+    rg_evaluation *e = evaluated(cx, "device,model,seq,batch,num_layer,latency_ms\n"
+                                 "a100-pcie-40gb,bert_base,256,4,12,20\n", &count);
+    if (rg_graph_load(cx, "zoo:bert-base", &load, &graph) || rg_device_find(cx, "a100-pcie-40gb", &device)
+        || rg_runtime_find(cx, "pytorch-eager", device, &runtime)
+        || rg_plan_make(cx, graph, device, runtime,
+                        &(rg_plan_opt){.size = sizeof(rg_plan_opt), .precision = "f32"}, &plan)
+        || rg_forecast_make(cx, plan, NULL, &f))
+        fail_msg("%s", rg_ctx_error(cx));
+    double both[] = {e->verdicts[0].forecast[0], f->latency_s.value};
+    if (!(fabs(both[0] - both[1]) < 1e-9 * both[0])) fail_msg("%g, %g", both[0], both[1]);
+    rg_forecast_free(f);
+    rg_plan_free(plan);
+    rg_runtime_free(runtime);
+    rg_device_free(device);
+    rg_graph_free(graph);
+    rg_evaluation_free(e, count);
+}
+
 /* ---- images ---- */
 
 #define COLUMNS                                                                                              \
@@ -364,7 +394,8 @@ static void names_tell_structure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_language_model_takes_its_arithmetic), cmocka_unit_test(images_are_of_three_kinds),
+        cmocka_unit_test(a_language_model_takes_its_arithmetic),
+        cmocka_unit_test(commands_go_the_way_of_judges), cmocka_unit_test(images_are_of_three_kinds),
         cmocka_unit_test(images_are_forecast_from_their_columns_only),
         cmocka_unit_test(probes_correct_the_rest),
         cmocka_unit_test(products_of_a_stand_in_sum_to_its_totals),

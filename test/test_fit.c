@@ -1,7 +1,7 @@
 /* test_fit.c - a device fitted with few measurements: the closed form of its posterior, a law that is known
  * and found again from files, which probes are named, and input that is refused.
  */
-#include "json_schema.h"
+#include "doc_json.h"
 #include "learn/fitting.h"
 #include "learn/usual.h"
 #include "tree_file.h"
@@ -172,20 +172,6 @@ static rg_evaluation *evaluated(rg_ctx *cx, const char *path)
     return all;
 }
 
-static json_t *json_of(rg_ctx *cx, rg_doc *doc)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (rg_doc_write(cx, doc, "json", file)) fail_msg("%s", rg_ctx_error(cx));
-    fclose(file);
-    json_t *json = json_loadb(text, size, 0, NULL);
-    assert_non_null(json);
-    free(text);
-    rg_doc_free(doc);
-    return json;
-}
-
 /* Every product takes 1.5 times what is forecast. A fit multiplies by 1.5 as far as its prior lets it, which
  * the report says, and forecasts with what was written are that much longer. */
 static void a_factor_is_found_again(void **state)
@@ -207,7 +193,8 @@ static void a_factor_is_found_again(void **state)
     const char *file = p.path;
     const rg_fit_opt opt = {.size = sizeof opt, .device = "h100-sxm", .out = p.into, .workers = 1};
     if (rg_fit_doc(cx, &file, 1, &opt, &doc)) fail_msg("%s", rg_ctx_error(cx));
-    json_t *json = json_of(cx, doc), *one = json_array_get(json_object_get(json, "keys"), 0);
+    json_t *json = doc_json(cx, doc), *one = json_array_get(json_object_get(json, "keys"), 0);
+    rg_doc_free(doc);
     assert_string_equal(json_string_value(json_object_get(one, "key")), key);
     assert_int_equal(json_integer_value(json_object_get(one, "measurements")), RG_COUNT(sizes));
     double factor = json_real_value(json_object_get(one, "factor"));
@@ -234,7 +221,8 @@ static void probes_of_a_model_are_named(void **state)
     rg_doc *doc = NULL;
     const rg_fit_opt opt = {.size = sizeof opt, .device = "h100-sxm", .model = "zoo:resnet50", .workers = 1};
     if (rg_fit_doc(*state, NULL, 0, &opt, &doc)) fail_msg("%s", rg_ctx_error(*state));
-    json_t *json = json_of(*state, doc), *probes = json_object_get(json, "probes"), *probe;
+    json_t *json = doc_json(*state, doc), *probes = json_object_get(json, "probes"), *probe;
+    rg_doc_free(doc);
     size_t i;
     double before = 1;
     assert_true(json_array_size(probes) >= 2);
@@ -272,7 +260,8 @@ static void networks_to_time_are_named(void **state)
         .size = sizeof opt, .device = "l4", .whole = true, .precision = "f16", .workers = 1};
     int of_batch[129] = {0};
     if (rg_fit_doc(*state, NULL, 0, &opt, &doc)) fail_msg("%s", rg_ctx_error(*state));
-    json_t *json = json_of(*state, doc), *networks = json_object_get(json, "networks"), *one;
+    json_t *json = doc_json(*state, doc), *networks = json_object_get(json, "networks"), *one;
+    rg_doc_free(doc);
     size_t i;
     assert_int_equal(json_array_size(networks), 10);
     json_array_foreach(networks, i, one) {

@@ -532,6 +532,47 @@ static void every_check_can_fail(void **state)
     }
 }
 
+/* Sums of more than 2^53 bytes are rounded: a difference below 0 by less than their last digits is none. */
+static void rounding_is_no_fault(void **state)
+{
+    bench b = priced(*state, NULL, GEMM_RELU, 0);
+    rg_forecast *f = (rg_forecast *)(uintptr_t)b.forecast;
+    rg_row *row = &((rg_plan *)(uintptr_t)b.plan)->rows[0];
+    row->work.out_byte = 0x1p60;
+    row->saved_byte = -128; /* the distance of doubles there is 256 */
+    assert_int_equal(rg_forecast_check(b.cx, f), RG_OK);
+    assert_true(check_named(f, "grouping saves traffic")->pass);
+    row->saved_byte = -0x1p40;
+    assert_int_equal(rg_forecast_check(b.cx, f), RG_OK);
+    assert_false(check_named(f, "grouping saves traffic")->pass);
+    bench_free(&b);
+}
+
+/* A what-if may leave more power to a device that waits than to one that works. */
+static void waiting_may_draw_more_than_working(void **state)
+{
+    static const char *const change = "power.active_w=0";
+    rg_ctx *cx = *state;
+    const rg_graph *graph = NULL;
+    const rg_device *known = NULL, *changed = NULL;
+    const rg_runtime *runtime = NULL;
+    const rg_plan *plan = NULL;
+    const rg_forecast *f = NULL;
+    if (rg_graph_load(cx, "zoo:mlp", NULL, &graph) || rg_device_find(cx, "h100-sxm", &known)
+        || rg_device_change(cx, known, &change, 1, &changed)
+        || rg_runtime_find(cx, "tensorrt", changed, &runtime)
+        || rg_plan_make(cx, graph, changed, runtime, NULL, &plan) || rg_forecast_make(cx, plan, NULL, &f))
+        fail_msg("%s", rg_ctx_error(cx));
+    assert_true(changed->ready_w > changed->active_w);
+    assert_checks_pass(f);
+    rg_forecast_free(f);
+    rg_plan_free(plan);
+    rg_runtime_free(runtime);
+    rg_device_free(changed);
+    rg_device_free(known);
+    rg_graph_free(graph);
+}
+
 /* ---- words ---- */
 
 static void every_row_says_why(void **state)
@@ -652,6 +693,8 @@ int main(void)
         TEST(narrower_types_are_no_slower),
         TEST(bandwidth_helps_until_compute_binds),
         TEST(every_check_can_fail),
+        TEST(rounding_is_no_fault),
+        TEST(waiting_may_draw_more_than_working),
         TEST(every_row_says_why),
         TEST(balance_is_said),
         TEST(advice_is_priced),

@@ -1,7 +1,7 @@
 /* test_frequency.c - the clock of a machine: the choice is the least of the curve that is shown, bounds hold,
  * probes move the curve to where they are, and a mix is the sum of its models.
  */
-#include "json_schema.h"
+#include "doc_json.h"
 #include "scenario/clocking.h"
 
 #include <math.h>
@@ -162,22 +162,6 @@ static void wrong_use_is_refused(void **state)
         assert_int_equal(rg_clocking_make(*state, &opts[i], &c), i < 5 ? RG_USAGE : RG_INPUT);
 }
 
-static void obeys(rg_ctx *cx, const rg_doc *doc, const char *name)
-{
-    char where[512] = "", *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    assert_non_null(out);
-    assert_int_equal(rg_doc_write(cx, doc, "json", out), RG_OK);
-    fclose(out);
-    json_t *json = json_loads(text, 0, NULL), *schema = schema_load(name, where, sizeof where);
-    assert_non_null(json);
-    if (!schema || !schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s: %s", name, where);
-    json_decref(schema);
-    json_decref(json);
-    free(text);
-}
-
 static void the_report_obeys_its_schema(void **state)
 {
     rg_doc *doc;
@@ -185,7 +169,7 @@ static void the_report_obeys_its_schema(void **state)
     rg_frequency_opt opt = asked();
     opt.models = two, opt.model_count = 2, opt.weights = weights;
     assert_int_equal(rg_frequency_doc(*state, &opt, &doc), RG_OK);
-    obeys(*state, doc, "frequency");
+    doc_obeys(*state, doc, "frequency");
     rg_doc_free(doc);
 }
 

@@ -2,7 +2,7 @@
  * over the peak, ideal division, memory that is full; caches, weights and drafts by closed form; and the
  * documents.
  */
-#include "json_schema.h"
+#include "doc_json.h"
 #include "scenario/llm_study.h"
 #include "study_make.h"
 
@@ -286,22 +286,6 @@ static rg_doc *document(rg_ctx *cx, const rg_llm_opt *opt)
     return doc;
 }
 
-static void assert_schema(rg_ctx *cx, const rg_doc *doc)
-{
-    char *text = NULL, where[256] = "";
-    size_t size = 0;
-    json_error_t error;
-    FILE *out = open_memstream(&text, &size);
-    assert_int_equal(rg_doc_write(cx, doc, "json", out), RG_OK);
-    fclose(out);
-    json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    json_t *schema = schema_load("llm", where, sizeof where);
-    if (!json || !schema || !schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s", where);
-    json_decref(schema);
-    json_decref(json);
-    free(text);
-}
-
 static double sum_of(const rg_doc *doc, const char *array, const char *key)
 {
     double sum = 0;
@@ -319,7 +303,7 @@ static void a_report_adds_up(void **state)
                                    LIST(parallel, "tp=2"), .prompt = "2000", .output = 100, .explain = 1,
                                    .draft = HF("llama-3.2-1b"), .chunk = 300, .rates = rates));
     const rg_item *r = array_of(doc, "results")->first;
-    assert_schema(cx, doc);
+    doc_obeys(cx, doc, "llm");
     assert_string_equal(string(r, "runtime"), "vllm");
     assert_within(sum_of(doc, "results[0].memory_items", "byte"), number(r, "peak_memory_byte"), 1e-9,
                   "memory");
@@ -376,7 +360,7 @@ static void what_would_fit_is_told(void **state)
                                    .output = 16, .explain = 1));
     const rg_item *r = array_of(doc, "results")->first;
     size_t narrower = 0, shared = 0;
-    assert_schema(cx, doc);
+    doc_obeys(cx, doc, "llm");
     assert_false(flag(r, "fits"));
     assert_int_equal(number(r, "max_batch"), 0);
     assert_true(number(r, "peak_memory_byte") > 16e9);
@@ -396,7 +380,7 @@ static void settings_make_a_table(void **state)
     rg_doc *doc = document(cx, LLM(LIST(model, HF("llama-3.2-1b")), LIST(device, "h100-sxm", "l4"),
                                    .batch = "1,4", .prompt = "128,512",
                                    LIST(parallel, "tp=1", "tp=3", "tp=2"), .output = 32, .explain = 1));
-    assert_schema(cx, doc);
+    doc_obeys(cx, doc, "llm");
     assert_int_equal(array_of(doc, "results")->count, 16);
     assert_int_equal(array_of(doc, "curves")->count, 16);
     assert_int_equal(array_of(doc, "prompt_curves")->count, 8);

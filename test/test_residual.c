@@ -2,10 +2,10 @@
  * e^r, limits that they keep, and the evidence that reports list.
  */
 #define BENCH_LEARNING RG_LEARN_ALL
+#include "doc_json.h"
 #include "machine.h"
 #include "tree_file.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -451,15 +451,8 @@ static void nothing_learned_is_the_analytic_base(void **state)
 static json_t *report_of(rg_ctx *cx, const rg_forecast *f)
 {
     rg_doc *doc = NULL;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *file = open_memstream(&text, &size);
-    if (rg_forecast_doc(cx, &f, 1, 3, &doc) || rg_doc_write(cx, doc, "json", file))
-        fail_msg("%s", rg_ctx_error(cx));
-    fclose(file);
-    json_t *json = json_loadb(text, size, 0, NULL);
-    assert_non_null(json);
-    free(text);
+    if (rg_forecast_doc(cx, &f, 1, 3, &doc)) fail_msg("%s", rg_ctx_error(cx));
+    json_t *json = doc_json(cx, doc);
     rg_doc_free(doc);
     return json;
 }

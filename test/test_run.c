@@ -4,7 +4,7 @@
 #include "exec/exec.h"
 #include "format/npy.h"
 #include "format/onnx_value.h"
-#include "json_schema.h"
+#include "doc_json.h"
 #include "report/doc.h"
 #include "tar.h"
 
@@ -99,24 +99,6 @@ static rg_run_opt with(const char *input)
     return (rg_run_opt){.size = sizeof(rg_run_opt), .inputs = inputs, .input_count = input ? 1 : 0};
 }
 
-/* The document, as programs get it, obeys its schema. */
-static void check_schema(void)
-{
-    char where[300] = "";
-    char *bytes = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&bytes, &size);
-    assert_non_null(out);
-    assert_int_equal(rg_doc_write(cx, doc, "json", out), RG_OK);
-    fclose(out);
-    json_t *json = json_loadb(bytes, size, 0, NULL);
-    json_t *schema = schema_load("run", where, sizeof where);
-    if (!json || !schema || !schema_obeyed(schema, json, where, sizeof where)) fail_msg("%s", where);
-    json_decref(schema);
-    json_decref(json);
-    free(bytes);
-}
-
 static rg_err run(const char *model, const rg_run_opt *opt)
 {
     rg_doc_free(doc);
@@ -127,7 +109,7 @@ static rg_err run(const char *model, const rg_run_opt *opt)
 static void run_ok(const char *model, const rg_run_opt *opt)
 {
     if (run(model, opt)) fail_msg("%s: %s", model, rg_ctx_error(cx));
-    check_schema();
+    doc_obeys(cx, doc, "run");
 }
 
 static double number(const char *path)

@@ -43,6 +43,7 @@ enum {
     RG_TRACE_BYTE_MAX = 1 << 30,  /* of a file of them */
     RG_REQUEST_MAX    = 1 << 22,  /* tokens of a prompt or of an output of one */
     RG_BATCH_MAX      = 65536,    /* sequences in one batch of a simulation */
+    RG_IMAGE_MAX      = 65536,    /* images that a pipeline makes at once */
     RG_BUCKET_MAX     = 64,       /* shapes that one is padded to */
     RG_LEVEL_LIMIT    = 8,        /* memory levels of a device that the mapping follows */
 };

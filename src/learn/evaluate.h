@@ -37,6 +37,8 @@ void rg_exam_interval(const rg_exam *exam, int quantity, rg_estimate estimate);
 rg_str rg_exam_text(const rg_exam *exam, const char *column);
 double rg_exam_real(const rg_exam *exam, const char *column);  /* NAN: empty, or no number */
 int64_t rg_exam_int(const rg_exam *exam, const char *column);  /* -1: empty, or no whole number */
+/* Of a cell such as "DRAMA=0.5;run=1" the number behind a key; NAN: there is none. */
+double rg_exam_pair(const rg_exam *exam, const char *column, const char *key);
 /* "True", "true", "1" */
 bool rg_exam_flag(const rg_exam *exam, const char *column);
 

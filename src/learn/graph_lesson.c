@@ -124,14 +124,6 @@ static rg_err copy_graph(rg_ctx *cx, rg_arena *arena, const rg_row_graph *g, rg_
     return out->x && out->share && out->first && out->from ? RG_OK : rg_nomem(cx);
 }
 
-static void note_file(rg_graph_lesson *l, const char *file)
-{
-    if (l->made_of.size && strstr(l->made_of.data, file)) return;
-    rg_text_printf(&l->made_of, "%s%s", l->made_of.size ? " " : "", file);
-    rg_text_char(&l->made_of, 0); /* so that it can be looked into */
-    if (!l->made_of.failed) l->made_of.size--;
-}
-
 static rg_err add_example(rg_ctx *cx, const collecting *c, const sight *s, double r)
 {
     rg_arena *arena = &c->lessons->rules.arena;
@@ -145,8 +137,7 @@ static rg_err add_example(rg_ctx *cx, const collecting *c, const sight *s, doubl
     l->examples[l->count++] = e;
     l->hash = rg_hash(l->hash, &r, sizeof r);
     l->hash = rg_hash(l->hash, e.g.x, (size_t)e.g.count * e.g.inputs * sizeof *e.g.x);
-    note_file(l, c->file);
-    return l->made_of.failed ? rg_nomem(cx) : RG_OK;
+    return rg_lesson_note_file(cx, &l->made_of, c->file);
 }
 
 static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t *case_of)

@@ -7,6 +7,7 @@
  * other, and look less important than they are together. Beside it the share of all splits that ask for a
  * feature; files of trees keep no gains.
  */
+#include "learn/row_draw.h"
 #include "learn/lesson.h"
 
 #include "hw/hw.h"
@@ -49,17 +50,13 @@ static rg_err find_trees(rg_ctx *cx, const rg_lesson *lesson, const rg_trees **o
     return err;
 }
 
-/* As in points_doc.c. */
 static rg_err draw_rows(weighing *w)
 {
-    uint64_t random = 1;
-    size_t left = w->lesson->count, wanted = left < ROWS ? left : ROWS;
-    w->rows = RG_NEW(&w->cx->arena, size_t, wanted + 1);
+    rg_row_draw draw = rg_row_draw_of(w->lesson->count, ROWS);
+    w->rows = RG_NEW(&w->cx->arena, size_t, draw.wanted + 1);
     if (!w->rows) return rg_nomem(w->cx);
-    for (size_t i = 0; i < w->lesson->count; i++) {
-        bool taken = rg_random_unit(&random) * (double)left-- < (double)(wanted - w->count);
-        if (taken) w->rows[w->count++] = i;
-    }
+    for (size_t i = 0; i < w->lesson->count; i++)
+        if (rg_row_draw_next(&draw)) w->rows[w->count++] = i;
     return RG_OK;
 }
 

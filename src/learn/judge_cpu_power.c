@@ -11,14 +11,7 @@
 #include <math.h>
 
 /* "load_pct=40.3;cores_used=16;...": NAN where there is no such key. */
-static double pair(const rg_exam *exam, const char *key)
-{
-    rg_str rest = rg_exam_text(exam, "extra"), one, name;
-    double x;
-    while (rg_str_cut(&rest, ';', &one))
-        if (rg_str_cut(&one, '=', &name) && rg_str_is(name, key)) return rg_str_real(one, &x) ? x : NAN;
-    return NAN;
-}
+static double pair(const rg_exam *exam, const char *key) { return rg_exam_pair(exam, "extra", key); }
 
 static bool has_load(const rg_exam *exam)
 {

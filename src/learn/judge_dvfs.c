@@ -26,16 +26,7 @@
 /* ---- curves ---- */
 
 /* "DRAMA=0.5;FP32A=0.1": NAN where the name is not there. */
-static double extra_of(const rg_exam *exam, const char *name)
-{
-    rg_str rest = rg_exam_text(exam, "extra"), part;
-    while (rg_str_cut(&rest, ';', &part)) {
-        rg_str key;
-        double x;
-        if (rg_str_cut(&part, '=', &key) && rg_str_is(key, name)) return rg_str_real(part, &x) ? x : NAN;
-    }
-    return NAN;
-}
+static double extra_of(const rg_exam *exam, const char *name) { return rg_exam_pair(exam, "extra", name); }
 
 static void read_active(const rg_exam *exam, double *out)
 {

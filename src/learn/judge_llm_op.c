@@ -7,13 +7,15 @@
  */
 #include "learn/judge_graph.h"
 
+#include "base/limits.h"
+
 typedef struct sizes {
     const rg_exam *exam;
     int64_t tokens, share, heads, kv_heads, width, inner, words;
     bool gated;
 } sizes;
 
-static int64_t head_of(const sizes *s) { return s->heads > 0 ? s->width / s->heads : 0; }
+static int64_t head_of(const sizes *s) { return s->width / s->heads; }
 static int64_t shared(const sizes *s, int64_t all) { return (all + s->share - 1) / s->share; }
 
 static rg_value_id input(rg_build *b, const char *name, int64_t rows, int64_t columns)
@@ -112,7 +114,14 @@ static rg_err read_sizes(rg_ctx *cx, const rg_exam *exam, sizes *s)
     RG_TRY(rg_judge_size(cx, exam, "n_kv_head", &s->kv_heads));
     RG_TRY(rg_judge_size(cx, exam, "n_embd", &s->width));
     RG_TRY(rg_judge_size(cx, exam, "n_expanded_embd", &s->inner));
-    return rg_judge_size(cx, exam, "vocab_size", &s->words);
+    RG_TRY(rg_judge_size(cx, exam, "vocab_size", &s->words));
+    const int64_t largest[] = {s->heads, s->kv_heads, s->width, s->inner, s->words};
+    for (size_t i = 0; i < RG_COUNT(largest); i++)
+        if (largest[i] > RG_HF_SIZE_MAX)
+            return rg_fail(cx, RG_LIMIT, "a size of %lld exceeds %d", (long long)largest[i], RG_HF_SIZE_MAX);
+    if (s->width >= s->heads) return RG_OK;
+    return rg_fail(cx, RG_INPUT, "%lld heads do not fit into a width of %lld", (long long)s->heads,
+                   (long long)s->width);
 }
 
 static rg_err build(rg_ctx *cx, const sizes *s, rg_graph **out)

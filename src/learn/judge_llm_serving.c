@@ -71,20 +71,15 @@ static rg_llm_totals totals_of(const rg_exam *exam)
                            .mixture = says(arch, "MoE"), .hybrid = says(arch, "Hybrid")};
 }
 
-/* At least one; a cell that says nothing, or nonsense, is one. */
-static int count_of(const rg_exam *exam, const char *column)
-{
-    int64_t count = rg_exam_int(exam, column);
-    return count < 1 ? 1 : count > RG_PARALLEL_MAX ? RG_PARALLEL_MAX : (int)count;
-}
-
 /* Devices that the other columns leave over divide the layers: vLLM's experts lie on those of one tensor
  * group. */
 static void find_parallel(const rg_exam *exam, char *text, size_t size)
 {
-    rg_parallel p = {.tensor = count_of(exam, "n_gpus"), .pipeline = count_of(exam, "pp"),
-                     .data = count_of(exam, "dp"), .sequence = 1, .expert = count_of(exam, "ep")};
-    p.tensor = p.tensor > p.pipeline * p.data ? p.tensor / (p.pipeline * p.data) : 1;
+    rg_parallel p = {.tensor = rg_served_count(exam, "n_gpus"), .pipeline = rg_served_count(exam, "pp"),
+                     .data = rg_served_count(exam, "dp"), .sequence = 1,
+                     .expert = rg_served_count(exam, "ep")};
+    int64_t apart = (int64_t)p.pipeline * p.data;
+    p.tensor = p.tensor > apart ? p.tensor / (int)apart : 1;
     rg_parallel_print(text, size, &p);
 }
 
@@ -104,7 +99,7 @@ static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
     rg_llm_cost step;
     rg_parallel p = rg_llm_parallel(llm);
     double output = fmax(rg_exam_real(exam, "osl"), 1), prompt_s, prompt_j;
-    int64_t each = (int64_t)fmax(1, round(rg_exam_real(exam, "batch") / p.data)), read = prompt_of(exam);
+    int64_t each = llround(fmax(1, rg_exam_real(exam, "batch") / p.data)), read = prompt_of(exam);
     rg_llm_tokens write = {each, 1, read + (int64_t)(output / 2)};
     RG_TRY(show(cx, exam, llm, write));
     RG_TRY(rg_llm_step(cx, llm, write, &step));
@@ -130,8 +125,11 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
     rg_decoder sizes;
     rg_llm_setup setup = {.device = exam->device->id, .runtime = "vllm", .parallel = parallel,
                           .learning = exam->learning};
-    if (!(rg_exam_real(exam, "batch") > 0) || !(rg_exam_real(exam, "osl") > 0))
-        return rg_fail(cx, RG_INPUT, "batch or osl is no number above 0");
+    double batch = rg_exam_real(exam, "batch"), output = rg_exam_real(exam, "osl");
+    if (!(batch > 0) || !(output > 0)) return rg_fail(cx, RG_INPUT, "batch or osl is no number above 0");
+    if (batch > RG_BATCH_MAX || output > RG_REQUEST_MAX)
+        return rg_fail(cx, RG_LIMIT, "a batch of %g or an answer of %g tokens exceeds %d or %d", batch,
+                       output, RG_BATCH_MAX, RG_REQUEST_MAX);
     find_parallel(exam, parallel, sizeof parallel);
     RG_TRY(rg_served_choose(cx, rg_exam_text(exam, "model"), totals_of(exam), &sizes, &setup));
     RG_TRY(rg_served_precision(cx, rg_exam_text(exam, "precision"), &setup.precision));

@@ -78,11 +78,7 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
                           .learning = exam->learning};
     if (work.prompt < 1 || work.output < 1)
         return rg_fail(cx, RG_INPUT, "isl or osl is no whole number above 0");
-    rg_parallel p = {.tensor = (int)fmax(1, rg_exam_real(exam, "tp")),
-                     .pipeline = (int)fmax(1, rg_exam_real(exam, "pp")),
-                     .data = 1,
-                     .sequence = 1,
-                     .expert = 1};
+    rg_parallel p = {rg_served_count(exam, "tp"), rg_served_count(exam, "pp"), 1, 1, 1};
     rg_parallel_print(parallel, sizeof parallel, &p);
     RG_TRY(choose(cx, rg_exam_text(exam, "model"), &sizes, &setup));
     RG_TRY(rg_served_precision(cx, rg_exam_text(exam, "precision"), &setup.precision));

@@ -95,10 +95,13 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
     while (i < RG_COUNT(benchmarks) && !rg_str_starts(name, benchmarks[i].begins)) i++;
     if (i == RG_COUNT(benchmarks))
         return rg_fail(cx, RG_UNSUPPORTED, "'%.*s' is no benchmark whose network is known", RG_STR(name));
+    if (!(devices >= 1 && devices <= RG_PARALLEL_MAX))
+        return rg_fail(cx, RG_INPUT, "n_dev '%.*s' is no number from 1 to %d",
+                       RG_STR(rg_exam_text(exam, "n_dev")), RG_PARALLEL_MAX);
     RG_TRY(find_board(cx, exam, &board));
     rg_err err = price(cx, exam, i, board, &power_w);
     rg_device_free(board);
-    if (!err && devices >= 1) out[0] = devices * power_w * WALL;
+    if (!err) out[0] = devices * power_w * WALL;
     return err;
 }
 

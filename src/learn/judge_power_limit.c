@@ -39,8 +39,8 @@ static rg_err train(rg_ctx *cx, const rg_exam *exam, size_t which, const rg_devi
 {
     rg_graph *g = NULL;
     rg_run_cost forward;
-    int64_t batch = rg_exam_int(exam, "batch");
-    if (batch < 1) return rg_fail(cx, RG_INPUT, "batch is no whole number from 1 on");
+    int64_t batch;
+    RG_TRY(rg_judge_size(cx, exam, "batch", &batch));
     int64_t alike = (int64_t)fmax(1, round((double)batch * trained[which].area));
     RG_TRY(rg_judge_model(cx, trained[which].model, (rg_model_sizes){.batch = alike}, &g));
     rg_exam there = *exam;

@@ -30,6 +30,14 @@ int64_t rg_exam_int(const rg_exam *exam, const char *column)
     return x >= 0 && x < 1e15 && x == floor(x) ? (int64_t)x : -1;
 }
 
+double rg_exam_pair(const rg_exam *exam, const char *column, const char *key)
+{
+    rg_str rest = rg_exam_text(exam, column), pair, name;
+    while (rg_str_cut(&rest, ';', &pair))
+        if (rg_str_cut(&pair, '=', &name) && rg_str_is(name, key)) return number_of(pair);
+    return NAN;
+}
+
 bool rg_exam_flag(const rg_exam *exam, const char *column)
 {
     rg_str cell = rg_exam_text(exam, column);

@@ -138,15 +138,13 @@ static rg_err find_device(rg_ctx *cx, rg_lessons *l, const rg_device *device, ui
     return RG_OK;
 }
 
-static rg_err note_file(rg_ctx *cx, const collecting *c, rg_lesson *lesson)
+rg_err rg_lesson_note_file(rg_ctx *cx, rg_text *made_of, const char *file)
 {
-    size_t size = strlen(c->file);
-    rg_text *t = &lesson->made_of;
-    size_t before = t->size - size; /* of the last name, if that is it */
-    bool last = t->size >= size && memcmp(t->data + before, c->file, size) == 0 &&
-                (before == 0 || t->data[before - 1] == ' ');
-    if (!last) rg_text_printf(t, "%s%s", t->size ? " " : "", c->file);
-    return t->failed ? rg_nomem(cx) : RG_OK;
+    size_t size = strlen(file), before = made_of->size - size; /* of the last name, if that is it */
+    bool last = made_of->size >= size && memcmp(made_of->data + before, file, size) == 0 &&
+                (before == 0 || made_of->data[before - 1] == ' ');
+    if (!last) rg_text_printf(made_of, "%s%s", made_of->size ? " " : "", file);
+    return made_of->failed ? rg_nomem(cx) : RG_OK;
 }
 
 static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key, double r)
@@ -173,7 +171,7 @@ static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key
     lesson->count++;
     lesson->hash = rg_hash(lesson->hash, &lesson->r[n], sizeof *lesson->r);
     lesson->hash = rg_hash(lesson->hash, s->x, columns * sizeof *s->x);
-    return note_file(cx, c, lesson);
+    return rg_lesson_note_file(cx, &lesson->made_of, c->file);
 }
 
 void rg_verdict_measured(const rg_evaluation *e, const rg_verdict *v, double *seconds, double *watt)

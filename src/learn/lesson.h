@@ -43,6 +43,8 @@ void rg_lessons_done(rg_lessons *lessons);
  * an id, whose rows alone are taken; NULL: any. */
 rg_err rg_lessons_add(rg_ctx *cx, rg_lessons *lessons, const char *path, const rg_evaluate_opt *opt,
                       bool whole, const char *device) RG_CHECKED;
+/* Names of files with a blank between them: adds one that is not the last of them already. */
+rg_err rg_lesson_note_file(rg_ctx *cx, rg_text *made_of, const char *file) RG_CHECKED;
 /* Sessions that nothing is learned from, of data/learned/doubt.json. */
 rg_err rg_doubts_read(rg_ctx *cx, rg_lessons *lessons) RG_CHECKED;
 bool rg_is_doubted(const rg_lessons *lessons, const rg_exam *exam);

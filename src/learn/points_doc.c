@@ -1,25 +1,21 @@
 /* points_doc.c - measured against forecast, and what is left against the forecast: points[] of a result and
  * two charts. Thousands of rows are drawn from, each as likely as any other, so that a document stays small.
  */
+#include "learn/row_draw.h"
 #include "learn/evaluate.h"
 
 #include <math.h>
 
 enum { POINTS = 1500 };
 
-/* Selection sampling: Knuth, TAOCP 2, 3.4.2, algorithm S. The same of the same rows. */
 static void add_points(rg_doc *doc, rg_item *points, const rg_evaluation *e, int quantity)
 {
-    uint64_t random = 1;
-    size_t left = 0, wanted;
-    for (size_t i = 0; i < e->count; i++) left += rg_verdict_answered(&e->verdicts[i], quantity);
-    wanted = left < POINTS ? left : POINTS;
-    for (size_t i = 0; i < e->count && wanted; i++) {
+    size_t answered = 0;
+    for (size_t i = 0; i < e->count; i++) answered += rg_verdict_answered(&e->verdicts[i], quantity);
+    rg_row_draw draw = rg_row_draw_of(answered, POINTS);
+    for (size_t i = 0; i < e->count; i++) {
         const rg_verdict *v = &e->verdicts[i];
-        if (!rg_verdict_answered(v, quantity)) continue;
-        bool taken = rg_random_unit(&random) * (double)left-- < (double)wanted;
-        if (!taken) continue;
-        wanted--;
+        if (!rg_verdict_answered(v, quantity) || !rg_row_draw_next(&draw)) continue;
         rg_item *p = rg_doc_object(doc, points, NULL);
         rg_doc_int(doc, p, "line", v->row + 2);
         rg_doc_view(doc, p, "device", e->groups[v->group].device);

@@ -80,6 +80,12 @@ rg_err rg_served_precision(rg_ctx *cx, rg_str name, const char **out)
     return rg_fail(cx, RG_UNSUPPORTED, "'%.*s' is no precision that is known", (int)name.size, name.data);
 }
 
+int rg_served_count(const rg_exam *exam, const char *column)
+{
+    int64_t count = rg_exam_int(exam, column);
+    return count < 1 ? 1 : count > RG_PARALLEL_MAX ? RG_PARALLEL_MAX : (int)count;
+}
+
 rg_err rg_served_join(rg_ctx *cx, rg_llm *llm, int64_t tokens, int64_t more, double *seconds,
                       double *joules)
 {

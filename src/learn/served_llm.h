@@ -14,6 +14,9 @@ rg_err rg_served_precision(rg_ctx *cx, rg_str name, const char **out) RG_CHECKED
 rg_err rg_served_choose(rg_ctx *cx, rg_str name, rg_llm_totals totals, rg_decoder *sizes,
                         rg_llm_setup *out) RG_CHECKED;
 
+/* Devices, stages: at least one; a cell that says nothing, or nonsense, is one. */
+int rg_served_count(const rg_exam *exam, const char *column);
+
 /* What a prompt of `more` tokens costs in a step that has `tokens` of them anyway: where weights are read
  * once for all. Of a replica; seconds between two steps. */
 rg_err rg_served_join(rg_ctx *cx, rg_llm *llm, int64_t tokens, int64_t more, double *seconds,

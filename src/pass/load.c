@@ -11,6 +11,15 @@ static bool is_kept(const rg_load_opt *o, rg_err err)
     return as_read && (err == RG_SHAPE || err == RG_UNSUPPORTED);
 }
 
+/* All passes but those that are to be skipped. */
+static rg_err run_passes(rg_ctx *cx, rg_graph *g, const rg_load_opt *o)
+{
+    const char *names = NULL;
+    if (o->skip && !(names = rg_arena_printf(&cx->arena, "-%s", o->skip))) return rg_nomem(cx);
+    RG_TRY(rg_passes_check(cx, names));
+    return o->raw ? RG_OK : rg_passes_apply(cx, g, names);
+}
+
 rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt, const rg_graph **out)
 {
     rg_load_opt o = {0};
@@ -26,7 +35,7 @@ rg_err rg_graph_load(rg_ctx *cx, const char *model, const rg_load_opt *opt, cons
         return RG_OK;
     }
     rg_graph_free(file); /* the bound graph keeps what it shares alive */
-    if (!err && !o.raw) err = rg_passes_apply(cx, ready, NULL);
+    if (!err) err = run_passes(cx, ready, &o);
     if (err) {
         rg_graph_free(ready);
         return rg_note(cx, err, "%s", model);

@@ -21,6 +21,8 @@ extern const int rg_pass_count;
 /* All passes, or those named in the comma-separated `names` (NULL: all; "-a,b": all but a and b), over a
  * clone of `in`. */
 rg_err rg_passes_run(rg_ctx *cx, const rg_graph *in, const char *names, rg_graph **out) RG_CHECKED;
+/* RG_USAGE names what is no pass, and the passes that there are. */
+rg_err rg_passes_check(rg_ctx *cx, const char *names) RG_CHECKED;
 /* The same in place, for a graph that nobody else holds; half done after an error. Names are not checked. */
 rg_err rg_passes_apply(rg_ctx *cx, rg_graph *g, const char *names) RG_CHECKED;
 

@@ -60,16 +60,33 @@ rg_err rg_passes_apply(rg_ctx *cx, rg_graph *g, const char *names)
     return RG_OK;
 }
 
-rg_err rg_passes_run(rg_ctx *cx, const rg_graph *in, const char *names, rg_graph **out)
+static rg_err fail_unknown(rg_ctx *cx, rg_str name)
+{
+    rg_text all;
+    rg_text_init(&all, &cx->arena);
+    for (const rg_pass *pass = next_pass(NULL, -1); pass; pass = next_pass(NULL, pass->order))
+        rg_text_printf(&all, "%s%s", all.size ? ", " : "", pass->name);
+    if (all.failed) return rg_nomem(cx);
+    return rg_fail(cx, RG_USAGE, "there is no pass named '%.*s'; there are: %.*s", RG_STR(name),
+                   RG_STR(((rg_str){all.data, all.size})));
+}
+
+rg_err rg_passes_check(rg_ctx *cx, const char *names)
 {
     bool but;
     rg_str rest = names ? list_of(names, &but) : (rg_str){0}, part;
     while (names && rg_str_cut(&rest, ',', &part)) {
         bool found = false;
         for (int i = 0; i < rg_pass_count; i++) found |= rg_str_is(part, rg_pass_table[i]->name);
-        if (!found) return rg_fail(cx, RG_USAGE, "there is no pass named '%.*s'", RG_STR(part));
+        if (!found) return fail_unknown(cx, part);
     }
+    return RG_OK;
+}
+
+rg_err rg_passes_run(rg_ctx *cx, const rg_graph *in, const char *names, rg_graph **out)
+{
     rg_graph *g;
+    RG_TRY(rg_passes_check(cx, names));
     RG_TRY(rg_graph_clone(cx, in, &g));
     rg_err err = rg_passes_apply(cx, g, names);
     if (err) {

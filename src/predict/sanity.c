@@ -151,13 +151,13 @@ static void utilization_saves(const rg_forecast *f, verdict *v)
 {
     const rg_device *d = f->plan->device;
     uint32_t bad = 0, count = 0;
-    double best = 0;
+    double best = 0, static_w = d->idle_w + fmax(d->active_w, d->ready_w);
     for (uint32_t r = 0; r < f->plan->row_count; r++) {
         const rg_row *row = &f->plan->rows[r];
         const rg_row_cost *c = &f->rows[r];
         double ops = rg_row_ops(row) * row->times;
         if (ops <= 0 || c->total_s <= 0) continue;
-        double most = (d->idle_w + d->active_w) / (rg_row_rate(row, f->clock_hz) * c->utilization);
+        double most = static_w / (rg_row_rate(row, f->clock_hz) * c->utilization);
         bad += !(c->energy.static_j / ops <= most * (1 + CLOSE));
         best = fmax(best, c->utilization);
         count++;
@@ -185,7 +185,9 @@ static void traffic_is_compulsory(const rg_forecast *f, verdict *v)
     double saved = 0, worst = 0;
     for (uint32_t r = 0; r < f->plan->row_count; r++) {
         saved += f->plan->rows[r].saved_byte;
-        worst = fmin(worst, f->plan->rows[r].saved_byte);
+        const rg_work *work = &f->plan->rows[r].work; /* what is saved is a difference of sums of these */
+        double moved = work->in_byte + work->weight_byte + work->out_byte;
+        worst = fmin(worst, f->plan->rows[r].saved_byte + CLOSE * moved);
     }
     v->pass = worst >= 0;
     SAY(v, "grouping keeps %.4g MB off memory and adds none", saved / 1e6);

@@ -11,6 +11,8 @@
  */
 #include "scenario/diffusion.h"
 
+#include "base/limits.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -44,10 +46,12 @@ static rg_err fill_presets(rg_ctx *cx, rg_diffusion *d)
     if (!o->precision) o->precision = p->precision;
     RG_TRY(rg_scheduler_evaluations(cx, o->scheduler, o->steps, &d->evaluations));
     RG_TRY(rg_range_read(cx, &d->arena, "--images", o->images ? o->images : "1", &d->images));
-    for (size_t i = 0; i < d->images.count; i++)
-        if (d->images.values[i] != floor(d->images.values[i]) || d->images.values[i] > INT32_MAX)
-            return rg_fail(cx, RG_USAGE, "--images: %g is no whole number up to %d", d->images.values[i],
-                           INT32_MAX);
+    for (size_t i = 0; i < d->images.count; i++) {
+        double images = d->images.values[i];
+        if (images != floor(images)) return rg_fail(cx, RG_USAGE, "--images: %g is no whole number", images);
+        if (images > RG_IMAGE_MAX)
+            return rg_fail(cx, RG_LIMIT, "--images: %.0f at once exceed %d", images, RG_IMAGE_MAX);
+    }
     return read_guidance(cx, d);
 }
 

@@ -70,6 +70,9 @@ double rg_llm_parameters(const rg_llm *llm);     /* of the whole model */
 double rg_llm_cache_byte(rg_ctx *cx, rg_llm *llm, int64_t tokens); /* of one sequence of so many tokens, one
                                                   * device; < 0: an error, which cx holds */
 double rg_llm_memory_byte(const rg_llm *llm);    /* usable memory of one device */
+/* What a device of a replica holds when each of `batch` sequences has come to `tokens`: the caches of all of
+ * them, the activations of a step. */
+rg_err rg_llm_held(rg_ctx *cx, rg_llm *llm, int64_t batch, int64_t tokens, rg_llm_memory *out) RG_CHECKED;
 /* How many sequences of `tokens` fit beside weights, activations of a step of that batch, and the rest; 0:
  * not even one. */
 rg_err rg_llm_fit(rg_ctx *cx, rg_llm *llm, int64_t tokens, int64_t *batch) RG_CHECKED;

@@ -98,16 +98,25 @@ rg_err rg_llm_request(rg_ctx *cx, rg_llm *llm, rg_llm_work work, rg_llm_request_
 
 /* ---- room ---- */
 
-static rg_err peak_of(rg_ctx *cx, rg_llm *llm, int64_t batch, int64_t tokens, double *peak)
+rg_err rg_llm_held(rg_ctx *cx, rg_llm *llm, int64_t batch, int64_t tokens, rg_llm_memory *out)
 {
     rg_llm_cost c;
     micro m = micro_of(llm, batch);
     RG_TRY(rg_llm_step(cx, llm, (rg_llm_tokens){m.size, 1, tokens - 1}, &c));
-    *peak = memory_of(&c, m, batch).peak;
+    *out = memory_of(&c, m, batch);
     return RG_OK;
 }
 
-/* Memory is all but linear in the batch: two points give a guess, which is put right by what it needs. */
+static rg_err peak_of(rg_ctx *cx, rg_llm *llm, int64_t batch, int64_t tokens, double *peak)
+{
+    rg_llm_memory memory;
+    RG_TRY(rg_llm_held(cx, llm, batch, tokens, &memory));
+    *peak = memory.peak;
+    return RG_OK;
+}
+
+/* Memory is all but linear in the batch: two points give a guess, which is put right by what it needs, and
+ * where that does not lead there, by halves. What is answered was tried. */
 rg_err rg_llm_fit(rg_ctx *cx, rg_llm *llm, int64_t tokens, int64_t *batch)
 {
     enum { GUESSES = 8 };
@@ -121,11 +130,12 @@ rg_err rg_llm_fit(rg_ctx *cx, rg_llm *llm, int64_t tokens, int64_t *batch)
     double each = (many - one) / (16 * (double)stages);
     double guess = each > 0 ? (double)stages + (room - one) / each : (double)most;
     *batch = (int64_t)fmax(1, fmin(floor(guess), (double)most));
-    for (int i = 0; i < GUESSES && *batch > 1; i++) {
+    for (int i = 0; *batch > 1; i++) {
         RG_TRY(peak_of(cx, llm, *batch, tokens, &peak));
         if (peak <= room) return RG_OK;
-        int64_t less = (int64_t)ceil((peak - room) / fmax(each, 1));
-        *batch = *batch - less > 1 ? *batch - less : 1;
+        int64_t half = *batch / 2;
+        double less = ceil((peak - room) / fmax(each, 1));
+        *batch = i < GUESSES && less < (double)*batch ? *batch - (int64_t)less : half;
     }
     return RG_OK;
 }

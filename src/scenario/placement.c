@@ -106,11 +106,9 @@ static rg_err too_slow(fitting *f)
 
 static rg_err too_large(fitting *f)
 {
-    rg_llm_cost step;
     char is[32], room[32];
-    RG_TRY(rg_llm_step(f->cx, f->llm, (rg_llm_tokens){1, 1, f->opt->prompt + f->opt->output - 1}, &step));
-    f->p->memory = step.memory;
-    rg_unit_print(is, sizeof is, step.memory.peak, RG_UNIT_BYTE);
+    RG_TRY(rg_llm_held(f->cx, f->llm, 1, (int64_t)f->opt->prompt + f->opt->output, &f->p->memory));
+    rg_unit_print(is, sizeof is, f->p->memory.peak, RG_UNIT_BYTE);
     rg_unit_print(room, sizeof room, f->p->room_byte, RG_UNIT_BYTE);
     return fail(f, RG_PLACE_MEMORY,
                 rg_arena_printf(f->texts, "one user needs %s of each device, which has %s", is, room));
@@ -137,16 +135,20 @@ static rg_err buy(fitting *f)
     rg_llm_cost step;
     double ttft, tpot, spread;
     int64_t replicas;
-    for (;;) { /* what was found between two forecasts is asked of one itself: learned terms have steps */
+    for (;;) { /* what was found between two forecasts is asked of one itself: learned terms have steps, and
+                * fewer sequences need less memory for the most part only */
         replicas = (o->users + p->most - 1) / p->most;
         p->batch = (o->users + replicas - 1) / replicas;
         RG_TRY(times_of(f, p->batch, false, &ttft, &tpot, &step));
-        if (in_time(o, ttft, tpot)) break;
+        RG_TRY(rg_llm_held(f->cx, f->llm, p->batch, (int64_t)o->prompt + o->output, &p->memory));
+        bool held = p->memory.peak <= p->room_byte;
+        if (held && in_time(o, ttft, tpot)) break;
         p->most = p->batch - 1;
-        if (!p->most) return too_slow(f);
+        if (!p->most) return held ? too_slow(f) : too_large(f);
     }
     p->parallel.data = (int)replicas;
-    p->devices = (int)replicas * rg_llm_devices(f->llm);
+    int64_t devices = replicas * rg_llm_devices(f->llm);
+    p->devices = devices < INT32_MAX ? (int)devices : INT32_MAX;
     spread = step.latency_s.high / step.latency_s.value; /* the forecast's, of both */
     p->ttft_s = (rg_estimate){ttft, ttft / spread, ttft * spread};
     p->tpot_s = (rg_estimate){tpot, tpot / spread, tpot * spread};
@@ -155,12 +157,11 @@ static rg_err buy(fitting *f)
     double token_j = (double)micro * step.energy_j / (double)p->batch;
     p->energy_per_token_j = token_j + f->prefill.energy_j / o->output;
     p->power_w = p->energy_per_token_j * p->tokens_per_s;
-    p->memory = step.memory;
     price(f);
     int limit = o->devices_max > 0 ? o->devices_max : DEVICES_MAX;
-    if (p->devices <= limit) return RG_OK;
-    return fail(f, RG_PLACE_DEVICES, rg_arena_printf(f->texts, "%d users need %d devices, %d is the limit",
-                                                     o->users, p->devices, limit));
+    if (devices <= limit) return RG_OK;
+    return fail(f, RG_PLACE_DEVICES, rg_arena_printf(f->texts, "%d users need %lld devices, %d is the limit",
+                                                     o->users, (long long)devices, limit));
 }
 
 static rg_err size_replica(fitting *f)

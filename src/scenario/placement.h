@@ -38,7 +38,7 @@ typedef struct rg_placement {
     double energy_per_token_j;     /* of an output token, with its share of the prompt */
     double power_w;                /* of all devices */
     double usd_per_h, usd_per_million_tokens; /* output tokens; NAN: no price is known */
-    rg_llm_memory memory;          /* of one device */
+    rg_llm_memory memory;          /* of one device, when all its users have come to their last token */
     double room_byte;              /* usable memory of one device */
     bool front; /* no other is as small, as cheap, as fast and as thrifty, and better in one */
 } rg_placement;

@@ -326,7 +326,8 @@ static rg_err load_graph(rg_ctx *cx, void *user, size_t index)
     rg_study *s = m->s;
     size_t seqs = at_least_1(s->seqs.count), batches = at_least_1(s->batches.count);
     const char *model = s->models[index / seqs / batches], *shape = m->opt.shape;
-    rg_load_opt opt = {.size = sizeof opt, .value = m->opt.value, .trip = m->opt.trip};
+    rg_load_opt opt = {.size = sizeof opt, .value = m->opt.value, .trip = m->opt.trip,
+                       .skip = m->opt.skip};
     if (s->batches.count) opt.batch = (int)s->batches.values[index / seqs % batches];
     if (s->seqs.count) {
         shape = rg_arena_printf(&cx->arena, "%s%sseq=%.0f", shape ? shape : "", shape ? "," : "",
