@@ -37,7 +37,7 @@ typedef struct rg_engine {           /* P cores, E cores, SMs, MXUs, tile engine
     int threads;                     /* resident threads of one unit: of a core, or the limit of an SM */
     int blocks, warp;                /* GPU: resident blocks of an SM, lanes of a warp; else 0 */
     double register_byte, shared_byte; /* of one unit; 0: not stated */
-    bool bulk_copies;                /* into shared memory run by themselves: no thread issues them piece by piece */
+    bool bulk_copies;                /* into shared memory run by themselves, without threads */
     int simd_bit;                    /* CPU */
     int tile[2];                     /* systolic or tile array; 0 */
     const char *source;
@@ -60,7 +60,7 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
     rg_scope scope;
     double sharers, count;           /* engine units that share one instance; instances */
     double capacity_byte, usable_byte; /* of one instance */
-    double parts;                    /* of one instance, each of which keeps what its units read; 0: not stated */
+    double parts;                    /* of one instance, that each keep what their units read; 0: one */
     double read_byte_per_s, write_byte_per_s; /* whole device */
     double alone_read_byte_per_s;    /* of one engine unit while the others rest; 0: not stated */
     double sustained_fraction;       /* reachable share of the peak; 1 when not stated */

@@ -50,8 +50,8 @@ static rg_value_id plain(rg_build *b, const sizes *s)
     return narrow ? rg_build_node(b, "Cast", to, y, -1) : y;
 }
 
-/* Layers run in turn, so many that their weights fill the last cache, and at most five: AIConfigurator, collector
- * of TensorRT-LLM's gemm, outside_loop_count = max(1, min(5, ceil(l2_cache / weight))). */
+/* Layers run in turn, so many that their weights fill the last cache, and at most five: AIConfigurator,
+ * collector of TensorRT-LLM's gemm, outside_loop_count = max(1, min(5, ceil(l2_cache / weight))). */
 enum { COPIES_MAX = 5 };
 
 static double other_copies(const sizes *s, const rg_device *device)

@@ -76,9 +76,10 @@ static double weight_reads(const rg_work *w)
     return state * w->steps + 1 - state;
 }
 
-/* Of what is read round and round, the share that comes from behind a cache which keeps `kept` of it. All, once
- * it is a tenth larger than the cache: products on an L40S whose copies of weights fill 1.00, 1.03, 1.05 and 1.1
- * of its L2 read at 1.6 to 2.7, 1.4, 1.15 and 0.9 times the memory's bandwidth, from 1.13 on at 0.8. */
+/* Of what is read round and round, the share that comes from behind a cache which keeps `kept` of it. All,
+ * once it is a tenth larger: AIConfigurator's products on an L2 of one part (L40S) whose copies of weights
+ * fill 1.00, 1.03, 1.05 and 1.1 of it read at 1.6 to 2.7, 1.4, 1.15 and 0.9 times the memory's bandwidth,
+ * from 1.13 on at 0.8. */
 static double missed_share(const rg_plan *plan, double kept)
 {
     double round = plan->weight_byte + plan->beside_byte + (double)plan->block_byte;
@@ -102,7 +103,8 @@ static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_le
     if (!blocked || activations + w->weight_byte <= kept / 2) return bytes;
     bool unit = near->scope == RG_SCOPE_UNIT && block_m > 0 && block_n > 0;
     double edge = block_edge(row, near);
-    return fmax(bytes, missed * (rg_product_traffic(row, unit ? block_m : edge, unit ? block_n : edge) - pinned));
+    double traffic = rg_product_traffic(row, unit ? block_m : edge, unit ? block_n : edge);
+    return fmax(bytes, missed * (traffic - pinned));
 }
 
 void rg_level_traffic(const rg_plan *plan, rg_row *row, double block_m, double block_n)

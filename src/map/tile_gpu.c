@@ -70,7 +70,8 @@ static void cut(const rg_engine *e, const rg_row *row, double tm, double tn, dou
     t->tile[0] = tm, t->tile[1] = tn;
     t->tile[2] = SLAB_BYTE / element_byte(row);
     t->split_k = split;
-    t->trips = rg_ceil_div(w->k / split, t->tile[2]) / (e->bulk_copies ? BULK_AHEAD : THREADS_AHEAD) + 1;
+    double ahead = e->bulk_copies ? BULK_AHEAD : THREADS_AHEAD;
+    t->trips = rg_ceil_div(w->k / split, t->tile[2]) / ahead + 1;
     t->blocks = m * n * w->batch * split;
     t->utilization = row->filled * w->m * w->n / (m * tm * n * tn) * balance(t->blocks, row->unit_count);
 }
@@ -154,8 +155,8 @@ static void tile_product(const rg_plan *plan, rg_row *row)
     row->tiling.utilization *= issue_limit(row, e);
 }
 
-/* Long sums of which there are few are cut, and their pieces joined by atomic operations, so that all SMs have
- * some (CUDA C++ samples, "reduction": a grid of as many blocks as run at once). */
+/* Long sums of which there are few are cut, and their pieces joined by atomic operations, so that all SMs
+ * have some (CUDA C++ samples, "reduction": a grid of as many blocks as run at once). */
 static double pieces_of(const rg_row *row, double results, double room)
 {
     if (row->family != RG_FAMILY_REDUCE || row->work.k < LONG_ROW) return 1;
