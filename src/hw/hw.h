@@ -37,6 +37,7 @@ typedef struct rg_engine {           /* P cores, E cores, SMs, MXUs, tile engine
     int threads;                     /* resident threads of one unit: of a core, or the limit of an SM */
     int blocks, warp;                /* GPU: resident blocks of an SM, lanes of a warp; else 0 */
     double register_byte, shared_byte; /* of one unit; 0: not stated */
+    bool bulk_copies;                /* into shared memory run by themselves, without threads */
     int simd_bit;                    /* CPU */
     int tile[2];                     /* systolic or tile array; 0 */
     const char *source;
@@ -59,6 +60,7 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
     rg_scope scope;
     double sharers, count;           /* engine units that share one instance; instances */
     double capacity_byte, usable_byte; /* of one instance */
+    double parts;                    /* of one instance, that each keep what their units read; 0: one */
     double read_byte_per_s, write_byte_per_s; /* whole device */
     double alone_read_byte_per_s;    /* of one engine unit while the others rest; 0: not stated */
     double sustained_fraction;       /* reachable share of the peak; 1 when not stated */
@@ -195,6 +197,7 @@ typedef struct rg_fuse_rule {
     const char **follow; size_t follow_count;   /* {"BatchNormalization", "Add", "#activation"}:
                                                  * any order, any number */
     int max_nodes;                           /* of the row; 0: no limit */
+    int kernels;                             /* launches of the row; 0: 1 */
     const char *why;                         /* one clause for the report */
 } rg_fuse_rule;
 

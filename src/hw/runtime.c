@@ -17,6 +17,7 @@ static const rg_field rule_fields[] = {
     {"follow", RG_FIELD_TEXTS, true, AT(follow), AT(follow_count),
      .help = "operators or #families that may join it"},
     {"max_nodes", RG_FIELD_COUNT, false, AT(max_nodes), .help = "most nodes of a row; 0: no limit"},
+    {"kernels", RG_FIELD_COUNT, false, AT(kernels), .help = "launches of such a row; left out: 1"},
     {"why", RG_FIELD_TEXT, true, AT(why), .help = "one clause for the report"},
 };
 static const rg_record rule_record = RG_RECORD(rg_fuse_rule, rule_fields);

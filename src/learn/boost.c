@@ -131,10 +131,11 @@ static rg_err set_all(rg_ctx *cx, const rg_booster *b, void *model, const rg_boo
     const struct { const char *name; double value; } numbers[] = {
         {"max_depth", o->depth}, {"eta", o->rate}, {"min_child_weight", o->leaf_weight},
         {"subsample", o->rows},  {"colsample_bytree", o->columns}, {"seed", (double)(o->seed & 0xffffff)},
-        {"nthread", o->threads}, {"base_score", 0}, {"verbosity", 0},
+        {"nthread", o->threads}, {"base_score", 0}, {"verbosity", 0}, {"max_leaves", o->leaves},
     };
     RG_TRY(said(cx, b, b->XGBoosterSetParam(model, "tree_method", "hist")));
     RG_TRY(said(cx, b, b->XGBoosterSetParam(model, "objective", "reg:squarederror")));
+    if (o->leaves > 0) RG_TRY(said(cx, b, b->XGBoosterSetParam(model, "grow_policy", "lossguide")));
     for (size_t i = 0; i < RG_COUNT(numbers); i++) {
         char text[32];
         rg_str_print(text, sizeof text, "%.8g", numbers[i].value);

@@ -14,6 +14,7 @@ typedef struct rg_boost_data {
 
 typedef struct rg_boost_opt {
     int rounds, depth;
+    int leaves;                  /* at most, where those that gain most are split first; 0: by depth alone */
     double rate;                 /* learning rate */
     double leaf_weight;          /* least sum of weights in a leaf */
     double rows, columns;        /* share that each tree sees */

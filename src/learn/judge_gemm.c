@@ -28,6 +28,15 @@ static rg_value_id batched(rg_build *b, const sizes *s)
     return rg_build_node(b, "MatMul", NULL, left, right, -1);
 }
 
+/* By the largest element: x is read for that, and again to be scaled and rounded. */
+static rg_value_id rounded(rg_build *b, const sizes *s, rg_value_id x)
+{
+    char to[16];
+    rg_str_print(to, sizeof to, "to=%d", s->dtype);
+    rg_value_id largest = rg_build_node(b, "ReduceMax", "keepdims=0", x, -1);
+    return rg_build_node(b, "Cast", to, rg_build_node(b, "Div", NULL, x, largest, -1), -1);
+}
+
 /* What is multiplied in 8 bits comes in 16 and leaves in 16: rounding and scaling are part of the call. */
 static rg_value_id plain(rg_build *b, const sizes *s)
 {
@@ -36,19 +45,21 @@ static rg_value_id plain(rg_build *b, const sizes *s)
     rg_dim dim[] = {s->batch * s->m, s->k};
     rg_value_id x = rg_build_input(b, "x", narrow ? RG_BF16 : s->dtype, 2, dim);
     rg_value_id weight = rg_build_param(b, "weight", s->dtype, 2, (const int64_t[]){s->k, s->n});
-    snprintf(to, sizeof to, "to=%d", s->dtype);
-    if (narrow) x = rg_build_node(b, "Cast", to, x, -1);
-    rg_value_id y = rg_build_node(b, "MatMul", NULL, x, weight, -1);
-    snprintf(to, sizeof to, "to=%d", RG_BF16);
+    rg_str_print(to, sizeof to, "to=%d", RG_BF16);
+    rg_value_id y = rg_build_node(b, "MatMul", NULL, narrow ? rounded(b, s, x) : x, weight, -1);
     return narrow ? rg_build_node(b, "Cast", to, y, -1) : y;
 }
 
-/* Layers run in turn "to reduce impact of L2 cache hit": AIConfigurator, collector of TensorRT-LLM's gemm */
-enum { COPIES = 5 };
+/* Layers run in turn, so many that their weights fill the last cache, and at most five: AIConfigurator,
+ * collector of TensorRT-LLM's gemm, outside_loop_count = max(1, min(5, ceil(l2_cache / weight))). */
+enum { COPIES_MAX = 5 };
 
-static double other_copies(const sizes *s)
+static double other_copies(const sizes *s, const rg_device *device)
 {
-    return (COPIES - 1) * (double)s->k * (double)s->n * rg_dtype_bits(s->dtype) / 8;
+    const rg_level *memory = rg_device_memory(device);
+    double cache = memory > device->levels ? memory[-1].capacity_byte * memory[-1].count : 0;
+    double weight_byte = (double)s->k * (double)s->n * rg_dtype_bits(s->dtype) / 8;
+    return (fmin(fmax(ceil(cache / weight_byte), 1), COPIES_MAX) - 1) * weight_byte;
 }
 
 enum { EAGER, ENGINE }; /* of runtimes[] */
@@ -76,7 +87,7 @@ static rg_err run(rg_ctx *cx, const rg_exam *exam, size_t op, const rg_device *d
     rg_build_output(&b, "result", operators[op].build(&b, &s));
     RG_TRY(rg_build_done(&b, &graph));
     int runtime = operators[op].runtime;
-    double beside_byte = runtime == ENGINE ? other_copies(&s) : 0;
+    double beside_byte = runtime == ENGINE ? other_copies(&s, device) : 0;
     RG_TRY(rg_judge_graph_among(cx, exam, graph, device, exam->runtimes[runtime], beside_byte, &cost));
     out[0] = cost.latency_s;
     out[1] = cost.power_w;

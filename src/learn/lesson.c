@@ -147,7 +147,8 @@ rg_err rg_lesson_note_file(rg_ctx *cx, rg_text *made_of, const char *file)
     return made_of->failed ? rg_nomem(cx) : RG_OK;
 }
 
-static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key, double r)
+static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key, double r,
+                      rg_lesson_part part)
 {
     rg_lessons *l = c->lessons;
     rg_lesson *lesson = NULL;
@@ -162,10 +163,12 @@ static rg_err add_row(rg_ctx *cx, collecting *c, const sight *s, const char *key
     }
     if (!RG_GROW(&l->arena, lesson->r, n, lesson->r_capacity)
         || !RG_GROW(&l->arena, lesson->device, n, lesson->device_capacity)
-        || !RG_GROW(&l->arena, lesson->group, n, lesson->group_capacity))
+        || !RG_GROW(&l->arena, lesson->group, n, lesson->group_capacity)
+        || !RG_GROW(&l->arena, lesson->part, n, lesson->part_capacity))
         return rg_nomem(cx);
     memcpy(lesson->x + n * columns, s->x, columns * sizeof *s->x);
     lesson->r[n] = (float)r;
+    lesson->part[n] = part;
     lesson->device[n] = device;
     lesson->group[n] = s->group;
     lesson->count++;
@@ -193,8 +196,9 @@ static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t
         if (!s->seen || e->verdicts[i].dirty) continue;
         rg_verdict_measured(e, &e->verdicts[i], &seconds, &watt);
         double own_s = fmax(seconds - s->rest_s, 0.05 * seconds); /* the others may be priced too dear */
-        if (seconds > 0) RG_TRY(add_row(cx, c, s, s->key, log(own_s / s->base_s)));
-        if (watt > 0 && s->base_w > 0) RG_TRY(add_row(cx, c, s, s->power_key, log(watt / s->base_w)));
+        rg_lesson_part part = {(float)(own_s / seconds), (float)(s->rest_s / seconds)}, all = {1, 0};
+        if (seconds > 0) RG_TRY(add_row(cx, c, s, s->key, log(own_s / s->base_s), part));
+        if (watt > 0 && s->base_w > 0) RG_TRY(add_row(cx, c, s, s->power_key, log(watt / s->base_w), all));
     }
     return RG_OK;
 }

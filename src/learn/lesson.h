@@ -3,7 +3,9 @@
  *     files -> judges, with a witness -> rows of (features, log(measured / base), device, group) -> lessons
  *
  * A row of a lesson comes from one measurement. Where a forecast has several kernels, the residual is that of
- * the longest, the others as the base has them.
+ * the longest, the others as the base has them; how far off an answer is counts by what was measured:
+ *
+ *     forecast / measured = own e^(answer - r) + rest      own: the kernel's share of it, rest: the others'
  */
 #ifndef RG_LESSON_H
 #define RG_LESSON_H
@@ -11,13 +13,17 @@
 #include "learn/evaluate.h"
 #include "predict/residual.h"
 
+typedef struct rg_lesson_part { float own, rest; } rg_lesson_part;
+
 typedef struct rg_lesson {
     const char *key;
     rg_features_of of;
     size_t features;             /* columns of x */
-    size_t count; uint32_t x_capacity, r_capacity, device_capacity, group_capacity;
+    size_t count; uint32_t x_capacity, r_capacity, device_capacity, group_capacity,
+        part_capacity;
     float *x;                    /* count x features */
     float *r;                    /* log(measured / base) */
+    rg_lesson_part *part;        /* NULL: all rows are what was measured */
     uint32_t *device;            /* of rg_lessons.devices */
     uint64_t *group;             /* what is held out together: a model, a family of models, or a shape */
     rg_text made_of;             /* base names of its files */

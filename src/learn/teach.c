@@ -9,12 +9,23 @@
 #include <math.h>
 #include <string.h>
 
-enum { HOST_ROWS_LEAST = 20 }; /* that wait for the host: to know it */
+enum {
+    HOST_ROWS_LEAST = 20,  /* that wait for the host: to know it */
+    PRODUCTS_LEAST = 5000, /* of a device, for trees of many leaves */
+};
 
 /* Rows that wait for a host take the same time whatever they do: half of them lie this close, as logarithms
  * (NeuSight: 0.01 to 0.21 of operators on rows; 0.8 and more of convolutions, which were taken for shorter
  * than they are). */
 #define FLAT 0.4
+
+/* Products of less than 32 bits: libraries have hundreds of kernels for them and choose by tables, of which
+ * trees of many leaves remember more. */
+static bool is_narrow_product(const rg_lesson *lesson)
+{
+    const char *type = strstr(lesson->key, ".gemm.");
+    return type && strcmp(type, ".gemm.f32") != 0 && !strstr(type, ".power");
+}
 
 /* More rows bear more and finer trees. Of whole inferences few networks are known, each by many rows: what is
  * said of one that is not among them is best where each tree is small and sees half of the features (families
@@ -25,6 +36,11 @@ static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
         return (rg_boost_opt){
             .rounds = rows < 300 ? 100 : 300, .depth = rows < 300 ? 3 : 4, .rate = 0.05,
             .leaf_weight = pooled ? 10 : 5, .rows = 0.7, .columns = 0.5, .seed = 1, .threads = 1,
+        };
+    if (!pooled && rows >= PRODUCTS_LEAST && is_narrow_product(lesson))
+        return (rg_boost_opt){
+            .rounds = 200, .depth = 16, .leaves = 128, .rate = 0.1, .leaf_weight = 3, .rows = 0.8,
+            .columns = 0.5, .seed = 1, .threads = 1,
         };
     bool fine = !pooled && rows >= 20000; /* enough for shapes that only a fine tree tells apart */
     rg_boost_opt o = {

@@ -23,6 +23,12 @@ static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5
 
 static double ape(double error) { return fabs(expm1(error)); } /* error: forecast - measured, logarithms */
 
+/* What was measured is off by that much where the row is, e: lesson.h. */
+static double of_measured(rg_lesson_part part, double e)
+{
+    return part.rest > 0 ? log((double)part.own * exp(e) + (double)part.rest) : e;
+}
+
 static rg_err add_held(rg_teaching *t, rg_held_rows *to, rg_held held)
 {
     if (!RG_GROW(&t->cx->arena, to->items, to->count, to->capacity)) return rg_nomem(t->cx);
@@ -132,12 +138,17 @@ static double mixed(const rg_teaching *t, const trial *seen, size_t row, const m
     return sum + shift;
 }
 
+static double missed(const rg_teaching *t, const trial *seen, size_t row, const mix *m)
+{
+    return of_measured(seen->rows.part[row], mixed(t, seen, row, m) - (double)seen->rows.y[row]);
+}
+
 static double mean_error(const rg_teaching *t, const trial *seen, mixing m, size_t without)
 {
     const mix weights = mix_of(t, seen, m, without);
     double sum = 0;
     for (size_t i = 0; i < seen->rows.count; i++)
-        sum += ape(mixed(t, seen, i, &weights) - (double)seen->rows.y[i]);
+        sum += ape(missed(t, seen, i, &weights));
     return sum / (double)seen->rows.count;
 }
 
@@ -174,7 +185,7 @@ static rg_err add_trial(rg_teaching *t, const trial *seen, size_t device, mixing
     const mix weights = mix_of(t, seen, m, without);
     for (size_t i = 0; i < seen->rows.count; i++)
         RG_TRY(add_held(t, to, (rg_held){t->devices[device], seen->rows.group[i],
-                                         mixed(t, seen, i, &weights) - (double)seen->rows.y[i]}));
+                                         missed(t, seen, i, &weights)}));
     return RG_OK;
 }
 
@@ -246,7 +257,13 @@ rg_err rg_teach_test_unknown(rg_teaching *t, rg_report_card *cards, rg_held_rows
 
 /* Members that have not seen a fold, and what they say of its rows, device by device. */
 typedef struct class { rg_trees_member pooled, *own[RG_TEACH_DEVICES_MAX]; } class;
-typedef struct answers { parts *own, *pooled; float *y; uint64_t *group; size_t count; } answers;
+typedef struct answers {
+    parts *own, *pooled;
+    float *y;
+    uint64_t *group;
+    rg_lesson_part *part;
+    size_t count;
+} answers;
 
 static rg_err teach_fold(rg_teaching *t, int fold, class *c)
 {
@@ -287,6 +304,7 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
                 (float)rg_host_shift(t->hosts[t->devices[d]], x); /* of rows: no line */
             a->y[a->count] = held.y[i];
             a->group[a->count] = held.group[i];
+            a->part[a->count] = held.part[i];
         }
     }
     return RG_OK;
@@ -294,7 +312,8 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
 
 static double known_error(const rg_teaching *t, const answers *a, double share, size_t i)
 {
-    return share * say(t, a->pooled[i]) + (1 - share) * say(t, a->own[i]) - (double)a->y[i];
+    double said = share * say(t, a->pooled[i]) + (1 - share) * say(t, a->own[i]);
+    return of_measured(a->part[i], said - (double)a->y[i]);
 }
 
 /* Devices weighted equally. */
@@ -334,7 +353,7 @@ static rg_err grade_known(rg_teaching *t, size_t device, const answers *a, rg_re
     size_t before = all->count;
     if (a->count < 5) return RG_OK;
     for (size_t i = 0; i < a->count; i++) {
-        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], -(double)a->y[i]}));
+        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], of_measured(a->part[i], -(double)a->y[i])}));
         RG_TRY(add_held(t, all, (rg_held){d, a->group[i], known_error(t, a, t->trees->pooled_share, i)}));
     }
     const rg_held *rows = all->items + before;
@@ -352,8 +371,8 @@ static rg_err make_answers(rg_teaching *t, answers **out)
         answers *a = &(*out)[d];
         size_t most = t->rows[t->devices[d]] + 1;
         *a = (answers){RG_NEW(arena, parts, most), RG_NEW(arena, parts, most), RG_NEW(arena, float, most),
-                       RG_NEW(arena, uint64_t, most), 0};
-        if (!a->own || !a->pooled || !a->y || !a->group) return rg_nomem(t->cx);
+                       RG_NEW(arena, uint64_t, most), RG_NEW(arena, rg_lesson_part, most), 0};
+        if (!a->own || !a->pooled || !a->y || !a->group || !a->part) return rg_nomem(t->cx);
     }
     return RG_OK;
 }

@@ -15,7 +15,12 @@ enum {
 };
 
 /* Rows that were taken: features one row after the other, log(measured / base), weights, groups. */
-typedef struct rg_teach_set { float *x, *y, *weight; uint64_t *group; size_t count; } rg_teach_set;
+typedef struct rg_teach_set {
+    float *x, *y, *weight;
+    uint64_t *group;
+    rg_lesson_part *part;
+    size_t count;
+} rg_teach_set;
 
 typedef struct rg_teaching {
     rg_ctx *cx;

@@ -194,6 +194,7 @@ static rg_err form_rows(grouping *x)
         rg_row *row = &plan->rows[index];
         const rg_fuse_rule *rule = view ? NULL : rule_for(x, step);
         row->anchor = step;
+        row->kernels = rule ? rule->kernels : 0;
         if (!add_member(x, row, index, step) || !grow_row(x, row, index, rule)) return rg_nomem(x->cx);
         row->kind = row->step_count > 1 ? rule->name : rg_arena_cstr(&plan->arena, node_of(x, step)->type);
         if (!row->kind) return rg_nomem(x->cx);
@@ -313,7 +314,8 @@ static void sum_work(grouping *x, rg_row *row, uint32_t index)
     row->width = x->facts->width[row->anchor];
     row->times = x->facts->steps[row->anchor].times;
     row->arm = x->facts->steps[row->anchor].arm;
-    row->kernels = row->family == RG_FAMILY_VIEW ? 0 : 1;
+    if (row->family == RG_FAMILY_VIEW) row->kernels = 0;
+    else if (row->kernels == 0) row->kernels = 1;
     if (row->family != RG_FAMILY_VIEW) settle_inputs(x, row, index, row->anchor);
     double own = row->work.in_byte;
     for (uint32_t i = 0; i < row->step_count; i++) {

@@ -31,6 +31,8 @@ enum {
     STEP_SCORES = 256,   /* elements of a key and its value up to which a step takes LONG_STEP keys */
     LONG_STEP = 128,
     SHORT_STEP = 64,
+    THREADS_STEP = 32,   /* of prompts where threads fetch them */
+    PROMPT_ROWS = 64,    /* a warp group's, which kernels for prompts compute however short they are */
     WIDE_ROWS = 128,     /* from here on a block has WIDE_THREADS threads */
     WIDE_THREADS = 256,
     THREADS = 128,
@@ -53,14 +55,16 @@ static shape shape_of(const rg_plan *plan, const rg_row *row)
     const rg_work *w = &row->work;
     double share = fmax(w->share, 1), largest = tile_rows[RG_COUNT(tile_rows) - 1];
     double limit = plan->runtime->grouped_heads > 0 ? plan->runtime->grouped_heads : largest;
-    bool grouped = share > 1 && share <= limit && w->m * share <= largest;
+    bool prompt = w->n <= w->m;
+    bool grouped = !prompt && share > 1 && share <= limit && w->m * share <= largest;
     shape s = {
         .rows = grouped ? w->m * share : w->m, .batch = grouped ? w->batch / share : w->batch, .keys = w->n,
         .heads = w->batch / share,
         .grouped = grouped, .tm = largest, .tn = w->k <= STEP_SCORES ? LONG_STEP : SHORT_STEP,
     };
     for (size_t i = RG_COUNT(tile_rows); i-- > 0;)
-        if (s.rows <= tile_rows[i]) s.tm = tile_rows[i];
+        if (s.rows <= tile_rows[i] && (!prompt || tile_rows[i] >= PROMPT_ROWS)) s.tm = tile_rows[i];
+    if (prompt && !plan->device->engines[row->peak->engine].bulk_copies) s.tn = THREADS_STEP;
     s.row_blocks = rg_ceil_div(s.rows, s.tm);
     return s;
 }
@@ -101,8 +105,9 @@ static double old_key_byte(const rg_row *row)
 static double start_trips(const rg_plan *plan, const rg_row *row, const shape *s, double blocks)
 {
     const rg_level *memory = rg_device_memory(plan->device), *near = &plan->device->levels[0];
-    if (s->rows <= 1 || memory->latency_s <= 0) return CHAIN;
-    double fetched = row->work.m > 1 ? fmin(s->tn, s->keys) : s->tn;
+    bool prompt = row->work.n <= row->work.m;
+    if ((s->rows <= 1 && !prompt) || memory->latency_s <= 0) return CHAIN;
+    double fetched = row->work.m > 1 || prompt ? fmin(s->tn, s->keys) : s->tn;
     double step_byte = fetched * key_byte(row) / (s->heads * s->keys);
     double part = fmin(memory->read_byte_per_s / fmin(blocks, row->unit_total),
                        near->read_byte_per_s / row->unit_total);
@@ -134,7 +139,7 @@ void rg_tile_attention(const rg_plan *plan, rg_row *row)
     t->utilization = row->filled * fmin(seen, 1) * spread / rounds;
     t->waves = rg_ceil_div(t->blocks, units);
     t->trips = start_trips(plan, row, &s, t->blocks);
-    if (w->m > 1) { /* one query's few products are done while it waits */
+    if (w->m > 1 || w->n <= w->m) { /* one query's few products are done while it waits for its cache */
         double start_s = t->waves * t->trips * rg_device_memory(plan->device)->latency_s;
         t->utilization = after_start(plan, row, t->utilization, start_s);
     }

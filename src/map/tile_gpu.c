@@ -18,8 +18,10 @@ enum {
     SMALL_BLOCK_THREADS = 128, /* of tiles below 128 x 64 */
     ELEMENTS_PER_THREAD = 4,
     LONG_ROW = 1024,           /* elements from which a reduction takes a block a row, not a warp */
-    STAGES = 3,                /* slabs of both operands that are in flight in shared memory ... */
+    STAGES = 3,                /* slabs of both operands that lie in shared memory ... */
     SLAB_BYTE = 64,            /* ... each so many bytes of k */
+    BULK_AHEAD = 2,            /* slabs that are fetched ahead by bulk copies, which run by themselves ... */
+    THREADS_AHEAD = 1,         /* ... and where threads of the block fetch them */
     SPLIT_MAX = 16,
     SPLIT_K_MIN = 256,         /* of k for each piece */
 };
@@ -61,14 +63,15 @@ static double element_byte(const rg_row *row)
 }
 
 /* A product cut into blocks of tm x tn, its reduction into `split` pieces. */
-static void cut(const rg_row *row, double tm, double tn, double split, rg_tiling *t)
+static void cut(const rg_engine *e, const rg_row *row, double tm, double tn, double split, rg_tiling *t)
 {
     const rg_work *w = &row->work;
     double m = rg_ceil_div(w->m, tm), n = rg_ceil_div(w->n, tn);
     t->tile[0] = tm, t->tile[1] = tn;
     t->tile[2] = SLAB_BYTE / element_byte(row);
     t->split_k = split;
-    t->trips = rg_ceil_div(w->k / split, t->tile[2]) / (STAGES - 1) + 1;
+    double ahead = e->bulk_copies ? BULK_AHEAD : THREADS_AHEAD;
+    t->trips = rg_ceil_div(w->k / split, t->tile[2]) / ahead + 1;
     t->blocks = m * n * w->batch * split;
     t->utilization = row->filled * w->m * w->n / (m * tm * n * tn) * balance(t->blocks, row->unit_count);
 }
@@ -139,7 +142,7 @@ static void tile_product(const rg_plan *plan, rg_row *row)
             if (split > 1 && (w->k / split < SPLIT_K_MIN || t.blocks >= row->unit_count)) break;
             if (split > 1 && own && !own->weights) break; /* batches are not split */
             t.per_unit = fit;
-            cut(row, tm, tn, split, &t);
+            cut(e, row, tm, tn, split, &t);
             double cost = cost_of(plan, row, &t);
             if (cost >= least) continue; /* of equals the larger tile, which comes first */
             least = cost;
@@ -148,8 +151,16 @@ static void tile_product(const rg_plan *plan, rg_row *row)
         }
     }
     /* a unit too small for any of them computes the smallest anyway */
-    if (isinf(least)) cut(row, sizes[count - 2], sizes[count - 1], 1, &row->tiling);
+    if (isinf(least)) cut(e, row, sizes[count - 2], sizes[count - 1], 1, &row->tiling);
     row->tiling.utilization *= issue_limit(row, e);
+}
+
+/* Long sums of which there are few are cut, and their pieces joined by atomic operations, so that all SMs
+ * have some (CUDA C++ samples, "reduction": a grid of as many blocks as run at once). */
+static double pieces_of(const rg_row *row, double results, double room)
+{
+    if (row->family != RG_FAMILY_REDUCE || row->work.k < LONG_ROW) return 1;
+    return fmax(fmin(floor(room / results), floor(row->work.k / LONG_ROW)), 1);
 }
 
 static void tile_flat(const rg_plan *plan, rg_row *row)
@@ -158,8 +169,9 @@ static void tile_flat(const rg_plan *plan, rg_row *row)
     rg_tiling *t = &row->tiling;
     double elements = fmax(row->width.threads, 1), per_block = BLOCK_THREADS * ELEMENTS_PER_THREAD;
     if (row->work.k > 1) per_block = row->work.k >= LONG_ROW ? 1 : BLOCK_THREADS / fmax(e->warp, 1);
-    t->blocks = rg_ceil_div(elements, per_block);
     t->per_unit = fmax(floor((double)e->threads / BLOCK_THREADS), 1);
+    per_block /= pieces_of(row, elements, row->unit_count * t->per_unit);
+    t->blocks = rg_ceil_div(elements, per_block);
     t->tile[0] = per_block;
     t->occupancy = fmin(1, t->blocks / (row->unit_count * t->per_unit));
     t->utilization = elements / (t->blocks * per_block) * balance(t->blocks, row->unit_count);
