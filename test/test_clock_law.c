@@ -134,8 +134,8 @@ static void one_probe_is_met_and_use_tells_the_rest(void **state)
     assert_true(rg_clock_law_at(&a, TOP / 2).power_w < rg_clock_law_at(&b, TOP / 2).power_w);
 }
 
-/* A counter of 0.4 is half of the 0.8 that memory reaches; one above that says no more than nine parts in ten.
- * The core takes what the norm of 2 leaves and what its pipes do. */
+/* A counter of 0.4 is half of the 0.8 that memory reaches; one above that says no more than nine parts in
+ * ten. The core takes what the norm of 2 leaves and what its pipes do. */
 static void counters_tell_core_from_memory(void **state)
 {
     (void)state;

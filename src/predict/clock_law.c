@@ -27,8 +27,8 @@
  * the efficiency of least squares: Huber 1981). */
 #define SCATTER 0.01
 #define HUBER 1.345
-/* The share of cycles in which main memory moves data that can be had: "in practice", DCGM's user guide says of
- * its field 1005. */
+/* The share of cycles in which main memory moves data that can be had: "in practice", DCGM's user guide says
+ * of its field 1005. */
 #define MEMORY_PEAK 0.8
 /* Memory's share of the time at most: a counter does not tell a run that waits for memory alone from one that
  * waits for caches beside it, and if the core had nothing to do the lowest clock would cost nothing (assumed:
