@@ -134,6 +134,25 @@ static void one_probe_is_met_and_use_tells_the_rest(void **state)
     assert_true(rg_clock_law_at(&a, TOP / 2).power_w < rg_clock_law_at(&b, TOP / 2).power_w);
 }
 
+/* A counter of 0.4 is half of the 0.8 that memory reaches; one above that says no more than nine parts in
+ * ten. The core takes what the norm of 2 leaves and what its pipes do. */
+static void counters_tell_core_from_memory(void **state)
+{
+    (void)state;
+    static const struct {
+        double core, counted, ratio;
+    } cases[] = {
+        {0, 0.4, 1.7320508075688772},  /* sqrt(1 - 0.5^2) / 0.5 */
+        {0.6, 0.4, 2.1071307505705477}, /* sqrt(1 - 0.5^2 + 0.6^2) / 0.5 */
+        {0, 0.95, 0.4843221048378526}, /* sqrt(1 - 0.9^2) / 0.9 */
+    };
+    for (size_t i = 0; i < RG_COUNT(cases); i++) {
+        rg_clock_prior prior;
+        rg_clock_prior_of(NULL, TOP, (rg_clock_use){cases[i].core, cases[i].counted}, &prior);
+        assert_near(exp(prior.mean[RG_LAW_CORE]), cases[i].ratio, 1e-12);
+    }
+}
+
 static void without_probes_the_prior_stands(void **state)
 {
     (void)state;
@@ -252,6 +271,7 @@ int main(void)
         cmocka_unit_test(three_probes_find_a_law),
         cmocka_unit_test(a_probe_below_its_clock_is_seen_through),
         cmocka_unit_test(one_probe_is_met_and_use_tells_the_rest),
+        cmocka_unit_test(counters_tell_core_from_memory),
         cmocka_unit_test(without_probes_the_prior_stands),
         cmocka_unit_test(an_odd_probe_does_not_bend_the_rest),
         cmocka_unit_test(the_choice_is_that_of_the_closed_form),

@@ -126,6 +126,23 @@ static void profiles_make_packages(void **state)
 
 /* ---- the kind ---- */
 
+static rg_evaluation *judged(rg_ctx *cx, const char *text, int probes, size_t *count)
+{
+    char path[] = "/tmp/ridge-cpu-power-XXXXXX";
+    rg_evaluation *all = NULL;
+    rg_evaluate_opt opt = {.size = sizeof opt, .probes = probes};
+    int fd = mkstemp(path);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    if (rg_evaluate_file(cx, path, &opt, &all, count)) fail_msg("%s", rg_ctx_error(cx));
+    unlink(path);
+    assert_int_equal(*count, 1);
+    assert_string_equal(all[0].judge->name, "cpu_power");
+    return all;
+}
+
 static void reads_load_only(void **state)
 {
     static const char *const files[] = {
@@ -139,24 +156,35 @@ static void reads_load_only(void **state)
     };
     double seen[2][2];
     for (int i = 0; i < 2; i++) {
-        char path[] = "/tmp/ridge-cpu-power-XXXXXX";
-        rg_evaluation *all = NULL;
         size_t count = 0;
-        rg_evaluate_opt opt = {.size = sizeof opt};
-        int fd = mkstemp(path);
-        FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-        assert_non_null(f);
-        fputs(files[i], f);
-        fclose(f);
-        if (rg_evaluate_file(*state, path, &opt, &all, &count)) fail_msg("%s", rg_ctx_error(*state));
-        assert_int_equal(count, 1);
-        assert_string_equal(all[0].judge->name, "cpu_power");
+        rg_evaluation *all = judged(*state, files[i], 0, &count);
         for (int k = 0; k < 2; k++) seen[i][k] = all[0].verdicts[k].forecast[0];
         rg_evaluation_free(all, count);
-        unlink(path);
     }
     for (int k = 0; k < 2; k++) assert_true(seen[0][k] > 10 && seen[0][k] == seen[1][k]);
     assert_true(seen[0][1] < 85); /* 24 threads of a processor without a profile, rated 85 W */
+}
+
+/* Awake 12 W and 8 cores of 0.5 nF at 3 GHz and 0.98 V, 1.44 W: above idle 20.6, 22.1 and 25.2 W with 6, 7
+ * and 16 threads, so that 7 are nearest to nine tenths of the most. The other reading is all threads at a
+ * tenth. */
+static void asks_for_a_tenth_and_nearly_all(void **state)
+{
+    static const char text[] =
+        "device,model,power_w,energy_j,latency_s,sm_mhz,extra\n"
+        "AMD EPYC 8024P 8-Core Processor,stress all_cores,18,,,,load_pct=0.5;cores_used=16\n"
+        "AMD EPYC 8024P 8-Core Processor,stress all_cores,28,,,,load_pct=11;cores_used=16\n"
+        "AMD EPYC 8024P 8-Core Processor,stress all_cores,45,,,,load_pct=50;cores_used=16\n"
+        "AMD EPYC 8024P 8-Core Processor,stress all_cores,48,,,,load_pct=100;cores_used=16\n"
+        "AMD EPYC 8024P 8-Core Processor,stress some_cores,18,,,,load_pct=0;cores_used=0\n"
+        "AMD EPYC 8024P 8-Core Processor,stress some_cores,44,,,,load_pct=37.5;cores_used=6\n"
+        "AMD EPYC 8024P 8-Core Processor,stress some_cores,46,,,,load_pct=43.8;cores_used=7\n"
+        "AMD EPYC 8024P 8-Core Processor,stress some_cores,48,,,,load_pct=100;cores_used=16\n";
+    size_t count = 0;
+    rg_evaluation *all = judged(*state, text, 2, &count);
+    assert_int_equal(all[0].count, 8);
+    for (size_t i = 0; i < 8; i++) assert_int_equal(all[0].verdicts[i].probe, i == 1 || i == 6);
+    rg_evaluation_free(all, count);
 }
 
 int main(void)
@@ -168,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_find_their_power, setup, teardown),
         cmocka_unit_test_setup_teardown(profiles_make_packages, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_load_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(asks_for_a_tenth_and_nearly_all, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,7 @@ static rg_cpu_load load_of(const rg_exam *exam, const rg_cpu_package *package)
 static double rise_of(const rg_cpu_package *package, rg_cpu_load load)
 {
     rg_cpu_package free = *package;
-    free.cap_w = INFINITY;
+    free.idle_w = 0, free.cap_w = INFINITY;
     return rg_cpu_power_w(&free, load);
 }
 
@@ -61,21 +61,43 @@ static double rise_of(const rg_cpu_package *package, rg_cpu_load load)
  * and the package is at a limit. Where nearly all of the rise is, most loads draw about as much. */
 #define BUSIER 0.9
 
-/* The least load of those that show what they should, and the most or the nearest to some share of it. */
-static void choose(const rg_sitting *s, const rg_cpu_package *package, double share, size_t out[2])
+/* And the other is not idle: that a package is awake and how far its clock is down then go unseen. Of all
+ * threads at some load the one that is nearest to this. */
+#define HARDLY 0.1
+
+/* How far a setting is from what is wanted. */
+typedef double distance_of(const rg_cpu_package *package, const rg_exam *exam, double wanted);
+
+static double off_rise(const rg_cpu_package *package, const rg_exam *exam, double wanted)
 {
-    double least = INFINITY, most = -INFINITY, apart = INFINITY;
-    out[0] = out[1] = 0;
+    return fabs(rise_of(package, load_of(exam, package)) - wanted);
+}
+
+static double off_load(const rg_cpu_package *package, const rg_exam *exam, double wanted)
+{
+    rg_cpu_load load = load_of(exam, package);
+    return is_all(exam) ? fabs(load.busy - wanted) : 1 + rise_of(package, load); /* the others come last */
+}
+
+/* Of clean settings. */
+static size_t nearest(const rg_sitting *s, const rg_cpu_package *package, distance_of *off, double wanted)
+{
+    double apart = INFINITY;
+    size_t best = 0;
     for (size_t i = 0; i < rg_sitting_count(s, 0); i++) {
-        double rise = rise_of(package, load_of(rg_sitting_exam(s, 0, i), package));
-        if (rg_sitting_dirty(s, 0, i)) continue;
-        if (rise < least) out[0] = i, least = rise;
-        if (rise > most) out[1] = i, most = rise;
+        double x = off(package, rg_sitting_exam(s, 0, i), wanted);
+        if (!rg_sitting_dirty(s, 0, i) && x < apart) best = i, apart = x;
     }
-    for (size_t i = 0; i < rg_sitting_count(s, 0); i++) {
-        double off = fabs(rise_of(package, load_of(rg_sitting_exam(s, 0, i), package)) - share * most);
-        if (!rg_sitting_dirty(s, 0, i) && off < apart) out[1] = i, apart = off;
-    }
+    return best;
+}
+
+static double most_rise(const rg_sitting *s, const rg_cpu_package *package)
+{
+    double most = 0;
+    for (size_t i = 0; i < rg_sitting_count(s, 0); i++)
+        if (!rg_sitting_dirty(s, 0, i))
+            most = fmax(most, rise_of(package, load_of(rg_sitting_exam(s, 0, i), package)));
+    return most;
 }
 
 /* One probe is the highest load: most of an estimate's error is there. */
@@ -85,7 +107,8 @@ static void fit(rg_sitting *s, rg_cpu_package *package)
     rg_cpu_reading readings[2];
     double power_w[RG_JUDGE_QUANTITIES];
     int probes = rg_sitting_probes(s);
-    choose(s, package, probes > 1 ? BUSIER : 1, chosen);
+    chosen[0] = nearest(s, package, off_load, HARDLY);
+    chosen[1] = nearest(s, package, off_rise, (probes > 1 ? BUSIER : 1) * most_rise(s, package));
     for (int i = probes > 1 ? 0 : 1; probes > 0 && i < 2; i++)
         if (rg_sitting_measured(s, 0, chosen[i], power_w))
             readings[count++] =

@@ -27,8 +27,13 @@
  * the efficiency of least squares: Huber 1981). */
 #define SCATTER 0.01
 #define HUBER 1.345
-/* What main memory reaches of its peak where the profile does not say: streaming kernels 0.85 to 0.92. */
-#define SUSTAINED 0.9
+/* The share of cycles in which main memory moves data that can be had: "in practice", DCGM's user guide says
+ * of its field 1005. */
+#define MEMORY_PEAK 0.8
+/* Memory's share of the time at most: a counter does not tell a run that waits for memory alone from one that
+ * waits for caches beside it, and if the core had nothing to do the lowest clock would cost nothing (assumed:
+ * one part in ten). */
+#define MEMORY_MOST 0.9
 
 /* Of the customary supply: flat, then up as a square. Published clocks and voltages are hollow upwards (RTX
  * 2060: 0.718 V at rest, 0.862 V at 1620 MHz, 1.068 V at 1920 MHz; TechPowerUp): a square through them begins
@@ -143,15 +148,15 @@ static void power_prior(const rg_device *d, rg_clock_use use, rg_clock_prior *ou
 
 void rg_clock_prior_of(const rg_device *device, double top_hz, rg_clock_use use, rg_clock_prior *out)
 {
-    double sustained = device ? rg_device_memory(device)->sustained_fraction : SUSTAINED;
     bool known = !isnan(use.core) && !isnan(use.memory);
     *out = (rg_clock_prior){.device = device, .top_hz = top_hz > 0 ? top_hz : rg_device_clock_max(device)};
     out->begin = begin_of(device, out->top_hz);
     out->paced = known && device; /* of jobs most of what does not go with the clock is not memory either */
     power_prior(device, use, out);
-    /* memory alone takes its use over what it sustains of the time; the core what then is left of the norm */
-    double memory = fmin(fmax(known ? use.memory / sustained : 0.5, 0.01), 0.99);
-    double core = pow(1 - pow(memory, OVERLAP), 1 / OVERLAP);
+    /* the core takes what memory leaves of the norm, and what its pipes are seen to do while memory works */
+    double memory = fmin(fmax(known ? use.memory / MEMORY_PEAK : 0.5, 0.01), MEMORY_MOST);
+    double left = pow(1 - pow(memory, OVERLAP), 1 / OVERLAP);
+    double core = pow(pow(left, OVERLAP) + pow(known ? use.core : 0, OVERLAP), 1 / OVERLAP);
     out->mean[RG_LAW_CORE] = known ? log(core / memory) : JOB_CORE;
     double fixed = known ? KERNEL_FIXED : JOB_FIXED;
     out->mean[RG_LAW_FIXED] = log(fixed / (1 - fixed));

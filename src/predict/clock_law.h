@@ -45,7 +45,8 @@ typedef struct rg_clock_prior {
     double mean[RG_LAW_UNKNOWNS], spread[RG_LAW_UNKNOWNS];
 } rg_clock_prior;
 
-/* Shares of time in which arithmetic and main memory work, at the top clock; NAN: not known. */
+/* Shares of time in which arithmetic and main memory work, at the top clock, as counters see it: memory is
+ * busy at 0.8. NAN: not known. */
 typedef struct rg_clock_use { double core, memory; } rg_clock_use;
 
 /* top_hz 0: the device's highest. */
