@@ -43,10 +43,10 @@ static const rg_field tiles_fields[] = {
     {"architectures", RG_FIELD_TEXTS, true, AT(architectures), AT(architecture_count),
      .help = "of the devices"},
     {"weights", RG_FIELD_FLAG, true, AT(weights), .help = "one operand is a weight, else none is"},
+    {"sizes", RG_FIELD_REALS, true, AT(sizes), AT(size_count), .help = "rows, columns of each tile in turn"},
     {"strays", RG_FIELD_SHARE, false, AT(strays),
      .help = "of what blocks ask of the last cache, that it lacks where weights just fill it; left out: not "
              "known"},
-    {"sizes", RG_FIELD_REALS, true, AT(sizes), AT(size_count), .help = "rows, columns of each tile in turn"},
     {"source", RG_FIELD_TEXT, true, AT(source),
      .help = "where the figures come from: a key of sources, then words"},
 };

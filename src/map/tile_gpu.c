@@ -170,19 +170,21 @@ static void tile_product(const rg_plan *plan, rg_row *row)
     }
     /* a unit too small for any of them computes the smallest anyway */
     if (isinf(least)) cut(row, sizes[count - 2], sizes[count - 1], 1, &row->tiling);
-    row->tiling.utilization *= issue_limit(row, e) * reached(row, &row->tiling);
+    row->tiling.utilization *= issue_limit(row, e);
+    if (row->family == RG_FAMILY_GEMM) row->tiling.utilization *= reached(row, &row->tiling);
 }
 
 /* Blocks that run side by side ask the last cache for the same slabs of k, but not at the same time: what
  * other slabs have pushed out meanwhile comes from main memory again. Where weights fill the cache more than
  * once,
  *
- *     strays = min(s (weights / cache)^0.18, 1) of what all blocks ask       s: of the library's kernels
+ *     strays = min(s (weights / cache)^0.18, 2) of what all blocks ask       s: of the library's kernels
  *
- * The power is that of NeuSight's `linear` with tiles of 32 x 128 on P4 (0.73 of it at 2 times its cache,
- * 0.99 at 27, 1.54 at 160, against bandwidth: rows of memory are opened for few bytes) and on P100 (1.2 at
- * 34, 1.33 at 100). */
+ * 2: a burst of memory has 64 bytes, a row of a slab asks for 32. The power is that of NeuSight's `linear`
+ * with tiles of 32 x 128 on P4 (0.73 of it at 2 times its cache, 0.99 at 27, 1.54 at 160) and on P100 (1.2 at
+ * 34, 1.33 at 100), by their times and sustained bandwidths. */
 #define STRAY_POWER 0.18
+#define STRAY_MOST 2
 
 static void lose_strays(const rg_plan *plan, rg_row *row)
 {
@@ -191,7 +193,7 @@ static void lose_strays(const rg_plan *plan, rg_row *row)
     if (!own || own->strays <= 0 || last < 1) return;
     double times = row->work.weight_byte / plan->device->levels[last - 1].capacity_byte;
     double asked = rg_product_traffic(row, row->tiling.tile[0], row->tiling.tile[1]);
-    double strays = fmin(own->strays * pow(times, STRAY_POWER), 1) * asked;
+    double strays = fmin(own->strays * pow(times, STRAY_POWER), STRAY_MOST) * asked;
     if (times > 1) row->tiling.traffic_byte[last] = fmax(row->tiling.traffic_byte[last], strays);
 }
 
