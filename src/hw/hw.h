@@ -215,6 +215,8 @@ typedef struct rg_library_tiles {
     const char **architectures; size_t architecture_count;
     bool weights;                            /* of products with a weight, else of two activations */
     double *sizes; size_t size_count;        /* m, n, m, n, ... */
+    double strays; /* of what blocks ask of the last cache, this share comes from main
+                    * memory where the weights just fill it (tile_gpu.c); 0: not known */
     const char *source;
 } rg_library_tiles;
 
@@ -232,6 +234,7 @@ struct rg_runtime {
                                               * the floor is the device's */
     bool launch_hidden;                      /* launches run ahead: max(device, launch), not the sum */
     double graph_s;                          /* fixed cost of one inference */
+    double linear_launches; /* of kernels' host times, that a product with weights takes; 0: one */
     double sequence_s;                       /* of each sequence that a step of a language model writes */
     double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */

@@ -45,6 +45,9 @@ static const rg_field tiles_fields[] = {
      .help = "of the devices"},
     {"weights", RG_FIELD_FLAG, true, AT(weights), .help = "one operand is a weight, else none is"},
     {"sizes", RG_FIELD_REALS, true, AT(sizes), AT(size_count), .help = "rows, columns of each tile in turn"},
+    {"strays", RG_FIELD_SHARE, false, AT(strays),
+     .help = "of what blocks ask of the last cache, that it lacks where weights just fill it; left out: not "
+             "known"},
     {"source", RG_FIELD_TEXT, true, AT(source),
      .help = "where the figures come from: a key of sources, then words"},
 };
@@ -63,6 +66,8 @@ static const rg_field launch_fields[] = {
     {"host_clock_hz", RG_FIELD_POSITIVE, false, AT(host_clock_hz),
      .help = "clock of the host that these times hold for; left out: of any host"},
     {"launch_s", RG_FIELD_REAL, true, AT(launch_s), .help = "host time of one kernel"},
+    {"linear_launches", RG_FIELD_POSITIVE, false, AT(linear_launches),
+     .help = "host times of a kernel that a product with weights takes; left out: 1"},
     {"hidden", RG_FIELD_FLAG, true, AT(launch_hidden), .help = "launches run ahead of the device"},
     {"graph_s", RG_FIELD_REAL, true, AT(graph_s), .help = "fixed time of one inference"},
     {"sequence_s", RG_FIELD_REAL, false, AT(sequence_s),

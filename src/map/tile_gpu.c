@@ -35,6 +35,7 @@ static double tile_threads(double tm, double tn)
     return tm * tn >= 128 * 64 ? BLOCK_THREADS : SMALL_BLOCK_THREADS;
 }
 
+
 /* Blocks that fit on one SM by threads, shared memory and registers: the f32 result and half of it again. */
 static double blocks_per_unit(const rg_engine *e, double tm, double tn)
 {
@@ -94,6 +95,20 @@ static double issue_share(const rg_tiling *t)
     return p / (p + sqrt(p) / 2);
 }
 
+/* What a tile reaches of the rate of the largest on lanes. A thread with p results multiplies p times a step
+ * and fetches 2 sqrt(p) operands from shared memory, each for as long as a multiplication; kernels on lanes
+ * take 256 threads for more than 128 x 64, else 128. By this 64, 32, 16 and 8 results a thread reach 1, 0.92,
+ * 0.83 and 0.73 (NeuSight, large `linear`: 0.86, 0.79, 0.69, 0.60 of the peak on V100; 0.81, 0.73, 0.66, 0.59
+ * on A100). */
+static double reached(const rg_row *row, const rg_tiling *t)
+{
+    enum { MOST = 64 };
+    double results = t->tile[0] * t->tile[1];
+    double p = fmin(results / (results > 128 * 64 ? BLOCK_THREADS : SMALL_BLOCK_THREADS), MOST);
+    if (row->peak->unit != RG_VECTOR) return 1;
+    return (1 + 2 / sqrt(MOST)) / (1 + 2 / sqrt(p));
+}
+
 /* Its time in units of "the whole product at peak": the slower of compute and the traffic of the level behind
  * the SMs, of which few blocks draw only their share. Of equals the one that computes least padding. */
 static double cost_of(const rg_plan *plan, const rg_row *row, const rg_tiling *t)
@@ -104,7 +119,8 @@ static double cost_of(const rg_plan *plan, const rg_row *row, const rg_tiling *t
     double bytes = rg_product_traffic(row, m, n) + partial_byte(&row->work, t->split_k);
     double share = fmin(1, t->blocks / row->unit_count);
     double rate = rg_row_rate(row, rg_device_clock_max(plan->device));
-    double compute = 1 / (t->utilization * issue_share(t));
+    double share_done = row->peak->unit == RG_VECTOR ? reached(row, t) : issue_share(t);
+    double compute = 1 / (t->utilization * share_done);
     /* few SMs draw no more than their own memories take in: the bandwidth that roofline.c prices */
     double drawn = fmin(behind->read_byte_per_s, share * plan->device->levels[0].read_byte_per_s);
     double traffic = bytes / drawn * rate / (2 * row->work.mac);
@@ -125,12 +141,17 @@ static double issue_limit(const rg_row *row, const rg_engine *e)
     return fmin(1, issue_share(&row->tiling) * SCHEDULERS * e->warp / lanes);
 }
 
+static const rg_library_tiles *own_tiles(const rg_plan *plan, const rg_row *row)
+{
+    return rg_runtime_tiles(plan->runtime, plan->device->architecture, rg_hw_dtype_name(row->dtype),
+                            row->work.weight_in_b);
+}
+
 static void tile_product(const rg_plan *plan, rg_row *row)
 {
     const rg_engine *e = &plan->device->engines[row->peak->engine];
     const rg_work *w = &row->work;
-    const rg_library_tiles *own = rg_runtime_tiles(plan->runtime, plan->device->architecture,
-                                                   rg_hw_dtype_name(row->dtype), w->weight_in_b);
+    const rg_library_tiles *own = own_tiles(plan, row);
     const double *sizes = own ? own->sizes : tiles;
     size_t count = own ? own->size_count : RG_COUNT(tiles);
     double least = INFINITY;
@@ -153,6 +174,30 @@ static void tile_product(const rg_plan *plan, rg_row *row)
     /* a unit too small for any of them computes the smallest anyway */
     if (isinf(least)) cut(e, row, sizes[count - 2], sizes[count - 1], 1, &row->tiling);
     row->tiling.utilization *= issue_limit(row, e);
+    if (row->family == RG_FAMILY_GEMM) row->tiling.utilization *= reached(row, &row->tiling);
+}
+
+/* Blocks that run side by side ask the last cache for the same slabs of k, but not at the same time: what
+ * other slabs have pushed out meanwhile comes from main memory again. Where weights fill the cache more than
+ * once,
+ *
+ *     strays = min(s (weights / cache)^0.18, 2) of what all blocks ask       s: of the library's kernels
+ *
+ * 2: a burst of memory has 64 bytes, a row of a slab asks for 32. The power is that of NeuSight's `linear`
+ * with tiles of 32 x 128 on P4 (0.73 of it at 2 times its cache, 0.99 at 27, 1.54 at 160) and on P100 (1.2 at
+ * 34, 1.33 at 100), by their times and sustained bandwidths. */
+#define STRAY_POWER 0.18
+#define STRAY_MOST 2
+
+static void lose_strays(const rg_plan *plan, rg_row *row)
+{
+    const rg_library_tiles *own = own_tiles(plan, row);
+    size_t last = plan->device->level_count - 1;
+    if (!own || own->strays <= 0 || last < 1) return;
+    double times = row->work.weight_byte / plan->device->levels[last - 1].capacity_byte;
+    double asked = rg_product_traffic(row, row->tiling.tile[0], row->tiling.tile[1]);
+    double strays = fmin(own->strays * pow(times, STRAY_POWER), STRAY_MOST) * asked;
+    if (times > 1) row->tiling.traffic_byte[last] = fmax(row->tiling.traffic_byte[last], strays);
 }
 
 /* Long sums of which there are few are cut, and their pieces joined by atomic operations, so that all SMs
@@ -196,4 +241,5 @@ void rg_tile_gpu(const rg_plan *plan, rg_row *row)
     t->waves = rg_ceil_div(t->blocks, row->unit_count * t->per_unit);
     rg_level_traffic(plan, row, m, n);
     if (product && plan->device->level_count > 1) t->traffic_byte[1] += partial_byte(&row->work, t->split_k);
+    if (product) lose_strays(plan, row);
 }

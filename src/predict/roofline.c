@@ -110,11 +110,18 @@ double rg_host_stretch(const rg_plan *plan, rg_clocks clocks)
     return stated_hz > 0 && host_hz > 0 ? stated_hz / host_hz : 1;
 }
 
+/* A stack may look for its library's best kernel at each product with weights. */
+static double host_launches(const rg_plan *plan, const rg_row *row)
+{
+    bool linear = row->family == RG_FAMILY_GEMM && row->work.weight_in_b;
+    return row->kernels * (linear && plan->runtime->linear_launches > 0 ? plan->runtime->linear_launches : 1);
+}
+
 /* What starting costs beyond the work: `floor_s` on the device, and the host where nobody waits for it. */
 static double start_time(const rg_plan *plan, const rg_row *row, rg_clocks clocks, double floor_s,
                          double work_s, rg_row_cost *out)
 {
-    double host = row->kernels * plan->runtime->launch_s * rg_host_stretch(plan, clocks);
+    double host = host_launches(plan, row) * plan->runtime->launch_s * rg_host_stretch(plan, clocks);
     /* on a CPU there is nobody else to run ahead */
     if (!plan->runtime->launch_hidden || plan->device->kind == RG_DEVICE_CPU) return host + floor_s;
     out->host_s = host;
