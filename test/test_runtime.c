@@ -200,7 +200,7 @@ static const char small[] =
     "{\"schema\": \"ridge.runtime/1\", \"name\": \"Small\", \"kinds\": [\"cpu\", \"gpu\"],"
     " \"default_for\": [\"cpu\"],"
     " \"launch\": {\"host_clock_hz\": 2e9, \"launch_s\": 1e-6, \"hidden\": true, \"graph_s\": 2e-6,"
-    " \"sequence_s\": 3e-6, \"branch_overlap\": 0.5, \"source\": \"s: words\"},"
+    " \"sequence_s\": 3e-6, \"sequence_byte\": 7e6, \"branch_overlap\": 0.5, \"source\": \"s: words\"},"
     " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\","
     " \"pad\": {\"f16\": 8, \"i8\": 16, \"source\": \"s\"},"
     " \"memory\": {\"overhead_byte\": 5, \"workspace_fraction\": 0.5, \"in_place\": true, \"source\": \"s\"},"
@@ -217,6 +217,7 @@ static void test_reads_every_field(void **state)
     assert_int_equal(rg_runtime_parse(*state, RG_LIT(small), "small", &r), RG_OK);
     assert_int_equal(r->kind_count, 2);
     assert_true(r->launch_s == 1e-6 && r->launch_hidden && r->graph_s == 2e-6 && r->sequence_s == 3e-6);
+    assert_true(r->sequence_byte == 7e6);
     assert_true(r->branch_overlap == 0.5 && r->in_place && r->host_clock_hz == 2e9);
     assert_true(r->pad[RG_HW_F16] == 8 && r->pad[RG_HW_I8] == 16 && r->pad[RG_HW_F32] == 0);
     assert_true(r->folds_constants && !r->fuses_attention && !r->tf32);
