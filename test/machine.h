@@ -17,7 +17,7 @@
 typedef struct knobs {
     double byte_per_s, pj_per_byte, pj_per_op, idle_w, active_w, ready_w, cap_w, fork_s; /* of the machine */
     double voltage_half_v;    /* at half the clock; 1 V at the whole */
-    double launch_s, graph_s, sequence_s, branch_overlap; /* of the stack */
+    double launch_s, graph_s, sequence_s, sequence_byte, branch_overlap; /* of the stack */
     const char *hidden, *rules;
 } knobs;
 
@@ -47,7 +47,7 @@ static const char machine_text[] =
 static const char stack_text[] =
     "{\"schema\": \"ridge.runtime/1\", \"name\": \"round\", \"kinds\": [\"cpu\", \"gpu\", \"tpu\", \"kpu\"],"
     " \"launch\": {\"launch_s\": %.17g, \"hidden\": %s, \"graph_s\": %.17g,"
-    " \"sequence_s\": %.17g, \"source\": \"round\"},"
+    " \"sequence_s\": %.17g, \"sequence_byte\": %.17g, \"source\": \"round\"},"
     " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\","
     " \"memory\": {\"overhead_byte\": 0, \"workspace_fraction\": 0, \"in_place\": true,"
     " \"source\": \"round\"},"
@@ -86,7 +86,7 @@ static inline rg_err machine_device(rg_ctx *cx, const knobs *k, const rg_device 
 static inline rg_err machine_runtime(rg_ctx *cx, const knobs *k, const rg_runtime **out)
 {
     const char *json = rg_arena_printf(&cx->arena, stack_text, k->launch_s, k->hidden, k->graph_s,
-                                       k->sequence_s, k->rules);
+                                       k->sequence_s, k->sequence_byte, k->rules);
     if (!json) return rg_nomem(cx);
     RG_TRY(rg_runtime_parse(cx, rg_str_of(json), "round", out));
     ((rg_runtime *)(uintptr_t)*out)->branch_overlap = k->branch_overlap; /* no profile has it yet */

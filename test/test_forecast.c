@@ -196,19 +196,21 @@ static void launches_follow_the_host_clock(void **state)
     bench_free(&cpu);
 }
 
-/* 7 of 3 us, beside the 10 us of a step: it is awake meanwhile. */
+/* 7 of 3 us, beside the 10 us of a step: it is awake meanwhile, and each moves a megabyte at 10 pJ/byte. */
 static void sequences_take_host_time(void **state)
 {
     static const char tiny[] = HEAD "graph (%x: f32[16]) { %y = Relu(%x) return %y }";
     knobs k = machine_default;
     const rg_forecast *f = NULL, *never = NULL;
     rg_forecast_opt opt = {.size = sizeof opt, .sequences = 7};
-    k.sequence_s = 3e-6, k.active_w = 5, k.ready_w = 2;
+    k.sequence_s = 3e-6, k.sequence_byte = 1e6, k.active_w = 5, k.ready_w = 2;
     bench b = priced(*state, &k, tiny, 0);
     assert_int_equal(rg_forecast_make(b.cx, b.plan, &opt, &f), RG_OK);
     assert_close(f->graph_s, 10e-6 + 21e-6);
     assert_close(f->latency_s.value - b.forecast->latency_s.value, 21e-6);
-    assert_close(f->energy_j.value - b.forecast->energy_j.value, 21e-6 * (10 + 5));
+    assert_close(f->energy_j.value - b.forecast->energy_j.value, 21e-6 * (10 + 5) + 7 * 10e-6);
+    assert_close(f->energy.memory_j - b.forecast->energy.memory_j, 7 * 10e-6);
+    assert_checks_pass(f);
     opt.sequences = -1;
     assert_int_equal(rg_forecast_make(b.cx, b.plan, &opt, &never), RG_USAGE);
     rg_forecast_free(f);

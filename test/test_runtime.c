@@ -200,7 +200,8 @@ static const char small[] =
     "{\"schema\": \"ridge.runtime/1\", \"name\": \"Small\", \"kinds\": [\"cpu\", \"gpu\"],"
     " \"default_for\": [\"cpu\"],"
     " \"launch\": {\"host_clock_hz\": 2e9, \"launch_s\": 1e-6, \"hidden\": true, \"graph_s\": 2e-6,"
-    " \"linear_launches\": 1.5, \"sequence_s\": 3e-6, \"branch_overlap\": 0.5, \"source\": \"s: words\"},"
+    " \"linear_launches\": 1.5, \"sequence_s\": 3e-6, \"sequence_byte\": 7e6, \"branch_overlap\": 0.5,"
+    " \"source\": \"s: words\"},"
     " \"folds_constants\": true, \"fuses_attention\": false, \"layout\": \"nchw\","
     " \"pad\": {\"f16\": 8, \"i8\": 16, \"source\": \"s\"},"
     " \"memory\": {\"overhead_byte\": 5, \"workspace_fraction\": 0.5, \"in_place\": true, \"source\": \"s\"},"
@@ -219,6 +220,7 @@ static void test_reads_every_field(void **state)
     assert_true(r->launch_s == 1e-6 && r->launch_hidden && r->graph_s == 2e-6 && r->sequence_s == 3e-6);
     assert_true(r->linear_launches == 1.5 && r->branch_overlap == 0.5 && r->in_place &&
                 r->host_clock_hz == 2e9);
+    assert_true(r->sequence_byte == 7e6);
     assert_true(r->pad[RG_HW_F16] == 8 && r->pad[RG_HW_I8] == 16 && r->pad[RG_HW_F32] == 0);
     assert_true(r->folds_constants && !r->fuses_attention && !r->tf32);
     assert_true(r->memory_overhead_byte == 5 && r->workspace_fraction == 0.5 && r->interval_factor == 2);

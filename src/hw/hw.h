@@ -236,6 +236,7 @@ struct rg_runtime {
     double graph_s;                          /* fixed cost of one inference */
     double linear_launches; /* of kernels' host times, that a product with weights takes; 0: one */
     double sequence_s;                       /* of each sequence that a step of a language model writes */
+    double sequence_byte;                    /* that what samples it moves meanwhile */
     double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */
     int grouped_heads;                       /* query heads of the same keys that a block of its kernels for

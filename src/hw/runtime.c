@@ -72,6 +72,8 @@ static const rg_field launch_fields[] = {
     {"graph_s", RG_FIELD_REAL, true, AT(graph_s), .help = "fixed time of one inference"},
     {"sequence_s", RG_FIELD_REAL, false, AT(sequence_s),
      .help = "host time of each sequence in a step of a language model; left out: 0"},
+    {"sequence_byte", RG_FIELD_REAL, false, AT(sequence_byte),
+     .help = "what kernels that sample a sequence move through memory meanwhile; left out: 0"},
     {"branch_overlap", RG_FIELD_SHARE, false, AT(branch_overlap),
      .help = "of the parallelism between rows, the share that is used; left out: one stream"},
     {"source", RG_FIELD_TEXT, true, AT(launch_source),

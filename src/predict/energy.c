@@ -38,12 +38,23 @@ static double activity(const rg_device *device, double clock_hz)
     return clock_hz / rg_device_clock_max(device) * v * v;
 }
 
-/* The sequences' share of it is kernels that sample and copies as much as the host's loop: engines awake. */
-double rg_energy_fixed_j(const rg_forecast *f)
+/* The sequences' share of it is kernels that sample and copies as much as the host's loop: engines awake, and
+ * what they move goes through every level. */
+rg_energy rg_energy_fixed(const rg_forecast *f)
 {
     const rg_device *d = f->plan->device;
+    double v = relative_voltage(d, f->clock_hz), pj = 0;
     double awake_j = d->active_w * f->sequences_s + d->ready_w * (f->graph_s - f->sequences_s);
-    return d->idle_w * f->graph_s + activity(d, f->clock_hz) * awake_j;
+    for (size_t i = 0; i < d->level_count; i++)
+        pj += d->levels[i].pj_per_byte * (&d->levels[i] == rg_device_memory(d) ? 1 : v * v);
+    return (rg_energy){.static_j = d->idle_w * f->graph_s + activity(d, f->clock_hz) * awake_j,
+                       .memory_j = f->sequences * f->plan->runtime->sequence_byte * pj * 1e-12};
+}
+
+double rg_energy_fixed_j(const rg_forecast *f)
+{
+    rg_energy e = rg_energy_fixed(f);
+    return e.static_j + e.memory_j;
 }
 
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost)

@@ -40,8 +40,10 @@ void rg_forecast_sum(rg_forecast *f)
     f->latency_s.value = rows_s + f->overlap_s + f->graph_s + f->correction_s;
     /* what overlaps idles once */
     double idle_j = plan->device->idle_w * (f->overlap_s + f->correction_s);
-    idle_j += rg_energy_fixed_j(f);
+    rg_energy fixed = rg_energy_fixed(f);
+    idle_j += fixed.static_j;
     f->energy.static_j += idle_j;
+    f->energy.memory_j += fixed.memory_j;
     f->wasted_j = fmax(f->wasted_j + idle_j, 0); /* what beats its rows saves no more than they wasted */
     f->energy_j.value = f->energy.compute_j + f->energy.memory_j + f->energy.static_j;
     f->power_w.value = f->latency_s.value > 0 ? f->energy_j.value / f->latency_s.value : plan->device->idle_w;

@@ -123,7 +123,8 @@ void rg_price_row(const rg_plan *plan, const rg_row *row, rg_clocks clocks, rg_r
 double rg_host_stretch(const rg_plan *plan, rg_clocks clocks);
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost);
 /* Of graph_s: the device waits with its clocks up. */
-double rg_energy_fixed_j(const rg_forecast *f);
+rg_energy rg_energy_fixed(const rg_forecast *f);
+double rg_energy_fixed_j(const rg_forecast *f);       /* its sum */
 /* overlap.c: the dearer arm of every If at the prices of now; rows of the others are skipped from here on. */
 rg_err rg_forecast_arms(rg_ctx *cx, rg_forecast *f) RG_CHECKED;
 void rg_forecast_path(rg_forecast *f);                /* overlap.c: longest path, overlap */
