@@ -17,77 +17,18 @@
 #include "learn/judge_model.h"
 #include "learn/probed.h"
 #include "learn/stand_in.h"
+#include "learn/vision_models.h"
 #include "predict/predict.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Names of timm, of torchvision and of the two collections, where the architecture is that of the zoo: its
- * parameters are the same to three digits. side: the only image that the zoo's fits; 0: any. */
-static const struct { const char *name, *model; int64_t side; } models[] = {
-    {"resnet18", "resnet18", 0}, {"resnet34", "resnet34", 0}, {"resnet50", "resnet50", 0},
-    {"resnet101", "resnet101", 0}, {"resnet152", "resnet152", 0},
-    {"tv_resnet34", "resnet34", 0}, {"tv_resnet50", "resnet50", 0}, {"tv_resnet101", "resnet101", 0},
-    {"tv_resnet152", "resnet152", 0}, {"gluon_resnet18_v1b", "resnet18", 0},
-    {"gluon_resnet34_v1b", "resnet34", 0}, {"gluon_resnet50_v1b", "resnet50", 0},
-    {"gluon_resnet101_v1b", "resnet101", 0}, {"gluon_resnet152_v1b", "resnet152", 0},
-    {"resnet50v1.5", "resnet50", 0}, {"resnet", "resnet50", 0},
-    {"resnext50_32x4d", "resnext50_32x4d", 0}, {"tv_resnext50_32x4d", "resnext50_32x4d", 0},
-    {"gluon_resnext50_32x4d", "resnext50_32x4d", 0}, {"resnext101_32x8d", "resnext101_32x8d", 0},
-    {"ig_resnext101_32x8d", "resnext101_32x8d", 0}, {"resnext101_64x4d", "resnext101_64x4d", 0},
-    {"gluon_resnext101_64x4d", "resnext101_64x4d", 0}, {"wide_resnet50_2", "wide_resnet50_2", 0},
-    {"wide_resnet101_2", "wide_resnet101_2", 0},
-    {"vgg11", "vgg11", 224}, {"vgg13", "vgg13", 224}, {"vgg16", "vgg16", 224}, {"vgg19", "vgg19", 224},
-    {"vgg11_bn", "vgg11_bn", 224}, {"vgg13_bn", "vgg13_bn", 224}, {"vgg16_bn", "vgg16_bn", 224},
-    {"vgg19_bn", "vgg19_bn", 224},
-    {"convnext_tiny", "convnext_tiny", 0}, {"convnext_small", "convnext_small", 0},
-    {"convnext_base", "convnext_base", 0}, {"convnext_large", "convnext_large", 0},
-    {"densenet121", "densenet121", 0}, {"tv_densenet121", "densenet121", 0},
-    {"densenet161", "densenet161", 0}, {"densenet169", "densenet169", 0}, {"densenet201", "densenet201", 0},
-    {"efficientnet_b0", "efficientnet_b0", 0}, {"efficientnet_b1", "efficientnet_b1", 0},
-    {"efficientnet_b2", "efficientnet_b2", 0}, {"efficientnet_b3", "efficientnet_b3", 0},
-    {"efficientnet_b4", "efficientnet_b4", 0}, {"efficientnet_b5", "efficientnet_b5", 0},
-    {"efficientnet_b6", "efficientnet_b6", 0}, {"efficientnet_b7", "efficientnet_b7", 0},
-    {"tf_efficientnet_b0", "efficientnet_b0", 0}, {"tf_efficientnet_b1", "efficientnet_b1", 0},
-    {"tf_efficientnet_b2", "efficientnet_b2", 0}, {"tf_efficientnet_b3", "efficientnet_b3", 0},
-    {"tf_efficientnet_b4", "efficientnet_b4", 0}, {"tf_efficientnet_b5", "efficientnet_b5", 0},
-    {"tf_efficientnet_b6", "efficientnet_b6", 0}, {"tf_efficientnet_b7", "efficientnet_b7", 0},
-    {"efficientnetv2_s", "efficientnet_v2_s", 0}, {"efficientnetv2_m", "efficientnet_v2_m", 0},
-    {"efficientnetv2_l", "efficientnet_v2_l", 0}, {"tf_efficientnetv2_s", "efficientnet_v2_s", 0},
-    {"tf_efficientnetv2_m", "efficientnet_v2_m", 0}, {"tf_efficientnetv2_l", "efficientnet_v2_l", 0},
-    {"googlenet", "googlenet", 0}, {"inception_v3", "inception_v3", 0},
-    {"tf_inception_v3", "inception_v3", 0}, {"adv_inception_v3", "inception_v3", 0},
-    {"gluon_inception_v3", "inception_v3", 0},
-    {"mnasnet_050", "mnasnet0_5", 0}, {"mnasnet_075", "mnasnet0_75", 0}, {"mnasnet_100", "mnasnet1_0", 0},
-    {"mnasnet_b1", "mnasnet1_0", 0}, {"mobilenetv2_100", "mobilenet_v2", 0},
-    {"mobilenetv3_large_100", "mobilenet_v3_large", 0}, {"mobilenetv3_small_100", "mobilenet_v3_small", 0},
-    {"tf_mobilenetv3_large_100", "mobilenet_v3_large", 0},
-    {"tf_mobilenetv3_small_100", "mobilenet_v3_small", 0},
-    {"regnetx_004_tv", "regnet_x_400mf", 0}, {"regnetx_008", "regnet_x_800mf", 0},
-    {"regnetx_016", "regnet_x_1_6gf", 0}, {"regnetx_032", "regnet_x_3_2gf", 0},
-    {"regnetx_080", "regnet_x_8gf", 0}, {"regnetx_160", "regnet_x_16gf", 0},
-    {"regnetx_320", "regnet_x_32gf", 0}, {"regnety_004", "regnet_y_400mf", 0},
-    {"regnety_008_tv", "regnet_y_800mf", 0}, {"regnety_016", "regnet_y_1_6gf", 0},
-    {"regnety_032", "regnet_y_3_2gf", 0}, {"regnety_080_tv", "regnet_y_8gf", 0},
-    {"regnety_160", "regnet_y_16gf", 0}, {"regnety_320", "regnet_y_32gf", 0},
-    {"regnety_1280", "regnet_y_128gf", 0},
-    {"vit_small_patch16_224", "deit_s", 224}, {"deit_small_patch16_224", "deit_s", 224},
-    {"vit_base_patch16_224", "vit_b_16", 224}, {"deit_base_patch16_224", "vit_b_16", 224},
-    {"vit_base_patch32_224", "vit_b_32", 224}, {"vit_large_patch16_224", "vit_l_16", 224},
-    {"vit_large_patch32_224", "vit_l_32", 224}, {"swin_tiny_patch4_window7_224", "swin_t", 224},
-    {"swin_small_patch4_window7_224", "swin_s", 224}, {"swin_base_patch4_window7_224", "swin_b", 224},
-};
-
 /* "PyTorch/Classification/ConvNets/resnet50v1.5" is called by its last part. NULL: the zoo has none. */
 static const char *find_model(const rg_exam *exam)
 {
     rg_str name = rg_exam_text(exam, "model"), part = name;
-    int64_t side = rg_exam_int(exam, "img_size");
     while (rg_str_cut(&name, '/', &part)) continue;
-    for (size_t i = 0; i < RG_COUNT(models); i++)
-        if (rg_str_is(part, models[i].name) && (!models[i].side || side < 0 || side == models[i].side))
-            return models[i].model;
-    return NULL;
+    return rg_vision_model(part, rg_exam_int(exam, "img_size"));
 }
 
 static bool is_training(const rg_exam *exam) { return rg_str_is(rg_exam_text(exam, "mode"), "train"); }
