@@ -8,7 +8,7 @@
  * section 3.2):
  *
  *     g = root of the sum of squares of each channel over the image     n = g / (mean over channels of g)
- *     x = weight (x n) + bias + x
+ *     x = x (weight n) + bias + x
  */
 #include "format/zoo.h"
 
@@ -46,9 +46,9 @@ static void compete(rg_net *n, int64_t channels)
     rg_value_id mean = rg_build_node(b, "ReduceMean", NULL, sum,
                                      rg_build_ints(b, 1, (const int64_t[]){3}), -1);
     mean = rg_build_node(b, "Add", NULL, mean, rg_build_scalar(b, 1e-6f), -1);
-    rg_value_id x = rg_build_node(b, "Mul", NULL, n->x, rg_build_node(b, "Div", NULL, sum, mean, -1), -1);
-    x = rg_build_node(b, "Add", NULL, rg_build_node(b, "Mul", NULL, weight, x, -1), bias, -1);
-    rg_net_add(n, x);
+    rg_value_id by = rg_build_node(b, "Mul", NULL, weight, rg_build_node(b, "Div", NULL, sum, mean, -1), -1);
+    rg_value_id x = rg_build_node(b, "Mul", NULL, n->x, by, -1);
+    rg_net_add(n, rg_build_node(b, "Add", NULL, x, bias, -1));
 }
 
 static void block(rg_net *n, const char *name, bool competes)

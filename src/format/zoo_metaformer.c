@@ -27,7 +27,7 @@ static rg_value_id star_relu(rg_build *b, rg_value_id x)
     rg_value_id scale = rg_build_param(b, "scale", RG_F32, 1, &one);
     rg_value_id bias = rg_build_param(b, "bias", RG_F32, 1, &one);
     x = rg_build_node(b, "Relu", NULL, x, -1);
-    x = rg_build_node(b, "Mul", NULL, x, x, -1);
+    x = rg_build_node(b, "Pow", NULL, x, rg_build_scalar(b, 2), -1);
     return rg_build_node(b, "Add", NULL, rg_build_node(b, "Mul", NULL, scale, x, -1), bias, -1);
 }
 

@@ -58,7 +58,7 @@ typedef struct meaning { const char *begins, *means; } meaning;
 
 /* With automatic mixed precision products and convolutions compute in the type that it is called by. */
 static const meaning precisions[] = {
-    {"amp_fp16", "f16"}, {"amp_bf16", "bf16"}, {"bf16", "bf16"}, {"fp16", "f16"}, {"FP16", "f16"},
+    {"amp_fp16", "amp-f16"}, {"amp_bf16", "amp-bf16"}, {"bf16", "bf16"}, {"fp16", "f16"}, {"FP16", "f16"},
     {"Mixed ", "f16"}, {"mixed ", "f16"}, {"AMP", "f16"}, {"fp32", "f32"}, {"FP32", "f32"}, {"TF32", "tf32"},
     {"tf32", "tf32"}, {"int8", "i8"}, {"INT8", "i8"}, {"fp8", "f8"}, {"float8", "f8"},
 };
@@ -114,6 +114,14 @@ static void read_sketch(const rg_exam *exam, setting *s)
     };
 }
 
+/* amp-f16 -> f16 */
+static const char *plain(const char *precision)
+{
+    static const char automatic[] = "amp-";
+    bool is = rg_str_starts(rg_str_of(precision), automatic);
+    return is ? precision + sizeof automatic - 1 : precision;
+}
+
 static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
 {
     RG_TRY(read_batch(cx, exam, &s->batch));
@@ -121,16 +129,22 @@ static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
                         &s->precision));
     RG_TRY(read_meaning(cx, "framework", rg_exam_text(exam, "framework"), frameworks, RG_COUNT(frameworks),
                         &s->runtime));
-    if (rg_str_starts(rg_exam_text(exam, "compile"), "dynamo")) s->runtime = "pytorch-compile";
+    if (rg_str_starts(rg_exam_text(exam, "compile"), "dynamo")) {
+        s->runtime = "pytorch-compile";
+        s->precision = plain(s->precision); /* generated loops convert on their way */
+    }
     read_sketch(exam, s);
     return RG_OK;
 }
+
+/* scaled_dot_product_attention came with PyTorch 2.0. */
+#define FUSED_SINCE 2.0
 
 static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg_graph *graph,
                      const char *sort, double *out)
 {
     rg_run_cost cost;
-    rg_model_way way = {s->runtime, s->precision, sort, &s->sketch};
+    rg_model_way way = {s->runtime, s->precision, sort, &s->sketch, s->sketch.release >= FUSED_SINCE};
     RG_TRY(rg_judge_model_cost(cx, exam, graph, &way, &cost));
     out[0] = out[2] = cost.latency_s;
     if (exam->spread) exam->spread[1] = exam->spread[2] = exam->spread[0];
@@ -234,6 +248,7 @@ static rg_err forecast_totals(rg_ctx *cx, const rg_exam *exam, double *out)
     rg_totals totals;
     RG_TRY(read_setting(cx, exam, &s));
     read_totals(exam, &totals, &s.sketch);
+    s.precision = plain(s.precision); /* a stand-in is products alone */
     RG_TRY(rg_stand_in(cx, &totals, s.batch, &graph));
     rg_err err = answer(cx, exam, &s, graph, "totals", out);
     rg_graph_free(graph);
