@@ -1,5 +1,5 @@
-/* test_zoo_timm.c - models as timm has them: against the parameters that it publishes, and some against closed
- * forms of their papers.
+/* test_zoo_timm.c - models as timm has them: against the parameters that it publishes, and some against
+ * closed forms of their papers.
  */
 #include "learn/vision_models.h"
 #include "zoo_check.h"
@@ -115,7 +115,8 @@ static void linear_layers_take_turns(void **state)
     check(state, "gmlp_s16", zoo_dense(zoo_norm(sum, 256), 1, 256, 1000, true), "mlp");
 }
 
-/* Features attend to features: each of 8 heads multiplies [48, 196] with [196, 48], and that with [48, 196]. */
+/* Features attend to features: each of 8 heads multiplies [48, 196] with [196, 48], and that with [48, 196].
+ */
 static void xcit_attends_to_features(void **state)
 {
     zoo_sum sum = {0};

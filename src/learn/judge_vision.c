@@ -138,13 +138,13 @@ static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
 }
 
 /* scaled_dot_product_attention came with PyTorch 2.0. */
-#define FUSED_SINCE 2.0
+static bool is_unfused(const setting *s) { return s->sketch.release > 0 && s->sketch.release < 2; }
 
 static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg_graph *graph,
                      const char *sort, double *out)
 {
     rg_run_cost cost;
-    rg_model_way way = {s->runtime, s->precision, sort, &s->sketch, s->sketch.release >= FUSED_SINCE};
+    rg_model_way way = {s->runtime, s->precision, sort, &s->sketch, !is_unfused(s)};
     RG_TRY(rg_judge_model_cost(cx, exam, graph, &way, &cost));
     out[0] = out[2] = cost.latency_s;
     if (exam->spread) exam->spread[1] = exam->spread[2] = exam->spread[0];
@@ -162,7 +162,7 @@ static rg_err forecast_graph(rg_ctx *cx, const rg_exam *exam, double *out)
     RG_TRY(read_setting(cx, exam, &s));
     if (side > INT16_MAX)
         return rg_fail(cx, RG_INPUT, "img_size %lld is no side of an image", (long long)side);
-    rg_model_sizes sizes = {.batch = s.batch, .side = side > 0 ? side : 0};
+    rg_model_sizes sizes = {.batch = s.batch, .side = side > 0 ? side : 0, .unfused = is_unfused(&s)};
     RG_TRY(rg_judge_model(cx, find_model(exam), sizes, &graph));
     rg_err err = answer(cx, exam, &s, graph, "whole", out);
     rg_graph_free(graph);

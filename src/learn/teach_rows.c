@@ -11,7 +11,7 @@
 
 enum {
     FOLDS = 5,
-    GROUPS_FEW = 20,   /* up to which each group of whole inferences is a fold */
+    GROUPS_FEW = 40,   /* up to which each group of whole inferences is a fold */
     FOLDED_MAX = 3000, /* rows of a device: up to these each fold is held out in turn, else the first */
 };
 

@@ -1,5 +1,5 @@
-/* autocast.c - automatic mixed precision as PyTorch has it: weights stay f32, products compute in 16 bit, what
- * would lose too much stays f32, all else takes what comes.
+/* autocast.c - automatic mixed precision as PyTorch has it: weights stay f32, products compute in 16 bit,
+ * what would lose too much stays f32, all else takes what comes.
  *
  *     products                       f16 out of f16; what is f32 is converted by a kernel of its own, weights
  *                                    and biases at each call
@@ -16,8 +16,9 @@
 
 #include <stdio.h>
 
-static const char *const narrow[] = {"Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum", "Attention", "PRelu",
-                                     "RNN",  "GRU",           "LSTM"};
+static const char *const narrow[] = {
+    "Conv", "ConvTranspose", "MatMul", "Gemm", "Einsum", "Attention", "PRelu", "RNN", "GRU", "LSTM",
+};
 static const char *const wide[] = {
     "LayerNormalization", "GroupNormalization", "Softmax", "LogSoftmax", "Pow", "Exp", "Log", "Reciprocal",
     "Softplus", "CumSum", "CumProd", "ReduceSum", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare",

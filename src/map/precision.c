@@ -88,8 +88,9 @@ static rg_err read_precision(rg_ctx *cx, precision *p)
     rg_str_cut(&rest, '+', &part);
     const named *base = find(bases, RG_COUNT(bases), part);
     if (!base)
-        return rg_fail(cx, RG_USAGE, "precision '%s' is none of model, f32, tf32, f16, bf16, f8, i8, amp-f16, "
-                       "amp-bf16, nor one of these with +w=TYPE or +kv=TYPE, as f16+w=i4g128", p->text);
+        return rg_fail(cx, RG_USAGE, "precision '%s' is none of model, f32, tf32, f16, bf16, f8, i8, "
+                       "amp-f16, amp-bf16, nor one of these with +w=TYPE or +kv=TYPE, as f16+w=i4g128",
+                       p->text);
     p->base = base->dtype;
     p->automatic = rg_str_starts(part, "amp-");
     while (rg_str_cut(&rest, '+', &part)) RG_TRY(read_suffix(cx, p, part));

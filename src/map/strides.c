@@ -1,7 +1,7 @@
-/* strides.c - rearrangements that a runtime with strided views does not carry out: a transposed, cut or repeated
- * tensor is the old bytes with other strides, and whoever reads it follows these. PyTorch has such views
- * ("Tensor Views", its documentation); who needs dense rows (a reshape, a normalization, a product of more
- * than two axes) pays for a copy, which is the row of the rearrangement then.
+/* strides.c - rearrangements that a runtime with strided views does not carry out: a transposed, cut or
+ * repeated tensor is the old bytes with other strides, and whoever reads it follows these. PyTorch has such
+ * views ("Tensor Views", its documentation); who needs dense rows (a reshape, a normalization, a product of
+ * more than two axes) pays for a copy, which is the row of the rearrangement then.
  *
  *     Reshape -> Transpose -> Gather (queries, keys, values) -> Attention       nothing is copied
  *     Attention -> Transpose -> Reshape          nor here: its result is laid out like its queries
