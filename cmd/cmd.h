@@ -108,8 +108,8 @@ typedef struct cmd_machine {
      "software stack: an id (see 'ridge runtimes') or a profile file; else the customary one"},          \
     {"precision", "TYPE", RG_OPT_TEXT, (at) + offsetof(cmd_machine, precision), "model", NULL,           \
      "type that all floating-point values get: model (keeps the file's), f32, tf32 (f32 on matrix "      \
-     "units), f16, bf16, f8, i8; +w=i4g128 stores weights and +kv=f8 caches narrower (i8, i4, f8, f4; "  \
-     "gN: a scale for every N)"},                                                                        \
+     "units), f16, bf16, f8, i8, amp-f16 (PyTorch's mixed precision); +w=i4g128 stores weights and "    \
+     "+kv=f8 caches narrower (i8, i4, f8, f4; gN: a scale for every N)"},                                \
     {"core-mhz", "MHZ", RG_OPT_INT, (at) + offsetof(cmd_machine, core_mhz), "0", NULL,                   \
      "highest core clock; 0: the device's own; the power cap may lower either"},                         \
     {"host-mhz", "MHZ", RG_OPT_INT, (at) + offsetof(cmd_machine, host_mhz), "0", NULL,                   \
@@ -162,7 +162,7 @@ typedef struct cmd_study {
     {"runtime", "ID,...", RG_OPT_LIST, (at) + offsetof(cmd_study, runtimes), NULL, NULL,                 \
      "software stacks: ids, profile files, or all; else the customary one of each device"},              \
     {"precision", "TYPE,...", RG_OPT_LIST, (at) + offsetof(cmd_study, precision), "model", NULL,         \
-     "model, f32, tf32, f16, bf16, f8, i8: types that all floating-point values get; "                   \
+     "model, f32, tf32, f16, bf16, f8, i8, amp-f16: types that all floating-point values get; "          \
      "f16+w=i4g128+kv=f8 stores weights and caches narrower"},                                           \
     {"batch", "RANGE", RG_OPT_LIST, (at) + offsetof(cmd_study, batch), NULL, NULL,                       \
      "inputs per inference: 1,8 or 1..256 or 10..50:10; else as the model says"},                        \

@@ -29,7 +29,7 @@ static const rg_opt opts[] = {
     {"runtime", "ID", RG_OPT_TEXT, FIELD(runtime), NULL, NULL,
      "software stack: an id (see 'ridge runtimes') or a profile file; else the customary one"},
     {"precision", "TYPE", RG_OPT_TEXT, FIELD(precision), "model", NULL,
-     "model, f32, tf32, f16, bf16, f8, i8, with +w=i4g128 and +kv=f8"},
+     "model, f32, tf32, f16, bf16, f8, i8, amp-f16, with +w=i4g128 and +kv=f8"},
     {"batch", "N", RG_OPT_INT, FIELD(batch), "0", NULL, "inputs per inference; 0: as the model says"},
     {"seq", "N", RG_OPT_TEXT, FIELD(seq), NULL, NULL, "size of the dimension that is called seq"},
     {"shape", "SPEC", RG_OPT_LIST, FIELD(shape), NULL, NULL,

@@ -128,7 +128,7 @@ static void images_are_of_three_kinds(void **state)
     rg_evaluation *all = evaluated(*state,
                                    COLUMNS ROW("", "infer", "resnet50", "224", "4.11,11.11,25.56", "100")
                                    ROW("", "infer", "resnet50", "288", ",,25.56", "160")
-                                   ROW("", "infer", "vit_base_patch16_384", "384", "55.5,101.6,86.9", "900")
+                                   ROW("", "infer", "vit_unheard_of_384", "384", "55.5,101.6,86.9", "900")
                                    ROW("", "infer", "mystery", "224", ",,", "100")
                                    ROW("", "train", "resnet50", "224", ",,25.56", "300"),
                                    &count);

@@ -118,6 +118,7 @@ rg_value_id rg_zoo_attend(rg_build *b, rg_value_id q, rg_value_id k, rg_value_id
 typedef struct rg_self_attention {
     const char *scope, *packed, *out; /* linear layers SCOPE.PACKED of three times the width, SCOPE.OUT */
     int64_t heads, head;
+    bool plain;                       /* without bias in either layer */
     double scale;                     /* of the queries; 0: 1 / sqrt(head) */
     rg_value_id bias;                 /* added to the scores, [1, heads, positions, positions]; 0: none */
     rg_value_id mask;                 /* of each window, where batch is image * windows + window: */

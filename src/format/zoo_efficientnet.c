@@ -16,6 +16,7 @@ typedef struct efficientnet {
     int64_t stem, last;    /* channels of the first convolution; and of the last, 0: 4 times its input */
     int64_t side;          /* of the image, as the weights are evaluated */
     double epsilon;
+    bool nearest;          /* channels are rounded to the nearest, however much that loses */
 } efficientnet;
 
 /* Table 1 of Tan and Le 2019. */
@@ -43,6 +44,24 @@ static const stage v2_l[] = {
     {false, 6, 3, 1, 640, 7},
 };
 
+/* In the authors' code only: the small ones, scaled as version 1 is, and the largest. */
+static const stage v2_b[] = {
+    {true, 1, 3, 1, 16, 1},   {true, 4, 3, 2, 32, 2},   {true, 4, 3, 2, 48, 2},
+    {false, 4, 3, 2, 96, 3},  {false, 6, 3, 1, 112, 5}, {false, 6, 3, 2, 192, 8},
+};
+
+static const stage v2_xl[] = {
+    {true, 1, 3, 1, 32, 4},    {true, 4, 3, 2, 64, 8},     {true, 4, 3, 2, 96, 8},
+    {false, 4, 3, 2, 192, 16}, {false, 6, 3, 1, 256, 24},  {false, 6, 3, 2, 512, 32},
+    {false, 6, 3, 1, 640, 8},
+};
+
+static int64_t scale(const efficientnet *e, int64_t channels)
+{
+    double wide = (double)channels * e->width;
+    return e->nearest ? (int64_t)(wide + 4) / 8 * 8 : rg_net_round(wide, 8);
+}
+
 /* The gate is as wide as a quarter of what comes into the block, not of what it scales. */
 static void blocks(rg_net *n, int index, const stage *s, int64_t channels, int repeats)
 {
@@ -63,14 +82,15 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
     char name[32];
     RG_TRY(rg_net_begin(&n, cx, self, e->side));
     n.epsilon = e->epsilon;
-    int64_t stem = rg_net_round((double)e->stem * e->width, 8);
+    int64_t stem = scale(e, e->stem);
     rg_net_conv_norm(&n, "features.0", (rg_conv){.channels = stem, .kernel = 3, .stride = 2}, "SiLU");
     for (int i = 0; i < e->count; i++) {
         const stage *s = &e->stages[i];
-        blocks(&n, i + 1, s, rg_net_round(s->channels * e->width, 8), (int)ceil(s->repeats * e->depth));
+        blocks(&n, i + 1, s, scale(e, s->channels), (int)ceil(s->repeats * e->depth));
     }
     snprintf(name, sizeof name, "features.%d", e->count + 1);
-    rg_net_conv_norm(&n, name, (rg_conv){.channels = e->last ? e->last : 4 * n.channels}, "SiLU");
+    int64_t last = e->last ? scale(e, e->last) : 4 * n.channels;
+    rg_net_conv_norm(&n, name, (rg_conv){.channels = last}, "SiLU");
     rg_zoo_scope(&n.b, "avgpool");
     rg_net_global_pool(&n);
     rg_net_flatten(&n);
@@ -85,19 +105,19 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 /*    id           width depth side epsilon parameters      macs  published, GMAC */
 #define V1_LIST(X)                                                                                          \
-    X(efficientnet_b0, 1.0, 1.0, 224, 1e-5,  5288548,   385814752,  0.386)                                  \
-    X(efficientnet_b1, 1.0, 1.1, 240, 1e-5,  7794184,   686802832,  0.687)                                  \
-    X(efficientnet_b2, 1.1, 1.2, 288, 1e-5,  9109994,  1087529456,  1.088)                                  \
-    X(efficientnet_b3, 1.2, 1.4, 300, 1e-5, 12233232,  1827141392,  1.827)                                  \
-    X(efficientnet_b4, 1.4, 1.8, 380, 1e-5, 19341616,  4393771024,  4.394)                                  \
-    X(efficientnet_b5, 1.6, 2.2, 456, 1e-3, 30389784, 10266384752, 10.266)                                  \
-    X(efficientnet_b6, 1.8, 2.6, 528, 1e-3, 43040704, 19067593536, 19.068)                                  \
+    X(efficientnet_b0, 1.0, 1.0, 224, 1e-5,  5288548,   385814752,  0.386) \
+    X(efficientnet_b1, 1.0, 1.1, 240, 1e-5,  7794184,   686802832,  0.687) \
+    X(efficientnet_b2, 1.1, 1.2, 288, 1e-5,  9109994,  1087529456,  1.088) \
+    X(efficientnet_b3, 1.2, 1.4, 300, 1e-5, 12233232,  1827141392,  1.827) \
+    X(efficientnet_b4, 1.4, 1.8, 380, 1e-5, 19341616,  4393771024,  4.394) \
+    X(efficientnet_b5, 1.6, 2.2, 456, 1e-3, 30389784, 10266384752, 10.266) \
+    X(efficientnet_b6, 1.8, 2.6, 528, 1e-3, 43040704, 19067593536, 19.068) \
     X(efficientnet_b7, 2.0, 3.1, 600, 1e-3, 66347960, 37745884192, 37.746)
 
 /*    id              rows  stem side parameters       macs  published, GMAC */
 #define V2_LIST(X)                                                                                          \
-    X(efficientnet_v2_s, v2_s, 24, 384,  21458488,  8365617152,  8.366)                                     \
-    X(efficientnet_v2_m, v2_m, 24, 480,  54139356, 24582460384, 24.582)                                     \
+    X(efficientnet_v2_s, v2_s, 24, 384,  21458488,  8365617152,  8.366) \
+    X(efficientnet_v2_m, v2_m, 24, 480,  54139356, 24582460384, 24.582) \
     X(efficientnet_v2_l, v2_l, 32, 480, 118515272, 56079699008, 56.080)
 
 #define MODEL(id, text, weights, mac, giga, ...)                                                            \
@@ -116,4 +136,24 @@ V1_LIST(X)
     MODEL(id, V2_SOURCE, weights, mac, giga, .count = RG_COUNT(rows), .stages = rows, .width = 1,           \
           .depth = 1, .stem = first, .last = 1280, .side = size, .epsilon = 1e-3)
 V2_LIST(X)
+#undef X
+
+#define MORE_SOURCE "Tan and Le 2021, arXiv:2104.00298; parameters: timm, tf_efficientnetv2_*"
+
+/*    id               rows   width depth stem side parameters macs */
+#define MORE_LIST(X)                                                                                        \
+    X(efficientnet_v2_b0, v2_b,  1.0, 1.0, 32, 224, 7139704, 718086176) \
+    X(efficientnet_v2_b1, v2_b,  1.0, 1.1, 32, 240, 8141052, 1196819360) \
+    X(efficientnet_v2_b2, v2_b,  1.1, 1.2, 32, 260, 10096086, 1697542832) \
+    X(efficientnet_v2_b3, v2_b,  1.2, 1.4, 32, 300, 14358406, 3011458816) \
+    X(efficientnet_v2_xl, v2_xl, 1.0, 1.0, 32, 512, 208119808, 93353451520)
+
+#define X(id, rows, wide, deep, first, size, weights, mac)                                                  \
+    RG_ZOO(id) = {                                                                                          \
+        .name = #id, .family = "cnn", .source = MORE_SOURCE, .build = build, .parameters = weights,         \
+        .macs = mac, .layout = &(const efficientnet){.count = RG_COUNT(rows), .stages = rows, .width = wide, \
+                                                     .depth = deep, .stem = first, .last = 1280,            \
+                                                     .side = size, .epsilon = 1e-3, .nearest = true},       \
+    };
+MORE_LIST(X)
 #undef X

@@ -3,6 +3,8 @@
  */
 #include "format/zoo_mbconv.h"
 
+#include <math.h>
+
 /* ---- version 2 ---- */
 
 /* Table 2 of the paper: expansion, channels, repeats, stride of the first. */
@@ -10,22 +12,34 @@ static const struct { int expand, channels, repeats, stride; } v2_stages[] = {
     {1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1},
 };
 
+/* Channels by `width`, repeats by `depth`; deep: neither the first and the last convolution nor the first and
+ * the last stage are scaled (timm's mobilenetv2_110d). */
+typedef struct v2 { double width, depth; bool deep; } v2;
+
 static rg_err build_v2(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 {
+    const v2 *by = self->layout;
+    int64_t last = by->deep || by->width < 1 ? 1280 : rg_net_round(1280 * by->width, 8);
     rg_net n;
+    char name[32];
     int index = 1;
     RG_TRY(rg_net_begin(&n, cx, self, 224));
-    rg_net_conv_norm(&n, "features.0", (rg_conv){.channels = 32, .kernel = 3, .stride = 2}, "Relu6");
+    int64_t stem = by->deep ? 32 : rg_net_round(32 * by->width, 8);
+    rg_net_conv_norm(&n, "features.0", (rg_conv){.channels = stem, .kernel = 3, .stride = 2}, "Relu6");
     for (size_t s = 0; s < RG_COUNT(v2_stages); s++) {
-        for (int i = 0; i < v2_stages[s].repeats; i++) {
+        bool inner = s > 0 && s + 1 < RG_COUNT(v2_stages);
+        int repeats = (int)ceil(v2_stages[s].repeats * (inner ? by->depth : 1));
+        for (int i = 0; i < repeats; i++) {
             char list[32];
             snprintf(list, sizeof list, "features.%d.conv", index++);
             rg_net_mbconv(&n, list, (rg_mbconv){
-                .expanded = n.channels * v2_stages[s].expand, .channels = v2_stages[s].channels, .kernel = 3,
+                .expanded = n.channels * v2_stages[s].expand, .kernel = 3,
+                .channels = rg_net_round(v2_stages[s].channels * by->width, 8),
                 .stride = i ? 1 : v2_stages[s].stride, .activation = "Relu6", .loose = true});
         }
     }
-    rg_net_conv_norm(&n, "features.18", (rg_conv){.channels = 1280}, "Relu6");
+    snprintf(name, sizeof name, "features.%d", index);
+    rg_net_conv_norm(&n, name, (rg_conv){.channels = last}, "Relu6");
     rg_zoo_scope(&n.b, "avgpool");
     rg_net_global_pool(&n);
     rg_net_flatten(&n);
@@ -37,7 +51,26 @@ RG_ZOO(mobilenet_v2) = {
     .name = "mobilenet_v2", .family = "cnn",
     .source = "Sandler et al. 2018, arXiv:1801.04381; figures: torchvision, IMAGENET1K_V1 at 224x224",
     .parameters = 3504872, .macs = 300774272, .published_macs = 0.301e9, .rounding = 0.5e6, .build = build_v2,
+    .layout = &(const v2){1, 1, false},
 };
+
+#define V2_SOURCE "Sandler et al. 2018, arXiv:1801.04381; parameters: timm, at 224x224"
+
+/* Name, width, depth, deep, parameters, MACs. */
+#define V2_LIST(X) \
+    X(mobilenet_v2_035, 0.35, 1, false, 1677128, 59285808) \
+    X(mobilenet_v2_050, 0.5, 1, false, 1968680, 97131840) \
+    X(mobilenet_v2_075, 0.75, 1, false, 2636424, 209069792) \
+    X(mobilenet_v2_140, 1.4, 1, false, 6108776, 582195824) \
+    X(mobilenet_v2_110d, 1.1, 1.2, true, 4516520, 430516080) \
+    X(mobilenet_v2_120d, 1.2, 1.4, true, 5831144, 668857568)
+
+#define V2_ROW(id, wide, far, deeper, params, mac) \
+    RG_ZOO(id) = { \
+        .name = #id, .family = "cnn", .source = V2_SOURCE, .parameters = params, .macs = mac, \
+        .build = build_v2, .layout = &(const v2){wide, far, deeper}, \
+    };
+V2_LIST(V2_ROW)
 
 /* ---- version 3 ---- */
 

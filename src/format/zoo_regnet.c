@@ -14,7 +14,13 @@
 
 #include <math.h>
 
-typedef struct regnet { int depth; double w_0, w_a, w_m; int64_t group_width; bool squeezes; } regnet;
+/* nearest: to the nearest number of groups, as the paper and timm do it. */
+typedef struct regnet {
+    int depth;
+    double w_0, w_a, w_m;
+    int64_t group_width;
+    bool squeezes, nearest;
+} regnet;
 
 /* A tie goes to the even number, as in the authors' code: 80 * 2.25 is 22.5 times 8 and becomes 176. */
 static int64_t width_of(const regnet *r, int block)
@@ -22,6 +28,8 @@ static int64_t width_of(const regnet *r, int block)
     double line = r->w_0 + r->w_a * block;
     double power = rint(log(line / r->w_0) / log(r->w_m));
     int64_t width = (int64_t)rint(r->w_0 * pow(r->w_m, power) / 8) * 8;
+    if (r->nearest && width >= r->group_width)
+        return (int64_t)rint((double)width / (double)r->group_width) * r->group_width;
     return rg_net_round((double)width, width < r->group_width ? width : r->group_width);
 }
 
@@ -79,27 +87,53 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 /*    id          depth  w_0    w_a   w_m group gated parameters          macs  published, GMAC */
 #define REGNET_LIST(X)                                                                                      \
-    X(regnet_x_400mf, 22,  24,  24.48, 2.54,  16, false,   5495976,    413812608,   0.414)                  \
-    X(regnet_x_800mf, 16,  56,  35.73, 2.28,  16, false,   7259656,    799699712,   0.800)                  \
-    X(regnet_x_1_6gf, 18,  80,  34.01, 2.25,  24, false,   9190136,   1602849792,   1.603)                  \
-    X(regnet_x_3_2gf, 25,  88,  26.31, 2.25,  48, false,  15296552,   3176621952,   3.177)                  \
-    X(regnet_x_8gf,   23,  80,  49.56, 2.88, 120, false,  39572648,   7995132416,   7.995)                  \
-    X(regnet_x_16gf,  22, 216,  55.59, 2.10, 128, false,  54278536,  15940755456,  15.941)                  \
-    X(regnet_x_32gf,  23, 320,  69.86, 2.00, 168, false, 107811560,  31735929792,  31.736)                  \
-    X(regnet_y_400mf, 16,  48,  27.89, 2.09,   8, true,    4344144,    401842848,   0.402)                  \
-    X(regnet_y_800mf, 14,  56,  38.84, 2.40,  16, true,    6432512,    833856256,   0.834)                  \
-    X(regnet_y_1_6gf, 27,  48,  20.71, 2.65,  24, true,   11202430,   1612076160,   1.612)                  \
-    X(regnet_y_3_2gf, 21,  80,  42.63, 2.66,  24, true,   19436338,   3176482752,   3.176)                  \
-    X(regnet_y_8gf,   17, 192,  76.82, 2.19,  56, true,   39381472,   8473070592,   8.473)                  \
-    X(regnet_y_16gf,  18, 200, 106.23, 2.48, 112, true,   83590140,  15911510272,  15.912)                  \
-    X(regnet_y_32gf,  20, 232, 115.89, 2.53, 232, true,  145046770,  32279552832,  32.280)                  \
+    X(regnet_x_400mf, 22,  24,  24.48, 2.54,  16, false,   5495976,    413812608,   0.414) \
+    X(regnet_x_800mf, 16,  56,  35.73, 2.28,  16, false,   7259656,    799699712,   0.800) \
+    X(regnet_x_1_6gf, 18,  80,  34.01, 2.25,  24, false,   9190136,   1602849792,   1.603) \
+    X(regnet_x_3_2gf, 25,  88,  26.31, 2.25,  48, false,  15296552,   3176621952,   3.177) \
+    X(regnet_x_8gf,   23,  80,  49.56, 2.88, 120, false,  39572648,   7995132416,   7.995) \
+    X(regnet_x_16gf,  22, 216,  55.59, 2.10, 128, false,  54278536,  15940755456,  15.941) \
+    X(regnet_x_32gf,  23, 320,  69.86, 2.00, 168, false, 107811560,  31735929792,  31.736) \
+    X(regnet_y_400mf, 16,  48,  27.89, 2.09,   8, true,    4344144,    401842848,   0.402) \
+    X(regnet_y_800mf, 14,  56,  38.84, 2.40,  16, true,    6432512,    833856256,   0.834) \
+    X(regnet_y_1_6gf, 27,  48,  20.71, 2.65,  24, true,   11202430,   1612076160,   1.612) \
+    X(regnet_y_3_2gf, 21,  80,  42.63, 2.66,  24, true,   19436338,   3176482752,   3.176) \
+    X(regnet_y_8gf,   17, 192,  76.82, 2.19,  56, true,   39381472,   8473070592,   8.473) \
+    X(regnet_y_16gf,  18, 200, 106.23, 2.48, 112, true,   83590140,  15911510272,  15.912) \
+    X(regnet_y_32gf,  20, 232, 115.89, 2.53, 232, true,  145046770,  32279552832,  32.280) \
     X(regnet_y_128gf, 27, 456, 160.83, 2.52, 264, true,  644812894, 127517815680, 127.518)
+
+/* The other sizes of the paper's tables, as timm has them. */
+#define MORE_LIST(X)                                                                                        \
+    X(regnet_x_004, 22, 24, 24.48, 2.54, 16, false, 5157512, 397677568) \
+    X(regnet_y_008, 14, 56, 38.84, 2.40, 16, true, 6263168, 797176832) \
+    X(regnet_y_080, 17, 192, 76.82, 2.19, 56, true, 39180068, 7963057312) \
+    X(regnet_x_002, 13, 24, 36.44, 2.49, 8, false, 2684792, 199039872) \
+    X(regnet_x_006, 16, 48, 36.97, 2.24, 24, false, 6196040, 600890112) \
+    X(regnet_x_040, 23, 96, 38.65, 2.43, 40, false, 22118248, 3964498816) \
+    X(regnet_x_064, 17, 184, 60.83, 2.07, 56, false, 26209256, 6460291264) \
+    X(regnet_x_120, 19, 168, 73.36, 2.37, 112, false, 46106056, 12086678016) \
+    X(regnet_y_002, 13, 24, 36.44, 2.49, 8, true, 3162996, 199514080) \
+    X(regnet_y_006, 15, 48, 32.54, 2.32, 16, true, 6055160, 601220992) \
+    X(regnet_y_040, 22, 96, 31.41, 2.24, 64, true, 20646656, 3973288448) \
+    X(regnet_y_064, 25, 112, 33.22, 2.27, 72, true, 30583252, 6355204992) \
+    X(regnet_y_120, 19, 168, 73.36, 2.37, 112, true, 51822544, 12092376576) \
+    X(regnet_y_640, 20, 352, 147.48, 2.40, 328, true, 281378786, 64069959616)
 
 #define X(id, blocks, first, slope, step, group, gated, weights, mac, giga)                                 \
     RG_ZOO(id) = {                                                                                          \
         .name = #id, .family = "cnn", .source = SOURCE, .build = build, .parameters = weights, .macs = mac, \
         .published_macs = giga * 1e9, .rounding = 0.5e6,                                                    \
-        .layout = &(const regnet){blocks, first, slope, step, group, gated},                                \
+        .layout = &(const regnet){blocks, first, slope, step, group, gated, false},                         \
     };
 REGNET_LIST(X)
+#undef X
+
+#define X(id, blocks, first, slope, step, group, gated, weights, mac)                                       \
+    RG_ZOO(id) = {                                                                                          \
+        .name = #id, .family = "cnn", .build = build, .parameters = weights, .macs = mac,                   \
+        .source = "Radosavovic et al. 2020, arXiv:2003.13678; parameters: timm, at 224x224",                \
+        .layout = &(const regnet){blocks, first, slope, step, group, gated, true},                          \
+    };
+MORE_LIST(X)
 #undef X

@@ -94,7 +94,7 @@ rg_value_id rg_zoo_self_attention(rg_build *b, rg_value_id x, const rg_self_atte
     double scale = a->scale != 0 ? a->scale : 1 / sqrt((double)a->head);
     rg_value_id parts[3];
     rg_zoo_scope(b, "%s.%s", a->scope, a->packed);
-    x = rg_zoo_dense(b, x, width, 3 * width, true);
+    x = rg_zoo_dense(b, x, width, 3 * width, !a->plain);
     rg_zoo_scope(b, "%s", a->scope);
     split_packed(b, x, a->heads, a->head, parts);
     rg_value_id q = rg_build_node(b, "Mul", NULL, parts[0], rg_build_scalar(b, (float)scale), -1);
@@ -104,7 +104,7 @@ rg_value_id rg_zoo_self_attention(rg_build *b, rg_value_id x, const rg_self_atte
     if (a->mask) scores = mask_windows(b, scores, a);
     x = mix(b, scores, parts[2], a->heads, a->head);
     rg_zoo_scope(b, "%s.%s", a->scope, a->out);
-    return rg_zoo_dense(b, x, width, width, true);
+    return rg_zoo_dense(b, x, width, width, !a->plain);
 }
 
 rg_value_id rg_zoo_feed_forward(rg_build *b, rg_value_id x, const char *scope, const char *first,

@@ -171,3 +171,10 @@ RG_ZOO(swin_b) = {
     .parameters = 87768224, .macs = 15430946816, .published_macs = 15.431e9, .rounding = 0.5e6,
     .layout = &(const swin){128, {2, 2, 18, 2}},
 };
+
+RG_ZOO(swin_l) = {
+    .name = "swin_l", .family = "transformer", .build = build,
+    .source = "Liu et al. 2021, arXiv:2103.14030; parameters: timm, at 224x224",
+    .parameters = 196532476, .macs = 34475759616,
+    .layout = &(const swin){192, {2, 2, 18, 2}},
+};

@@ -239,6 +239,7 @@ struct rg_runtime {
     double sequence_byte;                    /* that what samples it moves meanwhile */
     double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */
+    bool strided_views;                      /* rearranged tensors are views (map/strides.c) */
     int grouped_heads;                       /* query heads of the same keys that a block of its kernels for
                                               * few queries takes together, at most; 0: any number */
     const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),

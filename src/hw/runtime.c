@@ -143,6 +143,8 @@ static const rg_field runtime_fields[] = {
      .help = "computes constant parts before the first inference"},
     {"fuses_attention", RG_FIELD_FLAG, true, AT(fuses_attention),
      .help = "runs a whole attention as one kernel"},
+    {"strided_views", RG_FIELD_FLAG, false, AT(strided_views),
+     .help = "transposes and slices are views with strides; a copy is made where a reader needs it dense"},
     {"grouped_heads", RG_FIELD_COUNT, false, AT(grouped_heads),
      .help = "query heads that share keys and that its attention takes together, at most; left out: any"},
     {"tf32", RG_FIELD_TEXT, false, AT(tf32),

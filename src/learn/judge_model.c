@@ -42,12 +42,16 @@ rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *grap
     rg_forecast_opt how = {.size = sizeof how, .learning = exam->learning, .sort = way->sort,
                            .sketch = way->sketch};
     const rg_runtime *found = NULL;
+    rg_runtime *own = NULL;
     const rg_plan *plan = NULL;
     rg_plan_opt opt = {.size = sizeof opt, .precision = way->precision};
     rg_err err = rg_runtime_find(cx, way->runtime, device, &found);
-    if (!err) err = rg_plan_make(cx, graph, device, found, &opt, &plan);
+    if (!err) err = rg_runtime_clone(cx, found, &own);
+    if (!err && way->fused) own->fuses_attention = true;
+    if (!err) err = rg_plan_make(cx, graph, device, own, &opt, &plan);
     if (!err) err = rg_judge_plan(cx, exam, plan, &how, (rg_view){.whole = true, .devices = 1}, out);
     rg_plan_free(plan);
+    rg_runtime_free(own);
     rg_runtime_free(found);
     return err;
 }

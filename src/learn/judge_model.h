@@ -18,6 +18,7 @@ rg_err rg_judge_model(rg_ctx *cx, const char *name, rg_model_sizes sizes, rg_gra
 typedef struct rg_model_way {
     const char *runtime, *precision, *sort;
     const struct rg_sketch *sketch;
+    bool fused;                  /* attention is one kernel, whatever the profile of the runtime says */
 } rg_model_way;
 /* The graph has types. */
 rg_err rg_judge_model_cost(rg_ctx *cx, const rg_exam *exam, const rg_graph *graph, const rg_model_way *way,

@@ -35,8 +35,8 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
     RG_TRY(rg_judge_size(cx, exam, "seq", &sizes.seq));
     RG_TRY(find_model(cx, exam, &name));
     RG_TRY(rg_judge_model(cx, name, sizes, &graph));
-    rg_err err = rg_judge_model_cost(cx, exam, graph, &(rg_model_way){"pytorch-eager", "f32", NULL, NULL},
-                                     &cost);
+    const rg_model_way way = {"pytorch-eager", "f32", NULL, NULL, false};
+    rg_err err = rg_judge_model_cost(cx, exam, graph, &way, &cost);
     if (!err) out[0] = cost.latency_s;
     rg_graph_free(graph);
     return err;

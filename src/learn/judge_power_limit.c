@@ -46,7 +46,7 @@ static rg_err train(rg_ctx *cx, const rg_exam *exam, size_t which, const rg_devi
     rg_exam there = *exam;
     there.device = device;
     there.witness = NULL; /* a step of training teaches nothing about inference */
-    rg_model_way way = {"pytorch-eager", "f32", NULL, NULL};
+    rg_model_way way = {"pytorch-eager", "f32", NULL, NULL, false};
     rg_err err = rg_judge_model_cost(cx, &there, g, &way, &forward);
     rg_graph_free(g);
     if (err) return err;

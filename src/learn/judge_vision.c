@@ -17,77 +17,18 @@
 #include "learn/judge_model.h"
 #include "learn/probed.h"
 #include "learn/stand_in.h"
+#include "learn/vision_models.h"
 #include "predict/predict.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Names of timm, of torchvision and of the two collections, where the architecture is that of the zoo: its
- * parameters are the same to three digits. side: the only image that the zoo's fits; 0: any. */
-static const struct { const char *name, *model; int64_t side; } models[] = {
-    {"resnet18", "resnet18", 0}, {"resnet34", "resnet34", 0}, {"resnet50", "resnet50", 0},
-    {"resnet101", "resnet101", 0}, {"resnet152", "resnet152", 0},
-    {"tv_resnet34", "resnet34", 0}, {"tv_resnet50", "resnet50", 0}, {"tv_resnet101", "resnet101", 0},
-    {"tv_resnet152", "resnet152", 0}, {"gluon_resnet18_v1b", "resnet18", 0},
-    {"gluon_resnet34_v1b", "resnet34", 0}, {"gluon_resnet50_v1b", "resnet50", 0},
-    {"gluon_resnet101_v1b", "resnet101", 0}, {"gluon_resnet152_v1b", "resnet152", 0},
-    {"resnet50v1.5", "resnet50", 0}, {"resnet", "resnet50", 0},
-    {"resnext50_32x4d", "resnext50_32x4d", 0}, {"tv_resnext50_32x4d", "resnext50_32x4d", 0},
-    {"gluon_resnext50_32x4d", "resnext50_32x4d", 0}, {"resnext101_32x8d", "resnext101_32x8d", 0},
-    {"ig_resnext101_32x8d", "resnext101_32x8d", 0}, {"resnext101_64x4d", "resnext101_64x4d", 0},
-    {"gluon_resnext101_64x4d", "resnext101_64x4d", 0}, {"wide_resnet50_2", "wide_resnet50_2", 0},
-    {"wide_resnet101_2", "wide_resnet101_2", 0},
-    {"vgg11", "vgg11", 224}, {"vgg13", "vgg13", 224}, {"vgg16", "vgg16", 224}, {"vgg19", "vgg19", 224},
-    {"vgg11_bn", "vgg11_bn", 224}, {"vgg13_bn", "vgg13_bn", 224}, {"vgg16_bn", "vgg16_bn", 224},
-    {"vgg19_bn", "vgg19_bn", 224},
-    {"convnext_tiny", "convnext_tiny", 0}, {"convnext_small", "convnext_small", 0},
-    {"convnext_base", "convnext_base", 0}, {"convnext_large", "convnext_large", 0},
-    {"densenet121", "densenet121", 0}, {"tv_densenet121", "densenet121", 0},
-    {"densenet161", "densenet161", 0}, {"densenet169", "densenet169", 0}, {"densenet201", "densenet201", 0},
-    {"efficientnet_b0", "efficientnet_b0", 0}, {"efficientnet_b1", "efficientnet_b1", 0},
-    {"efficientnet_b2", "efficientnet_b2", 0}, {"efficientnet_b3", "efficientnet_b3", 0},
-    {"efficientnet_b4", "efficientnet_b4", 0}, {"efficientnet_b5", "efficientnet_b5", 0},
-    {"efficientnet_b6", "efficientnet_b6", 0}, {"efficientnet_b7", "efficientnet_b7", 0},
-    {"tf_efficientnet_b0", "efficientnet_b0", 0}, {"tf_efficientnet_b1", "efficientnet_b1", 0},
-    {"tf_efficientnet_b2", "efficientnet_b2", 0}, {"tf_efficientnet_b3", "efficientnet_b3", 0},
-    {"tf_efficientnet_b4", "efficientnet_b4", 0}, {"tf_efficientnet_b5", "efficientnet_b5", 0},
-    {"tf_efficientnet_b6", "efficientnet_b6", 0}, {"tf_efficientnet_b7", "efficientnet_b7", 0},
-    {"efficientnetv2_s", "efficientnet_v2_s", 0}, {"efficientnetv2_m", "efficientnet_v2_m", 0},
-    {"efficientnetv2_l", "efficientnet_v2_l", 0}, {"tf_efficientnetv2_s", "efficientnet_v2_s", 0},
-    {"tf_efficientnetv2_m", "efficientnet_v2_m", 0}, {"tf_efficientnetv2_l", "efficientnet_v2_l", 0},
-    {"googlenet", "googlenet", 0}, {"inception_v3", "inception_v3", 0},
-    {"tf_inception_v3", "inception_v3", 0}, {"adv_inception_v3", "inception_v3", 0},
-    {"gluon_inception_v3", "inception_v3", 0},
-    {"mnasnet_050", "mnasnet0_5", 0}, {"mnasnet_075", "mnasnet0_75", 0}, {"mnasnet_100", "mnasnet1_0", 0},
-    {"mnasnet_b1", "mnasnet1_0", 0}, {"mobilenetv2_100", "mobilenet_v2", 0},
-    {"mobilenetv3_large_100", "mobilenet_v3_large", 0}, {"mobilenetv3_small_100", "mobilenet_v3_small", 0},
-    {"tf_mobilenetv3_large_100", "mobilenet_v3_large", 0},
-    {"tf_mobilenetv3_small_100", "mobilenet_v3_small", 0},
-    {"regnetx_004_tv", "regnet_x_400mf", 0}, {"regnetx_008", "regnet_x_800mf", 0},
-    {"regnetx_016", "regnet_x_1_6gf", 0}, {"regnetx_032", "regnet_x_3_2gf", 0},
-    {"regnetx_080", "regnet_x_8gf", 0}, {"regnetx_160", "regnet_x_16gf", 0},
-    {"regnetx_320", "regnet_x_32gf", 0}, {"regnety_004", "regnet_y_400mf", 0},
-    {"regnety_008_tv", "regnet_y_800mf", 0}, {"regnety_016", "regnet_y_1_6gf", 0},
-    {"regnety_032", "regnet_y_3_2gf", 0}, {"regnety_080_tv", "regnet_y_8gf", 0},
-    {"regnety_160", "regnet_y_16gf", 0}, {"regnety_320", "regnet_y_32gf", 0},
-    {"regnety_1280", "regnet_y_128gf", 0},
-    {"vit_small_patch16_224", "deit_s", 224}, {"deit_small_patch16_224", "deit_s", 224},
-    {"vit_base_patch16_224", "vit_b_16", 224}, {"deit_base_patch16_224", "vit_b_16", 224},
-    {"vit_base_patch32_224", "vit_b_32", 224}, {"vit_large_patch16_224", "vit_l_16", 224},
-    {"vit_large_patch32_224", "vit_l_32", 224}, {"swin_tiny_patch4_window7_224", "swin_t", 224},
-    {"swin_small_patch4_window7_224", "swin_s", 224}, {"swin_base_patch4_window7_224", "swin_b", 224},
-};
-
 /* "PyTorch/Classification/ConvNets/resnet50v1.5" is called by its last part. NULL: the zoo has none. */
 static const char *find_model(const rg_exam *exam)
 {
     rg_str name = rg_exam_text(exam, "model"), part = name;
-    int64_t side = rg_exam_int(exam, "img_size");
     while (rg_str_cut(&name, '/', &part)) continue;
-    for (size_t i = 0; i < RG_COUNT(models); i++)
-        if (rg_str_is(part, models[i].name) && (!models[i].side || side < 0 || side == models[i].side))
-            return models[i].model;
-    return NULL;
+    return rg_vision_model(part, rg_exam_int(exam, "img_size"));
 }
 
 static bool is_training(const rg_exam *exam) { return rg_str_is(rg_exam_text(exam, "mode"), "train"); }
@@ -117,7 +58,7 @@ typedef struct meaning { const char *begins, *means; } meaning;
 
 /* With automatic mixed precision products and convolutions compute in the type that it is called by. */
 static const meaning precisions[] = {
-    {"amp_fp16", "f16"}, {"amp_bf16", "bf16"}, {"bf16", "bf16"}, {"fp16", "f16"}, {"FP16", "f16"},
+    {"amp_fp16", "amp-f16"}, {"amp_bf16", "amp-bf16"}, {"bf16", "bf16"}, {"fp16", "f16"}, {"FP16", "f16"},
     {"Mixed ", "f16"}, {"mixed ", "f16"}, {"AMP", "f16"}, {"fp32", "f32"}, {"FP32", "f32"}, {"TF32", "tf32"},
     {"tf32", "tf32"}, {"int8", "i8"}, {"INT8", "i8"}, {"fp8", "f8"}, {"float8", "f8"},
 };
@@ -173,6 +114,14 @@ static void read_sketch(const rg_exam *exam, setting *s)
     };
 }
 
+/* amp-f16 -> f16 */
+static const char *plain(const char *precision)
+{
+    static const char automatic[] = "amp-";
+    bool is = rg_str_starts(rg_str_of(precision), automatic);
+    return is ? precision + sizeof automatic - 1 : precision;
+}
+
 static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
 {
     RG_TRY(read_batch(cx, exam, &s->batch));
@@ -180,16 +129,22 @@ static rg_err read_setting(rg_ctx *cx, const rg_exam *exam, setting *s)
                         &s->precision));
     RG_TRY(read_meaning(cx, "framework", rg_exam_text(exam, "framework"), frameworks, RG_COUNT(frameworks),
                         &s->runtime));
-    if (rg_str_starts(rg_exam_text(exam, "compile"), "dynamo")) s->runtime = "pytorch-compile";
+    if (rg_str_starts(rg_exam_text(exam, "compile"), "dynamo")) {
+        s->runtime = "pytorch-compile";
+        s->precision = plain(s->precision); /* generated loops convert on their way */
+    }
     read_sketch(exam, s);
     return RG_OK;
 }
+
+/* scaled_dot_product_attention came with PyTorch 2.0. */
+static bool is_unfused(const setting *s) { return s->sketch.release > 0 && s->sketch.release < 2; }
 
 static rg_err answer(rg_ctx *cx, const rg_exam *exam, const setting *s, const rg_graph *graph,
                      const char *sort, double *out)
 {
     rg_run_cost cost;
-    rg_model_way way = {s->runtime, s->precision, sort, &s->sketch};
+    rg_model_way way = {s->runtime, s->precision, sort, &s->sketch, !is_unfused(s)};
     RG_TRY(rg_judge_model_cost(cx, exam, graph, &way, &cost));
     out[0] = out[2] = cost.latency_s;
     if (exam->spread) exam->spread[1] = exam->spread[2] = exam->spread[0];
@@ -207,7 +162,7 @@ static rg_err forecast_graph(rg_ctx *cx, const rg_exam *exam, double *out)
     RG_TRY(read_setting(cx, exam, &s));
     if (side > INT16_MAX)
         return rg_fail(cx, RG_INPUT, "img_size %lld is no side of an image", (long long)side);
-    rg_model_sizes sizes = {.batch = s.batch, .side = side > 0 ? side : 0};
+    rg_model_sizes sizes = {.batch = s.batch, .side = side > 0 ? side : 0, .unfused = is_unfused(&s)};
     RG_TRY(rg_judge_model(cx, find_model(exam), sizes, &graph));
     rg_err err = answer(cx, exam, &s, graph, "whole", out);
     rg_graph_free(graph);
@@ -293,6 +248,7 @@ static rg_err forecast_totals(rg_ctx *cx, const rg_exam *exam, double *out)
     rg_totals totals;
     RG_TRY(read_setting(cx, exam, &s));
     read_totals(exam, &totals, &s.sketch);
+    s.precision = plain(s.precision); /* a stand-in is products alone */
     RG_TRY(rg_stand_in(cx, &totals, s.batch, &graph));
     rg_err err = answer(cx, exam, &s, graph, "totals", out);
     rg_graph_free(graph);

@@ -11,7 +11,7 @@
 
 enum {
     FOLDS = 5,
-    GROUPS_FEW = 20,   /* up to which each group of whole inferences is a fold */
+    GROUPS_FEW = 40,   /* up to which each group of whole inferences is a fold */
     FOLDED_MAX = 3000, /* rows of a device: up to these each fold is held out in turn, else the first */
 };
 
@@ -90,6 +90,11 @@ rg_err rg_teach_make_folds(rg_teaching *t)
 
 /* ---- rows ---- */
 
+double rg_teach_claim(size_t rows)
+{
+    return rows < RG_TEACH_ROWS_MIN ? (double)rows / RG_TEACH_ROWS_MIN : 1;
+}
+
 /* A wish while rows are counted and taken. */
 typedef struct choice {
     rg_teach_wish wish;
@@ -122,7 +127,9 @@ rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wanted, size_t most, rg_teach
     choice c = {.wish = wanted};
     count_rows(t, most, &c);
     size_t columns = l->features;
-    double each = c.devices ? (double)c.count / (double)c.devices : 0;
+    double claims = 0;
+    for (size_t d = 0; d < RG_TEACH_DEVICES_MAX; d++) claims += rg_teach_claim(c.left[d]);
+    double each = c.devices ? (double)c.count / claims : 0;
     const choice all = c;
     *out = (rg_teach_set){
         .x = RG_NEW(&t->cx->arena, float, (c.count + 1) * columns),
@@ -144,7 +151,7 @@ rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wanted, size_t most, rg_teach
             out->y[out->count] -= (float)rg_host_shift(t->hosts[d], l->x + i * columns);
         out->group[out->count] = l->group[i];
         out->part[out->count] = l->part ? l->part[i] : (rg_lesson_part){1, 0};
-        out->weight[out->count++] = (float)(each / (double)all.wanted[d]);
+        out->weight[out->count++] = (float)(each * rg_teach_claim(all.left[d]) / (double)all.wanted[d]);
     }
     return RG_OK;
 }

@@ -152,7 +152,7 @@ static double mean_error(const rg_teaching *t, const trial *seen, mixing m, size
     return sum / (double)seen->rows.count;
 }
 
-/* The mixture with the least error, devices weighted equally. */
+/* The mixture with the least error, devices weighted by their claim. */
 static mixing choose_mixture(const rg_teaching *t, trial *const *trials, size_t without)
 {
     double least = INFINITY;
@@ -163,7 +163,8 @@ static mixing choose_mixture(const rg_teaching *t, trial *const *trials, size_t 
                 mixing m = {reaches[r], pooled_weights[w], trusts[k]};
                 double sum = 0;
                 for (size_t i = 0; i < t->device_count; i++)
-                    if (i != without) sum += mean_error(t, trials[i], m, without);
+                    if (i != without)
+                        sum += rg_teach_claim(t->rows[t->devices[i]]) * mean_error(t, trials[i], m, without);
                 if (sum < least) least = sum, best = m;
             }
     return best;

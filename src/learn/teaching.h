@@ -48,8 +48,11 @@ bool rg_teach_is_tested(const rg_teaching *t, uint32_t device, int fold);
 /* Which rows are held out together: t->fold. */
 rg_err rg_teach_make_folds(rg_teaching *t) RG_CHECKED;
 
+/* What a device of so many rows weighs against others: 1, less where it has too few for a member. */
+double rg_teach_claim(size_t rows);
+
 /* At most so many rows of each device, each as likely as any other; where there are several devices, each
- * weighs the same, and all rows are as if one host had issued them. */
+ * weighs its claim, and all rows are as if one host had issued them. */
 rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wish, size_t most, rg_teach_set *out) RG_CHECKED;
 
 /* A member from rows; pooled: of several devices. Of whole inferences it is a line and trees, mixed: a line

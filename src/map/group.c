@@ -28,6 +28,7 @@ typedef struct grouping {
     uint32_t *step_of;   /* by node */
     uint32_t *row_of;    /* by step */
     bool *folded;        /* by step: computed from constants, once, at load */
+    bool *strided;       /* by step: strides.c */
     uint32_t *pending;   /* views met on the way to the next member */
     uint32_t *mark;      /* by row: stamp for unique dependencies */
     uint32_t *member_capacity; /* by row */
@@ -40,7 +41,7 @@ static const rg_node *node_of(const grouping *x, uint32_t step)
 
 static bool is_view(const grouping *x, uint32_t step)
 {
-    return x->facts->work[step].family == RG_FAMILY_VIEW;
+    return x->facts->work[step].family == RG_FAMILY_VIEW || x->strided[step];
 }
 
 /* The step that computes a value; NOBODY for inputs, constants and what a control node hands out. */
@@ -307,6 +308,8 @@ static void settle_inputs(const grouping *x, rg_row *row, uint32_t index, uint32
 static void sum_work(grouping *x, rg_row *row, uint32_t index)
 {
     const rg_work *anchor = &x->facts->work[row->anchor];
+    const rg_work nothing = {.family = RG_FAMILY_VIEW};
+    if (is_view(x, row->anchor)) anchor = &nothing;
     double before = anchor->in_byte + anchor->weight_byte + anchor->out_byte;
     row->family = anchor->family;
     row->folded = x->folded[row->anchor];
@@ -320,7 +323,7 @@ static void sum_work(grouping *x, rg_row *row, uint32_t index)
     double own = row->work.in_byte;
     for (uint32_t i = 0; i < row->step_count; i++) {
         const rg_work *w = &x->facts->work[row->steps[i]];
-        if (row->steps[i] == row->anchor || w->family == RG_FAMILY_VIEW) continue;
+        if (row->steps[i] == row->anchor || is_view(x, row->steps[i])) continue;
         before += w->in_byte + w->weight_byte + w->out_byte;
         row->work.mac += w->mac, row->work.flop += w->flop, row->work.special += w->special;
         row->work.in_byte += w->in_byte;
@@ -416,6 +419,7 @@ static rg_err allocate(grouping *x)
     x->step_of = RG_NEW(scratch, uint32_t, x->g->node_count);
     x->row_of = RG_NEW(scratch, uint32_t, steps + 1);
     x->folded = RG_NEW(scratch, bool, steps + 1);
+    x->strided = RG_NEW(scratch, bool, steps + 1);
     x->pending = RG_NEW(scratch, uint32_t, steps + 1);
     x->mark = RG_NEW(scratch, uint32_t, steps + 1);
     x->member_capacity = RG_NEW(scratch, uint32_t, steps + 1);
@@ -433,6 +437,7 @@ rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan)
     RG_TRY(rg_graph_uses(cx, x.g, &cx->arena, &x.uses));
     RG_TRY(allocate(&x));
     find_folded(&x);
+    RG_TRY(rg_plan_strides(cx, plan, &x.uses, x.step_of, x.strided));
     RG_TRY(form_rows(&x));
     RG_TRY(order_rows(&x));
     for (uint32_t i = 0; i < plan->row_count; i++) {

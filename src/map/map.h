@@ -123,6 +123,12 @@ rg_err rg_graph_stores(rg_ctx *cx, const rg_graph *g, const uint8_t **out) RG_CH
  * stored as asked: "f16+w=i4g128+kv=f8". `precision` NULL or "model": the same graph. */
 rg_err rg_graph_at_precision(rg_ctx *cx, const rg_graph *graph, const char *precision,
                              const rg_graph **out) RG_CHECKED;
+/* autocast.c: f32 values of a graph of one's own as automatic mixed precision computes them. Resolved graphs.
+ */
+rg_err rg_graph_autocast(rg_ctx *cx, rg_graph *g, rg_dtype base) RG_CHECKED;
+/* strides.c: by step, what the runtime does not carry out; step_of by node. */
+rg_err rg_plan_strides(rg_ctx *cx, const rg_plan *plan, const rg_uses *uses, const uint32_t *step_of,
+                       bool *strided) RG_CHECKED;
 rg_err rg_plan_group(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* group.c: rows from the runtime's rules */
 rg_err rg_plan_place(rg_ctx *cx, rg_plan *plan) RG_CHECKED;   /* assign.c: engine, unit, type */
 rg_err rg_plan_memory(rg_ctx *cx, rg_plan *plan) RG_CHECKED;  /* memory.c: lifetimes, offsets, peak */

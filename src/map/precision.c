@@ -3,7 +3,8 @@
  *
  *     BASE[+w=TYPE[gN]][+kv=TYPE[gN]]      f16   model+w=i8   f16+w=i4g128+kv=f8
  *
- * BASE is what every floating-point value is computed in, `model` keeps the file's. w: weights of products
+ * BASE is what every floating-point value is computed in, `model` keeps the file's; with amp-f16 and amp-bf16
+ * products are, and some others (autocast.c). w: weights of products
  * are stored in TYPE and made BASE again inside the kernel that reads them; kv: so are caches (storage.c says
  * which values these are). gN: a 16-bit scale for every N elements; without it a channel shares one, which
  * counts nothing. Only types change; which values keep their precision for accuracy's sake is a matter of
@@ -16,7 +17,7 @@
 typedef struct named { const char *name; rg_dtype dtype; } named;
 static const named bases[] = {
     {"model", RG_DTYPE_NONE}, {"f32", RG_F32}, {"tf32", RG_F32}, {"f16", RG_F16}, {"bf16", RG_BF16},
-    {"f8", RG_F8E4M3FN}, {"i8", RG_I8},
+    {"f8", RG_F8E4M3FN}, {"i8", RG_I8}, {"amp-f16", RG_F16}, {"amp-bf16", RG_BF16},
 };
 static const named storages[] = {
     {"f16", RG_F16}, {"bf16", RG_BF16}, {"f8", RG_F8E4M3FN}, {"i8", RG_I8}, {"f4", RG_F4E2M1}, {"i4", RG_I4},
@@ -31,6 +32,7 @@ typedef struct format { rg_dtype dtype; int group; } format; /* NONE: as it is c
 typedef struct precision {
     const char *text; /* as asked */
     rg_dtype base;
+    bool automatic;   /* autocast.c */
     format stored[RG_COUNT(suffixes)];
 } precision;
 
@@ -86,9 +88,11 @@ static rg_err read_precision(rg_ctx *cx, precision *p)
     rg_str_cut(&rest, '+', &part);
     const named *base = find(bases, RG_COUNT(bases), part);
     if (!base)
-        return rg_fail(cx, RG_USAGE, "precision '%s' is none of model, f32, tf32, f16, bf16, f8, i8, nor one "
-                       "of these with +w=TYPE or +kv=TYPE, as f16+w=i4g128", p->text);
+        return rg_fail(cx, RG_USAGE, "precision '%s' is none of model, f32, tf32, f16, bf16, f8, i8, "
+                       "amp-f16, amp-bf16, nor one of these with +w=TYPE or +kv=TYPE, as f16+w=i4g128",
+                       p->text);
     p->base = base->dtype;
+    p->automatic = rg_str_starts(part, "amp-");
     while (rg_str_cut(&rest, '+', &part)) RG_TRY(read_suffix(cx, p, part));
     bool open = whole.size && whole.data[whole.size - 1] == '+';
     return open ? read_suffix(cx, p, rest) : RG_OK;
@@ -138,8 +142,9 @@ rg_err rg_graph_at_precision(rg_ctx *cx, const rg_graph *graph, const char *text
         return RG_OK;
     }
     RG_TRY(rg_graph_clone(cx, graph, &copy));
-    if (p.base) compute_in(copy, p.base);
-    rg_err err = stores ? store(cx, copy, &p) : RG_OK;
+    if (p.base) compute_in(copy, p.automatic ? RG_F32 : p.base);
+    rg_err err = p.automatic ? rg_graph_autocast(cx, copy, p.base) : RG_OK;
+    if (!err && stores) err = store(cx, copy, &p);
     if (err) rg_graph_free(copy);
     else *out = copy;
     return err;

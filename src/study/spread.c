@@ -25,6 +25,7 @@ static void take_grouping(rg_runtime *r, const rg_runtime *to)
     r->rules = to->rules;
     r->rule_count = to->rule_count;
     r->fuses_attention = to->fuses_attention;
+    r->strided_views = to->strided_views;
     r->folds_constants = to->folds_constants;
 }
 
