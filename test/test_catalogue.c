@@ -362,8 +362,8 @@ static double top_power(const rg_device *d)
 /* With memory at full tilt too, a device draws about its cap: one that cannot come near it has energies that
  * are too low, one that would need more than twice of it too high ones. Large boards are limited by power,
  * not by heat of a case: there products alone come near it. The L4, at 28 % of its f32 peak in measured
- * products, is the most limited. The cap holds at the clock that a maker guarantees: one that runs products at
- * twice that clock for a moment, as the L40S, may need twice the cap. */
+ * products, is the most limited. The cap holds at the clock that a maker guarantees: one that runs products
+ * at twice that clock for a moment, as the L40S, may need twice the cap. */
 static void test_full_tilt_is_about_the_cap(void **state)
 {
     const catalogue *all = *state;

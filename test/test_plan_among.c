@@ -10,7 +10,8 @@
 
 #define MIB (1024.0 * 1024)
 
-/* Of f16[64, 1024] times f16[1024, 4096]: bytes that memory gives, where so many others pass between two runs. */
+/* Of f16[64, 1024] times f16[1024, 4096]: bytes that memory gives, where so many others pass between two
+ * runs. */
 static double from_memory(rg_ctx *cx, const char *device, double beside_byte)
 {
     static const char text[] = "ridge.graph/1 \"net\" opset 24\n"
@@ -28,8 +29,8 @@ static double from_memory(rg_ctx *cx, const char *device, double beside_byte)
     return bytes;
 }
 
-/* 8 MiB of weights and 5/8 MiB of activations in the 96 MiB of an L40S: what fills them stays, half of what is a
- * twentieth more, nothing of what is a tenth more. Activations stay, either way. */
+/* 8 MiB of weights and 5/8 MiB of activations in the 96 MiB of an L40S: what fills them stays, half of what
+ * is a twentieth more, nothing of what is a tenth more. Activations stay, either way. */
 static void others_push_weights_out(void **state)
 {
     const double own = 8.625 * MIB, cache = 96 * MIB;

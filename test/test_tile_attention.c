@@ -90,8 +90,7 @@ static void a_prompt_fills_tiles_but_for_the_diagonal(void **state)
     bench_free(&b);
 }
 
-/* One query or 16, of no earlier keys: a block of 64 rows for each head of each request. Behind a cache the heads
- * of a token that share keys are one tile. */
+/* One query or 16, of no earlier keys: a block of 64 rows for each head of each request. */
 static void a_short_prompt_is_a_warp_groups_rows(void **state)
 {
     for (int queries = 1; queries <= 16; queries += 15) {
