@@ -362,7 +362,8 @@ static double top_power(const rg_device *d)
 /* With memory at full tilt too, a device draws about its cap: one that cannot come near it has energies that
  * are too low, one that would need more than twice of it too high ones. Large boards are limited by power,
  * not by heat of a case: there products alone come near it. The L4, at 28 % of its f32 peak in measured
- * products, is the most limited. */
+ * products, is the most limited. The cap holds at the clock that a maker guarantees: one that runs products
+ * at twice that clock for a moment, as the L40S, may need twice the cap. */
 static void test_full_tilt_is_about_the_cap(void **state)
 {
     const catalogue *all = *state;
@@ -373,9 +374,10 @@ static void test_full_tilt_is_about_the_cap(void **state)
         double full = compute + m->read_byte_per_s * m->sustained_fraction * m->pj_per_byte * 1e-12;
         /* a board without a fan pays for its heat out of the same cap */
         bool passive = d->kind == RG_DEVICE_GPU && d->cap_w <= 75;
-        assert_within(d, "full tilt over the cap", full / d->cap_w, 0.3, passive ? 6.5 : 2.1);
+        double boost = d->engines[0].clock_max_hz / d->engines[0].clock_base_hz;
+        assert_within(d, "full tilt over the cap", full / d->cap_w, 0.3, passive ? 6.5 : fmax(2.1, boost));
         if (d->kind == RG_DEVICE_GPU && d->cap_w >= 100)
-            assert_within(d, "products over the cap", compute / d->cap_w, 0.65, 1.45);
+            assert_within(d, "products over the cap", compute / d->cap_w, 0.65, fmax(1.45, boost));
     }
 }
 

@@ -52,6 +52,24 @@ static void a_residual_block_is_grouped_as_the_stack_does(void **state)
     }
 }
 
+/* The scale of 8 bits takes three launches, rounding one, and what leaves the product is converted in it. */
+static void a_scale_of_8_bits_is_three_launches(void **state)
+{
+    static const char text[] =
+        HEAD "const %w = f8e4m3fn[4096,4096] none\n"
+        "graph (%x: bf16[64,4096]) {\n"
+        "  %m = ReduceMax(%x) keepdims=0  %s = Div(%x, %m)  %q = Cast(%s) to=17\n"
+        "  %p = MatMul(%q, %w)  %y = Cast(%p) to=16  return %y }";
+    bench b = {.cx = *state};
+    known(&b, "h100-sxm", "tensorrt-llm", text);
+    assert_int_equal(b.plan->row_count, 3);
+    assert_float_equal(b.plan->rows[0].kernels, 3, 0);
+    assert_float_equal(b.plan->rows[1].kernels, 1, 0);
+    assert_float_equal(b.plan->rows[2].kernels, 1, 0);
+    assert_true(b.plan->rows[0].tiling.blocks > 100); /* one result, in pieces of 1024 elements */
+    bench_free(&b);
+}
+
 /* 3 channels of f16 fill 3 of 8, 4 in each group half of 8, 64 all; f32 has no matrix unit on a T4. What is
  * padded takes longer and is no work. */
 static void channels_are_padded_on_matrix_units(void **state)
@@ -87,6 +105,7 @@ static void channels_are_padded_on_matrix_units(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_scale_of_8_bits_is_three_launches, setup, teardown),
         cmocka_unit_test_setup_teardown(a_residual_block_is_grouped_as_the_stack_does, setup, teardown),
         cmocka_unit_test_setup_teardown(channels_are_padded_on_matrix_units, setup, teardown),
     };

@@ -86,6 +86,22 @@ static bool can_teach(rg_ctx *cx)
     return true;
 }
 
+/* Half of each measurement is something else, which the base has right: half of the error. */
+static void a_part_counts_with_its_share(void **state)
+{
+    if (!can_teach(*state)) skip();
+    const law alike = {.scale = {0.3, 0.3, 0.3}};
+    school s = {0};
+    open_school(*state, &s, &alike);
+    rg_taught alone = taught(*state, &s);
+    s.lesson.part = RG_NEW(&s.lessons.arena, rg_lesson_part, s.lesson.count);
+    for (size_t i = 0; i < s.lesson.count; i++) s.lesson.part[i] = (rg_lesson_part){0.5F, 0.5F};
+    rg_taught beside = taught(*state, &s);
+    assert_float_equal(beside.cards[0].base.mean, alone.cards[0].base.mean / 2, 1e-6);
+    assert_float_equal(beside.cards[0].known.mean, alone.cards[0].known.mean / 2, 1e-6);
+    close_school(&s);
+}
+
 static void a_law_is_learned(void **state)
 {
     if (!can_teach(*state)) skip();
@@ -457,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_law_is_learned, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_part_counts_with_its_share, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_of_one_device_stays_there, setup, teardown),
         cmocka_unit_test_setup_teardown(hosts_are_told_from_devices, setup, teardown),
         cmocka_unit_test_setup_teardown(all_are_asked_where_that_helps, setup, teardown),

@@ -90,6 +90,18 @@ static void a_prompt_fills_tiles_but_for_the_diagonal(void **state)
     bench_free(&b);
 }
 
+/* One query or 16, of no earlier keys: a block of 64 rows for each head of each request. */
+static void a_short_prompt_is_a_warp_groups_rows(void **state)
+{
+    for (int queries = 1; queries <= 16; queries += 15) {
+        bench b = {.cx = *state};
+        const rg_row *row = planned(&b, "vllm", 4, 32, 8, queries, queries, "is_causal=1");
+        assert_float_equal(row->tiling.tile[0], 64, 0);
+        assert_float_equal(row->tiling.blocks, 4 * 32, 0);
+        bench_free(&b);
+    }
+}
+
 /* Keys and values of 2 requests, 8 heads and 1024 tokens are 8 MiB, which an L2 of 40 MiB holds; but they are
  * of earlier steps, all but the token's own. A prompt's have just been written. */
 static void caches_of_earlier_steps_come_from_memory(void **state)
@@ -121,6 +133,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_token_groups_heads_and_splits_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stack_limits_the_heads_of_a_tile, setup, teardown),
         cmocka_unit_test_setup_teardown(a_prompt_fills_tiles_but_for_the_diagonal, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_short_prompt_is_a_warp_groups_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(caches_of_earlier_steps_come_from_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,13 +86,21 @@ static double missed_share(const rg_plan *plan, double kept)
     return fmin(fmax((round / kept - 1) / ROUND_FADES, 0), 1);
 }
 
+/* Room that a line takes: where it is read from another part than its own, it is in both. (H100, the same
+ * products: copies of 35 MiB together are read from its 50 MiB of L2, of 37.5 not.) */
+static double copies_in(const rg_level *level)
+{
+    double parts = fmax(level->parts, 1);
+    return 1 + (parts - 1) / parts;
+}
+
 /* What comes from behind level `near`, which keeps what it can. */
 static double traffic_behind(const rg_plan *plan, const rg_row *row, const rg_level *near, double block_m,
                              double block_n)
 {
     const rg_work *w = &row->work;
     double kept = kept_byte(plan, row, near), activations = w->in_byte + w->out_byte;
-    double missed = missed_share(plan, kept / fmax(near->parts, 1));
+    double missed = missed_share(plan, kept / copies_in(near));
     if (missed <= 0) return 0;
     double pinned = pinned_share(plan, near, kept) * w->weight_byte;
     double weights = w->weight_byte <= kept / 2 ? w->weight_byte : w->weight_byte * weight_reads(w);
