@@ -92,7 +92,7 @@ static void a_part_counts_with_its_share(void **state)
     if (!can_teach(*state)) skip();
     const law alike = {.scale = {0.3, 0.3, 0.3}};
     school s = {0};
-    open_school(*state, &s, &alike);
+    open_school(*state, &s, &alike, EACH);
     rg_taught alone = taught(*state, &s);
     s.lesson.part = RG_NEW(&s.lessons.arena, rg_lesson_part, s.lesson.count);
     for (size_t i = 0; i < s.lesson.count; i++) s.lesson.part[i] = (rg_lesson_part){0.5F, 0.5F};
