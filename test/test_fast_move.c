@@ -117,7 +117,9 @@ static void curves(void **state)
 
 static void reduced(void **state)
 {
-    static const char *const ops[] = {"ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare"};
+    static const char *const ops[] = {
+        "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare", "ReduceL2",
+    };
     static const char *const forms[][3] = {
         {"f32[3,5,77] i64[1]=-1", "", "f32[3,5,1]"},
         {"f32[3,5,77] i64[2]=1,2", "keepdims=0", "f32[3]"},

@@ -1,5 +1,5 @@
-/* fast_reduce.c - sums, means, greatest and least elements of f32 along axes that are neighbors, and the
- * global pools, which are these over all axes of an image.
+/* fast_reduce.c - sums, means, lengths, greatest and least elements of f32 along axes that are neighbors, and
+ * the global pools, which are these over all axes of an image.
  *
  *     [outer, size, inner] -> [outer, inner]
  *
@@ -20,6 +20,7 @@ typedef struct reduce {
     float *y;
     int64_t outer, size, inner, chunks;
     float factor;            /* of a mean: 1 / size */
+    bool root;               /* of the result: a length */
 } reduce;
 
 typedef struct fold_row { const char *op; fold fold; } fold_row;
@@ -27,7 +28,7 @@ typedef struct fold_row { const char *op; fold fold; } fold_row;
 static const fold_row folds[] = {
     {"GlobalAveragePool", FOLD_MEAN}, {"GlobalMaxPool", FOLD_MAX}, {"ReduceMax", FOLD_MAX},
     {"ReduceMean", FOLD_MEAN},        {"ReduceMin", FOLD_MIN},     {"ReduceSum", FOLD_SUM},
-    {"ReduceSumSquare", FOLD_SQUARES},
+    {"ReduceSumSquare", FOLD_SQUARES}, {"ReduceL2", FOLD_SQUARES},
 };
 
 /* NaN wins. */
@@ -53,6 +54,9 @@ RG_INLINE float start_of(fold how)
 
 /* The parts of a square's sum are sums themselves. */
 RG_INLINE fold of_parts(fold how) { return how == FOLD_SQUARES ? FOLD_SUM : how; }
+
+/* What all folds end with. */
+RG_INLINE float ended(const reduce *s, float sum) { return s->root ? __builtin_sqrtf(sum) : sum * s->factor; }
 
 /* Four vectors, so that sums need not wait for each other. */
 RG_INLINE float run_of(const float *x, int64_t count, fold how)
@@ -86,9 +90,10 @@ RG_INLINE void eight_of(const reduce *s, const float *x, float *y, fold how)
         for (int k = 0; k < 4; k++) a[k] = folded8(a[k], rg_load8(x + (i + k) * s->inner), how);
     }
     for (; i < s->size; i++) a[0] = folded8(a[0], rg_load8(x + i * s->inner), how);
-    rg_store8(y,
-              folded8(folded8(a[0], a[1], of_parts(how)), folded8(a[2], a[3], of_parts(how)), of_parts(how)) *
-                  (zero + s->factor));
+    rg_f32x8 all =
+        folded8(folded8(a[0], a[1], of_parts(how)), folded8(a[2], a[3], of_parts(how)), of_parts(how));
+    for (int k = 0; s->root && k < 8; k++) all[k] = __builtin_sqrtf(all[k]);
+    rg_store8(y, all * (zero + s->factor));
 }
 
 RG_INLINE void chunk_of(const reduce *s, const float *x, float *y, int64_t count, fold how)
@@ -100,7 +105,7 @@ RG_INLINE void chunk_of(const reduce *s, const float *x, float *y, int64_t count
         RG_INDEPENDENT
         for (int64_t i = 0; i < count; i++) sum[i] = folded(sum[i], line[i], how);
     }
-    for (int64_t i = 0; i < count; i++) y[i] = sum[i] * s->factor;
+    for (int64_t i = 0; i < count; i++) y[i] = ended(s, sum[i]);
 }
 
 RG_INLINE void reduce_chunks(const reduce *s, int64_t from, int64_t to, fold how)
@@ -110,7 +115,7 @@ RG_INLINE void reduce_chunks(const reduce *s, int64_t from, int64_t to, fold how
         int64_t count = s->inner - first < CHUNK ? s->inner - first : CHUNK;
         const float *x = s->x + outer * s->size * s->inner + first;
         float *y = s->y + outer * s->inner + first;
-        if (s->inner == 1) *y = run_of(x, s->size, how) * s->factor;
+        if (s->inner == 1) *y = ended(s, run_of(x, s->size, how));
         else if (count == RG_BLOCK) eight_of(s, x, y, how);
         else chunk_of(s, x, y, count, how);
     }
@@ -199,6 +204,7 @@ static rg_err make(const rg_fast_row *r, void **state)
     *s = (reduce){.run = by_fold[row->fold], .x = x->data, .y = rg_fast_array(r, n->out[0])->data,
                   .outer = rg_array_size(x, 0, first), .size = rg_array_size(x, first, last),
                   .inner = rg_array_size(x, last, x->rank), .factor = 1};
+    s->root = rg_node_is(n, "ReduceL2");
     if (row->fold == FOLD_MEAN) s->factor = 1 / (float)s->size;
     if (r->blocked && r->blocked[n->in[0]]) s->outer /= RG_BLOCK, s->inner = RG_BLOCK;
     s->chunks = (s->inner + CHUNK - 1) / CHUNK;
@@ -207,6 +213,6 @@ static rg_err make(const rg_fast_row *r, void **state)
 }
 
 RG_FAST(reduce) = {
-    .name = "reduce", .brief = "sums, means, greatest and least elements along axes", .layout = layout,
-    .make = make, .run = run,
+    .name = "reduce", .brief = "sums, means, lengths, greatest and least elements along axes",
+    .layout = layout, .make = make, .run = run,
 };

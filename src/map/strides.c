@@ -30,8 +30,8 @@ static bool rearranges(const rg_graph *g, const rg_node *node)
 {
     static const char *const names[] = {"Transpose", "Slice", "Split", "Expand"};
     if (is_one_of(node, names, RG_COUNT(names))) return true;
-    return rg_node_is(node, "Gather") && node->in_count == 2 && node->in[1]
-           && g->values[node->in[1]].role == RG_ROLE_CONST && g->values[node->in[1]].type.rank == 0;
+    return rg_node_is(node, "Gather") && node->in_count == 2 && node->in[1] &&
+           g->values[node->in[1]].role == RG_ROLE_CONST && g->values[node->in[1]].type.rank == 0;
 }
 
 static bool readers_are_tolerant(const finding *x, const rg_node *node)
@@ -59,8 +59,8 @@ static bool keeps_strides(const finding *x, uint32_t step, const rg_node *node)
 static bool is_laid_out_by_attention(const rg_graph *g, const rg_node *node)
 {
     const rg_value *from = &g->values[node->in[0]];
-    return rg_node_is(node, "Transpose") && from->role == RG_ROLE_NODE
-           && rg_node_is(&g->nodes[from->producer], "Attention");
+    return rg_node_is(node, "Transpose") && from->role == RG_ROLE_NODE &&
+           rg_node_is(&g->nodes[from->producer], "Attention");
 }
 
 static void judge(const finding *x, uint32_t step)
@@ -74,8 +74,8 @@ static void judge(const finding *x, uint32_t step)
     } else if (keeps_strides(x, step, node)) {
         x->tolerant[step] = readers_are_tolerant(x, node);
     } else {
-        x->tolerant[step] = family == RG_FAMILY_ELEMENTWISE || family == RG_FAMILY_ATTENTION
-                            || family == RG_FAMILY_REDUCE || rg_node_is(node, "Concat");
+        x->tolerant[step] = family == RG_FAMILY_ELEMENTWISE || family == RG_FAMILY_ATTENTION ||
+                            family == RG_FAMILY_REDUCE || rg_node_is(node, "Concat");
     }
 }
 

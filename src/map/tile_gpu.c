@@ -35,7 +35,6 @@ static double tile_threads(double tm, double tn)
     return tm * tn >= 128 * 64 ? BLOCK_THREADS : SMALL_BLOCK_THREADS;
 }
 
-
 /* Blocks that fit on one SM by threads, shared memory and registers: the f32 result and half of it again. */
 static double blocks_per_unit(const rg_engine *e, double tm, double tn)
 {
