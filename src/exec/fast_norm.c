@@ -2,7 +2,8 @@
  * RMSNormalization, Softmax along the last axis; and BatchNormalization with fixed statistics, where each
  * run is a channel's.
  *
- * A run is read two or three times while it lies in the nearest cache. A result may lie where the input does.
+ * A run is read two or three times while it lies in the nearest cache, if it is not an image. A result may
+ * lie where the input does.
  */
 #include "exec/fast.h"
 #include "exec/f32x8.h"
@@ -15,6 +16,7 @@ struct norm {
     const float *x, *scale, *shift; /* scale, shift: [size], or NULL; of a batch's channels [channels] */
     float *y;
     int64_t count, size;            /* runs, and elements of each */
+    int64_t part;                   /* of a run: neighbors with one scale and shift; 1: each its own */
     int64_t channels;
     float epsilon;
 };
@@ -34,6 +36,28 @@ RG_INLINE void scale_run(const norm *s, const float *x, float *y, float mean, fl
         for (int64_t i = 0; i < size; i++) y[i] = (x[i] - mean) * factor;
     }
 }
+
+/* Parts of a run, channels of an image say, each with one scale and shift; their sums are joined in double,
+ * since a run may be a whole image. */
+RG_INLINE void layer_parts(const norm *s, int64_t from, int64_t to)
+{
+    int64_t parts = s->size / s->part, part = s->part;
+    for (int64_t run = from; run < to; run++) {
+        const float *x = s->x + run * s->size;
+        float *y = s->y + run * s->size;
+        double sum = 0, squares = 0;
+        for (int64_t p = 0; p < parts; p++) sum += (double)rg_sumf(x + p * part, part);
+        float mean = (float)(sum / (double)s->size);
+        for (int64_t p = 0; p < parts; p++) squares += (double)rg_squaresf(x + p * part, part, mean);
+        float factor = 1 / sqrtf((float)(squares / (double)s->size) + s->epsilon);
+        for (int64_t p = 0; p < parts; p++) {
+            float scale = factor * s->scale[p], shift = s->shift ? s->shift[p] : 0;
+            RG_INDEPENDENT
+            for (int64_t i = p * part; i < (p + 1) * part; i++) y[i] = (x[i] - mean) * scale + shift;
+        }
+    }
+}
+RG_FOR_MACHINE(layer_parts, norm)
 
 RG_INLINE void layer(const norm *s, int64_t from, int64_t to)
 {
@@ -99,17 +123,26 @@ RG_FOR_MACHINE(batch_blocked, norm)
 
 /* ---- making ---- */
 
-/* Scale or shift of one element for each of a run's, whatever ones stand in front; false: another form. */
-static bool reads_affine(const rg_fast_row *r, uint32_t i, int axis, const float **out)
+/* Its last axes are those of x, ones stand in front; where `first` is, only x's axis, with ones behind. */
+static bool has_axes(const rg_array *a, const rg_array *x, int axis, bool first)
+{
+    for (int k = 1; k <= a->rank; k++) { /* from the last axis */
+        int of_x = x->rank - k;
+        if (a->dim[a->rank - k] != (of_x < axis || (first && of_x > axis) ? 1 : x->dim[of_x])) return false;
+    }
+    return a->count == (first ? x->dim[axis] : rg_array_size(x, axis, x->rank));
+}
+
+/* Scale or shift of one element for each of a run's, or for each of the run's first axis; false: another
+ * form. */
+static bool reads_affine(const rg_fast_row *r, uint32_t i, int axis, bool first, const float **out)
 {
     const rg_node *n = r->site.node;
     *out = NULL;
     if (i >= n->in_count || !n->in[i]) return true;
     if (!rg_fast_is_f32(r, n->in[i])) return false;
     const rg_array *x = rg_fast_array(r, n->in[0]), *a = rg_fast_array(r, n->in[i]);
-    if (a->count != rg_array_size(x, axis, x->rank)) return false;
-    for (int k = 1; k <= a->rank; k++) /* from the last axis */
-        if (a->dim[a->rank - k] != (k <= x->rank - axis ? x->dim[x->rank - k] : 1)) return false;
+    if (!has_axes(a, x, axis, first)) return false;
     *out = a->data;
     return true;
 }
@@ -124,9 +157,13 @@ static bool fits_layer(const rg_fast_row *r, norm *s)
     if (axis < 0) axis += x->rank;
     for (uint32_t i = 1; i < n->out_count; i++)
         if (n->out[i]) return false; /* somebody wants the statistics */
-    if (!reads_affine(r, 1, (int)axis, &s->scale) || !reads_affine(r, 2, (int)axis, &s->shift)) return false;
-    if (s->shift && !s->scale) return false;
-    s->run = about_zero ? rms_best : layer_best;
+    bool whole = reads_affine(r, 1, (int)axis, false, &s->scale) &&
+                 reads_affine(r, 2, (int)axis, false, &s->shift);
+    bool first = !whole && !about_zero && reads_affine(r, 1, (int)axis, true, &s->scale) &&
+                 reads_affine(r, 2, (int)axis, true, &s->shift) && s->scale;
+    if ((!whole && !first) || (s->shift && !s->scale)) return false;
+    s->run = about_zero ? rms_best : first ? layer_parts_best : layer_best;
+    s->part = first ? rg_array_size(x, (int)axis + 1, x->rank) : 1;
     s->size = rg_array_size(x, (int)axis, x->rank);
     s->epsilon = (float)rg_op_real(&r->site, "epsilon");
     return true;
