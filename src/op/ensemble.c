@@ -1,8 +1,8 @@
 /* ensemble.c - the attributes of TreeEnsemble, and of the older TreeEnsembleClassifier and
  * TreeEnsembleRegressor, as one forest (ensemble.h). The older form names nodes and votes by their tree and
- * number, in any order, leaves among the nodes; the newer one names nodes and leaves by index, in lists apart.
- * Nothing of it is trusted: lengths, names, indices and modes are checked here, once, so that walking needs
- * not look.
+ * number, in any order, leaves among the nodes; the newer one names nodes and leaves by index, in lists
+ * apart. Nothing of it is trusted: lengths, names, indices and modes are checked here, once, so that walking
+ * needs not look.
  */
 #include "op/ensemble.h"
 

@@ -188,14 +188,13 @@ static rg_err add_results(const comparing *c, rg_item *results)
     return RG_OK;
 }
 
-/* The fastest point that keeps the limits, of each model, and of each cell of model x device. */
-static const rg_point *fastest(const comparing *c, uint32_t model, uint32_t device)
+/* The fastest point of a model that keeps the limits. */
+static const rg_point *fastest(const comparing *c, uint32_t model)
 {
     const rg_point *best = NULL;
     for (size_t i = 0; i < c->s->point_count; i++) {
         const rg_point *p = &c->s->points[i];
-        if (p->model != model || (device != UINT32_MAX && p->device != device) || !rg_limits_keep(&c->limits, p))
-            continue;
+        if (p->model != model || !rg_limits_keep(&c->limits, p)) continue;
         if (!best || p->latency_s.value < best->latency_s.value) best = p;
     }
     return best;
@@ -205,7 +204,7 @@ static rg_item *add_best(const comparing *c)
 {
     rg_item *best = rg_doc_array(c->doc, rg_doc_root(c->doc), "best");
     for (uint32_t m = 0; m < c->s->model_count; m++) {
-        const rg_point *p = fastest(c, m, UINT32_MAX);
+        const rg_point *p = fastest(c, m);
         if (p) add_point(c, best, p);
     }
     return best;
@@ -293,7 +292,8 @@ static void show_refused(const comparing *c)
                count > shown ? "; such as" : "");
     for (size_t i = 0; i < shown; i++) {
         char where[256];
-        rg_doc_point(c->doc, "%s: %s", rg_point_print(c->s, said[i], true, where, sizeof where), said[i]->error);
+        rg_doc_point(c->doc, "%s: %s", rg_point_print(c->s, said[i], true, where, sizeof where),
+                     said[i]->error);
     }
 }
 

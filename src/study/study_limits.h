@@ -1,4 +1,4 @@
-/* study_limits.h - what one inference may take at most, and the verdict on points that were held against it. */
+/* study_limits.h - what one inference may take at most, and the verdict on points held against that. */
 #ifndef RG_STUDY_LIMITS_H
 #define RG_STUDY_LIMITS_H
 

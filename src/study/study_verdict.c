@@ -1,5 +1,5 @@
-/* study_verdict.c - the answer in a sentence: the fastest point that fits and keeps the limits, or where there
- * is none the one that passes its worst limit by the smallest factor.
+/* study_verdict.c - the answer in a sentence: the fastest point that fits and keeps the limits, or where
+ * there is none the one that passes its worst limit by the smallest factor.
  */
 #include "study/study_limits.h"
 
