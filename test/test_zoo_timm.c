@@ -282,6 +282,12 @@ static void names_are_found(void **state)
     assert_string_equal(rg_vision_model(rg_str_of("xcit_nano_12_p8_384_dist"), 384), "xcit_nano_12_p8_384");
     assert_string_equal(rg_vision_model(rg_str_of("caformer_m36"), 384), "caformer_m36_384");
     assert_string_equal(rg_vision_model(rg_str_of("deit3_huge_patch14_224_in21ft1k"), 0), "deit3_h");
+    assert_string_equal(rg_vision_model(rg_str_of("caformer_m36"), 224), "caformer_m36");
+    assert_string_equal(rg_vision_model(rg_str_of("vgg16"), 0), "vgg16");
+    assert_null(rg_vision_model(rg_str_of("vgg16"), 256));
+    assert_null(rg_vision_model(rg_str_of("xcit_nano_12_p8_384"), 224));
+    assert_null(rg_vision_model(rg_str_of("repvgg_a0"), 224));
+    assert_null(rg_vision_model(rg_str_of("mlp"), 0));
     assert_null(rg_vision_model(rg_str_of("vit_base_patch16_224"), 384));
     assert_null(rg_vision_model(rg_str_of("resnet51q"), 224));
     assert_null(rg_vision_model(rg_str_of(""), 224));

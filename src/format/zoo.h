@@ -10,9 +10,13 @@
 
 #include "format/format.h"
 
+enum { RG_IMAGE_ANY = -1 };
+
 typedef struct rg_zoo {
     const char *name;        /* zoo:NAME */
     const char *family;      /* as rg_facts calls it: "cnn", "transformer", "mlp" */
+    int64_t image;           /* of classifiers that others call by the same name (timm, torchvision): the only
+                              * side of a square image that fits, or RG_IMAGE_ANY; 0: of others */
     const char *source;      /* of the architecture and of the figures */
     double parameters, macs; /* exact, at the inputs' preset sizes */
     double published_macs, rounding; /* as the source states them, half of its last digit; 0: it does not */

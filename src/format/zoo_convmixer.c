@@ -61,7 +61,8 @@ static rg_err build_mixer(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 #define MIXER(id, wide, count, around, cut, by, params, mac) \
     RG_ZOO(id) = { \
-        .name = #id, .family = "cnn", .source = TROCKMAN, .build = build_mixer, .parameters = params, \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, \
+        .source = TROCKMAN, .build = build_mixer, .parameters = params, \
         .macs = mac, .layout = &(const convmixer){wide, count, around, cut, by}, \
     };
 MIXER_LIST(MIXER)

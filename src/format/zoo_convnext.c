@@ -130,7 +130,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 #define X(id, wide, first, second, third, fourth, weights, mac, giga)                                       \
     RG_ZOO(id) = {                                                                                          \
-        .name = #id, .family = "cnn", .source = SOURCE, .build = build, .parameters = weights, .macs = mac, \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, \
+        .source = SOURCE, .build = build, .parameters = weights, .macs = mac, \
         .published_macs = giga * 1e9, .rounding = 0.5e6,                                                    \
         .layout = &(const convnext){{first, second, third, fourth}, wide, false},                     \
     };
@@ -160,7 +161,8 @@ CONVNEXT_LIST(X)
 
 #define X(id, wide, first, second, third, fourth, competing, from, weights, mac)                            \
     RG_ZOO(id) = {                                                                                          \
-        .name = #id, .family = "cnn", .source = from, .build = build, .parameters = weights, .macs = mac,   \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, \
+        .source = from, .build = build, .parameters = weights, .macs = mac,   \
         .layout = &(const convnext){{first, second, third, fourth}, wide, competing},                       \
     };
 MORE_LIST(X)

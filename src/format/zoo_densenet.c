@@ -81,7 +81,7 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 #define ROW(id, n1, n2, n3, n4, grows, stems, params, mac, gmac) \
     _Static_assert(n3 <= LAYER_MAX && n4 <= LAYER_MAX, #id); \
     RG_ZOO(id) = { \
-        .name = #id, .family = "cnn", .build = build, \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, .build = build, \
         .layout = &(const densenet){{n1, n2, n3, n4}, grows, stems}, \
         .source = "Huang et al. 2016, arXiv:1608.06993; figures: torchvision, IMAGENET1K_V1 at 224x224", \
         .parameters = params, .macs = mac, .published_macs = gmac * 1e9, .rounding = 0.5e6, \

@@ -122,7 +122,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 #define MODEL(id, text, weights, mac, giga, ...)                                                            \
     RG_ZOO(id) = {                                                                                          \
-        .name = #id, .family = "cnn", .source = text, .build = build, .parameters = weights, .macs = mac,   \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, \
+        .source = text, .build = build, .parameters = weights, .macs = mac,   \
         .published_macs = giga * 1e9, .rounding = 0.5e6, .layout = &(const efficientnet){__VA_ARGS__},      \
     };
 
@@ -150,7 +151,8 @@ V2_LIST(X)
 
 #define X(id, rows, wide, deep, first, size, weights, mac)                                                  \
     RG_ZOO(id) = {                                                                                          \
-        .name = #id, .family = "cnn", .source = MORE_SOURCE, .build = build, .parameters = weights,         \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, \
+        .source = MORE_SOURCE, .build = build, .parameters = weights,         \
         .macs = mac, .layout = &(const efficientnet){.count = RG_COUNT(rows), .stages = rows, .width = wide, \
                                                      .depth = deep, .stem = first, .last = 1280,            \
                                                      .side = size, .epsilon = 1e-3, .nearest = true},       \

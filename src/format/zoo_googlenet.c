@@ -76,7 +76,7 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 }
 
 RG_ZOO(googlenet) = {
-    .name = "googlenet", .family = "cnn", .build = build,
+    .name = "googlenet", .family = "cnn", .image = RG_IMAGE_ANY, .build = build,
     .source = "Szegedy et al. 2014, arXiv:1409.4842; figures: torchvision, IMAGENET1K_V1 at 224x224, "
               "without the auxiliary classifiers, as published there",
     .parameters = 6624904, .macs = 1498376192, .published_macs = 1.498e9, .rounding = 0.5e6,

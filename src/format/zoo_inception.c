@@ -153,7 +153,7 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 }
 
 RG_ZOO(inception_v3) = {
-    .name = "inception_v3", .family = "cnn", .build = build,
+    .name = "inception_v3", .family = "cnn", .image = RG_IMAGE_ANY, .build = build,
     .source = "Szegedy et al. 2015, arXiv:1512.00567; figures: torchvision, IMAGENET1K_V1 at 299x299, whose "
               "27161264 parameters count the auxiliary classifier, left out here, with 3326696",
     .parameters = 23834568, .macs = 5713216096, .published_macs = 5.713e9, .rounding = 0.5e6,

@@ -235,6 +235,7 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 #define X(id, b1, b2, b3, b4, w1, w2, w3, w4, near, far, old, size, weights, mac) \
     RG_ZOO(id) = { \
         .name = #id, .family = far == ATTEND ? "transformer" : "cnn", .build = build, \
+        .image = far == ATTEND ? size : RG_IMAGE_ANY, \
         .source = old ? YU_2021 : YU_2022, .parameters = weights, .macs = mac, \
         .layout = &(const metaformer){{b1, b2, b3, b4}, {w1, w2, w3, w4}, near, far, old, size}, \
     };

@@ -184,7 +184,7 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 #define ROW(id, n1, n2, n3, n4, deep, group_count, group_base, params, mac, gmac, paper) \
     RG_ZOO(id) = { \
-        .name = #id, .family = "cnn", .build = build, \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, .build = build, \
         .source = paper "; figures: torchvision, IMAGENET1K_V1 at 224x224", \
         .parameters = params, .macs = mac, .published_macs = gmac * 1e9, .rounding = 0.5e6, \
         .layout = &(const resnet){{n1, n2, n3, n4}, deep, group_count, group_base, .stem = 0}, \
@@ -247,7 +247,8 @@ RESNET_LIST(ROW)
 #define ALTERED(id, n1, n2, n3, n4, deep, group_count, group_base, wide, pools, ratio, along, strides, \
                 params, mac, paper) \
     RG_ZOO(id) = { \
-        .name = #id, .family = "cnn", .build = build, .source = paper "; parameters: timm, at 224x224", \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, .build = build, \
+        .source = paper "; parameters: timm, at 224x224", \
         .parameters = params, .macs = mac, \
         .layout = &(const resnet){{n1, n2, n3, n4}, deep, group_count, group_base, wide, pools, ratio, \
                                   along, strides}, \

@@ -55,7 +55,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 #define ROW(id, n1, n2, n3, n4, n5, norms, params, mac, gmac) \
     RG_ZOO(id) = { \
-        .name = #id, .family = "cnn", .build = build, .layout = &(const vgg){{n1, n2, n3, n4, n5}, norms}, \
+        .name = #id, .family = "cnn", .image = 224, .build = build, \
+        .layout = &(const vgg){{n1, n2, n3, n4, n5}, norms}, \
         .source = "Simonyan and Zisserman 2014, arXiv:1409.1556; " \
                   "figures: torchvision, IMAGENET1K_V1 at 224x224", \
         .parameters = params, .macs = mac, .published_macs = gmac * 1e9, .rounding = 0.5e6, \

@@ -224,7 +224,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 #define ROW(id, wide, count, head_count, cuts, size, params, mac) \
     RG_ZOO(id) = { \
-        .name = #id, .family = "transformer", .source = SOURCE, .build = build, .parameters = params, \
+        .name = #id, .family = "transformer", .image = size, \
+        .source = SOURCE, .build = build, .parameters = params, \
         .macs = mac, .layout = &(const xcit){wide, count, head_count, cuts, size}, \
     };
 XCIT_LIST(ROW)
