@@ -1,7 +1,6 @@
 /* test_evaluate_model.c - whole models that others have measured: forecasts against the least that arithmetic
  * takes, stand-ins against the totals that they are made of, and rows that end up in the right kind.
  */
-#include "learn/blocks.h"
 #include "learn/evaluate.h"
 #include "learn/served_llm.h"
 #include "learn/stand_in.h"
@@ -373,24 +372,6 @@ static void throughput_is_bounded_by_memory(void **state)
     rg_evaluation_free(e, count);
 }
 
-/* ---- names ---- */
-
-static void names_tell_structure(void **state)
-{
-    (void)state;
-    uint32_t attention = rg_block('v'), scores = rg_block('f'), squeeze = rg_block('s');
-    assert_true(attention && scores && squeeze && !(attention & scores));
-    assert_int_equal(rg_block('?'), 0);
-    assert_true(rg_blocks_of(RG_LIT("vit_base_patch16_224")) & attention);
-    assert_false(rg_blocks_of(RG_LIT("vit_base_patch16_224")) & scores);
-    assert_true(rg_blocks_of(RG_LIT("vit_relpos_base_patch16_224")) & scores); /* the longest beginning */
-    assert_true(rg_blocks_of(RG_LIT("seresnet50")) & squeeze);
-    assert_int_equal(rg_blocks_of(RG_LIT("mystery")), 0);
-    assert_int_equal(rg_patch_of(RG_LIT("vit_base_patch16_224")), 16);
-    assert_int_equal(rg_patch_of(RG_LIT("xcit_nano_12_p8_224")), 8);
-    assert_int_equal(rg_patch_of(RG_LIT("resnet50")), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,7 +385,6 @@ int main(void)
         cmocka_unit_test(any_served_model_has_an_answer),
         cmocka_unit_test(throughput_is_bounded_by_memory),
         cmocka_unit_test(prompts_join_as_a_compound_sum),
-        cmocka_unit_test(names_tell_structure),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -187,7 +187,7 @@ rg_err rg_probed_forecast(rg_ctx *cx, rg_sitting *sitting, rg_probed_features *f
     RG_TRY(rg_workers_run(cx, &work));
     for (size_t i = 0; i < p.count; i++) p.odd[i] = is_answered(&p, i) ? 0 : NAN;
     for (size_t i = 0; i < p.count; i++)
-        if (is_answered(&p, i)) features(rg_sitting_exam(sitting, 0, i), out[i], p.x[i]);
+        if (is_answered(&p, i)) RG_TRY(features(cx, rg_sitting_exam(sitting, 0, i), out[i], p.x[i]));
     find_keys(&p);
     rg_odd_rows(p.x[0], p.count, RG_PROBED_FEATURES, p.key_of, p.odd);
     for (size_t k = 0; k < p.key_count; k++)

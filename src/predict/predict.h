@@ -60,7 +60,7 @@ typedef struct rg_check { const char *name; bool pass; const char *text; } rg_ch
 /* Gains are of one inference, > 0 is better. */
 typedef struct rg_advice { const char *name, *text; double gain_s, gain_j, gain_byte; } rg_advice;
 
-/* Structures that a network may have, a letter each: learn/blocks.c says what they mean. */
+/* Structures that a network may have, a letter each, in the order in which learn/blocks.c explains them. */
 #define RG_BLOCK_LETTERS "bgdcvwkmphfasxqrnlo"
 
 /* What is known of an inference and no graph says: how it was run, and of a network without a graph its

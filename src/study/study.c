@@ -504,3 +504,24 @@ void rg_study_title(const rg_study *s, char *text, size_t size)
     snprintf(text, size, "%s on %s", s->model_count == 1 ? s->labels[0] : models,
              s->device_count == 1 ? s->devices[0]->id : devices);
 }
+
+const char *rg_point_print(const rg_study *s, const rg_point *p, bool runtime, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "%s on %s", s->labels[p->model], s->devices[p->device]->id);
+    const char *precision = s->precisions[p->precision];
+    char clock[32];
+    if (runtime && used < size)
+        used += (size_t)snprintf(text + used, size - used, " with %s", s->runtimes[p->runtime]->id);
+    if (strcmp(precision, "model") != 0 && used < size)
+        used += (size_t)snprintf(text + used, size - used, " in %s", precision);
+    if (s->batches.count && used < size)
+        used += (size_t)snprintf(text + used, size - used, ", batch %lld",
+                                 (long long)s->batches.values[p->batch]);
+    if (s->seqs.count && used < size)
+        used += (size_t)snprintf(text + used, size - used, ", sequence %lld",
+                                 (long long)s->seqs.values[p->seq]);
+    if (s->clocks && used < size)
+        snprintf(text + used, size - used, ", at %s", rg_unit_print(clock, sizeof clock, p->core_hz,
+                                                                    RG_UNIT_HERTZ));
+    return text;
+}
