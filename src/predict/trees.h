@@ -34,6 +34,7 @@ typedef struct rg_trees_member {
      * the device known and groups held out, with the device held out; 0: not tried. */
     double analytic, known, unknown;
     double analytic_median, known_median, unknown_median; /* of the same; 0: not told */
+    double analytic_tau, known_tau, unknown_tau; /* Kendall's tau of the same; 0: not told */
     /* Of 90 % intervals, by what other groups, or other devices, say: what they hold, (high - low) / value.
      */
     double known_coverage, known_width, unknown_coverage, unknown_width;
