@@ -64,7 +64,9 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
     double read_byte_per_s, write_byte_per_s; /* whole device */
     double alone_read_byte_per_s;    /* of one engine unit while the others rest; 0: not stated */
     double sustained_fraction;       /* reachable share of the peak; 1 when not stated */
-    double paced_hz;                 /* core clock below which it gets slower, as the square; 0: none */
+    double paced_hz;                 /* core clock below which it gets slower; 0: none */
+    double paced_floor_hz;           /* ... and no further below this one; 0: without end */
+    double paced_power;              /* of the clock, that it goes with between them; 0: 2 */
     double latency_s, pj_per_byte;
     const char *source;
 } rg_level;
