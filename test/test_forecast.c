@@ -284,6 +284,23 @@ static void the_cap_sets_the_clock(void **state)
     }
 }
 
+/* P = 10 + 1000 f again: the clock is the cap's own, or less by a thousandth at most. */
+static void any_cap_is_met_within_a_thousandth(void **state)
+{
+    static const double caps_w[] = {12, 35, 100, 260, 333, 511, 735, 999, 1009.9};
+    for (size_t i = 0; i < RG_COUNT(caps_w); i++) {
+        knobs k = machine_default;
+        k.pj_per_op = 1000, k.pj_per_byte = 0, k.launch_s = k.graph_s = 0, k.fork_s = 1e-15;
+        k.voltage_half_v = 1, k.cap_w = caps_w[i];
+        bench b = priced(*state, &k, GEMM, 0);
+        double exact_hz = (caps_w[i] - 10) / 1000 * 1e9;
+        assert_true(b.forecast->clock_hz <= exact_hz * (1 + 1e-9));
+        assert_true(b.forecast->clock_hz >= exact_hz / (1 + 1e-3));
+        assert_near(b.forecast->power_w.value, 10 + 1000 * b.forecast->clock_hz / 1e9, 1e-6);
+        bench_free(&b);
+    }
+}
+
 static void a_cap_that_no_clock_holds_is_reported(void **state)
 {
     knobs k = machine_default;
@@ -685,7 +702,7 @@ int main(void)
         TEST(launches_follow_the_host_clock),
         TEST(sequences_take_host_time), TEST(uneven_blocks_leave_a_tail),
         TEST(a_fixed_clock_slows_compute_only),
-        TEST(the_cap_sets_the_clock),
+        TEST(the_cap_sets_the_clock), TEST(any_cap_is_met_within_a_thousandth),
         TEST(a_cap_that_no_clock_holds_is_reported), TEST(checks_can_be_spared),
         TEST(the_best_clock_depends_on_the_question),
         TEST(branches_overlap_as_far_as_the_stack_can),

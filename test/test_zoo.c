@@ -40,7 +40,7 @@ static void an_unknown_name_is_told_the_nearest(void **state)
     rg_graph *g = NULL;
     assert_int_equal(rg_zoo_build(*state, "resnet51", NULL, &g), RG_INPUT);
     assert_null(g);
-    assert_non_null(strstr(rg_ctx_error(*state), "zoo:resnet51: no such model; there are: resnet50, "));
+    assert_non_null(strstr(rg_ctx_error(*state), "zoo model 'resnet51' is not known; nearest: resnet50, "));
     assert_int_equal(rg_zoo_build(*state, "", NULL, &g), RG_INPUT);
 }
 

@@ -76,13 +76,14 @@ static inline rg_str tree_file_text(rg_ctx *cx, const tree_file *f, const consta
     assert_true(count <= MOST);
     for (size_t i = 0; i < count; i++) {
         const constant *m = &members[i];
-        leaves[i] = (rg_tree_node){(float)m->r, RG_TREES_LEAF, 0};
+        leaves[i] = (rg_tree_node){0, RG_TREES_LEAF, 0};
         made[i] = (rg_trees_member){
             .device = m->device ? m->device : RG_TREES_ALL,
             .architecture = m->architecture,
             .traits = (double *)(uintptr_t)m->traits,
             .trait_count = m->traits ? RG_TRAITS : 0,
             .rows = 1000,
+            .start = m->r, /* leaves are rounded */
             .host = m->host,
             .node_count = 1,
             .nodes = &leaves[i],

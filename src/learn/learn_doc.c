@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define SCORES(name, heading)                                                                              \
-    {name, heading, RG_UNIT_FRACTION, true}, {name "_median", "median", RG_UNIT_FRACTION, false}
+    {name, heading, RG_UNIT_FRACTION, true}, {name "_median", "median", RG_UNIT_FRACTION, false},           \
+    {name "_tau", "tau", RG_UNIT_NONE, false}
 #define INTERVALS(name)                                                                                    \
     {name "_coverage", "in 90 %", RG_UNIT_FRACTION, false}, {name "_width", "wide", RG_UNIT_FRACTION, false}
 
@@ -104,12 +105,15 @@ static void add_card(rg_doc *doc, rg_item *to, const rg_report_card *card)
     rg_doc_int(doc, to, "rows", (int64_t)card->rows);
     rg_doc_real(doc, to, "base", card->base.mean);
     rg_doc_real(doc, to, "base_median", card->base.median);
+    rg_doc_real(doc, to, "base_tau", card->base.tau);
     rg_doc_real(doc, to, "known", card->known.mean);
     rg_doc_real(doc, to, "known_median", card->known.median);
+    rg_doc_real(doc, to, "known_tau", card->known.tau);
     rg_doc_real(doc, to, "known_coverage", card->known.coverage);
     rg_doc_real(doc, to, "known_width", card->known.width);
     rg_doc_real(doc, to, "unknown", card->unknown.mean);
     rg_doc_real(doc, to, "unknown_median", card->unknown.median);
+    rg_doc_real(doc, to, "unknown_tau", card->unknown.tau);
     rg_doc_real(doc, to, "unknown_coverage", card->unknown.coverage);
     rg_doc_real(doc, to, "unknown_width", card->unknown.width);
 }

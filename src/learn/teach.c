@@ -203,11 +203,11 @@ static rg_held_score mean_of(const rg_report_card *cards, size_t count, size_t a
     double sum[FIGURES] = {0}, n[FIGURES] = {0};
     for (size_t i = 0; i < count; i++) {
         const rg_held_score *s = (const rg_held_score *)(const void *)((const char *)&cards[i] + at);
-        const double parts[FIGURES] = {s->mean, s->median, s->coverage, s->width};
+        const double parts[FIGURES] = {s->mean, s->median, s->tau, s->coverage, s->width};
         for (int k = 0; k < FIGURES; k++)
             if (!isnan(parts[k])) sum[k] += parts[k], n[k]++;
     }
-    return (rg_held_score){sum[0] / n[0], sum[1] / n[1], sum[2] / n[2], sum[3] / n[3]};
+    return (rg_held_score){sum[0] / n[0], sum[1] / n[1], sum[2] / n[2], sum[3] / n[3], sum[4] / n[4]};
 }
 
 static void average(rg_report_card *cards, size_t count)
@@ -233,6 +233,8 @@ static void note_errors(const rg_teaching *t, const rg_report_card *cards)
         m->analytic = tried(card->base.mean), m->analytic_median = tried(card->base.median);
         m->known = tried(card->known.mean), m->known_median = tried(card->known.median);
         m->unknown = tried(card->unknown.mean), m->unknown_median = tried(card->unknown.median);
+        m->analytic_tau = tried(card->base.tau), m->known_tau = tried(card->known.tau);
+        m->unknown_tau = tried(card->unknown.tau);
         m->known_coverage = tried(card->known.coverage), m->known_width = tried(card->known.width);
         m->unknown_coverage = tried(card->unknown.coverage), m->unknown_width = tried(card->unknown.width);
     }

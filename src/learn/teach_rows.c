@@ -150,7 +150,7 @@ rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wanted, size_t most, rg_teach
         if (wanted.device == RG_EVERY)
             out->y[out->count] -= (float)rg_host_shift(t->hosts[d], l->x + i * columns);
         out->group[out->count] = l->group[i];
-        out->part[out->count] = l->part ? l->part[i] : (rg_lesson_part){1, 0};
+        out->part[out->count] = l->part ? l->part[i] : (rg_lesson_part){1, 0, 0};
         out->weight[out->count++] = (float)(each * rg_teach_claim(all.left[d]) / (double)all.wanted[d]);
     }
     return RG_OK;

@@ -186,7 +186,7 @@ static rg_err add_trial(rg_teaching *t, const trial *seen, size_t device, mixing
     const mix weights = mix_of(t, seen, m, without);
     for (size_t i = 0; i < seen->rows.count; i++)
         RG_TRY(add_held(t, to, (rg_held){t->devices[device], seen->rows.group[i],
-                                         missed(t, seen, i, &weights)}));
+                                         missed(t, seen, i, &weights), (double)seen->rows.part[i].size}));
     return RG_OK;
 }
 
@@ -354,8 +354,10 @@ static rg_err grade_known(rg_teaching *t, size_t device, const answers *a, rg_re
     size_t before = all->count;
     if (a->count < 5) return RG_OK;
     for (size_t i = 0; i < a->count; i++) {
-        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], of_measured(a->part[i], -(double)a->y[i])}));
-        RG_TRY(add_held(t, all, (rg_held){d, a->group[i], known_error(t, a, t->trees->pooled_share, i)}));
+        double size = (double)a->part[i].size, was = of_measured(a->part[i], -(double)a->y[i]);
+        double is = known_error(t, a, t->trees->pooled_share, i);
+        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], was, size}));
+        RG_TRY(add_held(t, all, (rg_held){d, a->group[i], is, size}));
     }
     const rg_held *rows = all->items + before;
     RG_TRY(rg_held_score_of(t->cx, base.items, base.count, 0, &card->base));

@@ -135,7 +135,7 @@ void rg_correct_row(rg_row_cost *cost, double residual, uint32_t evidence);
 /* The least time that the published peaks allow: products at the peak, bytes that no cache can hold from main
  * memory. sanity.c */
 double rg_row_least_s(const rg_plan *plan, const rg_row *row);
-void rg_forecast_clock(rg_forecast *f);               /* energy.c: the highest clock that the cap allows */
+void rg_forecast_clock(rg_forecast *f);               /* energy.c: lowered from now, as the cap allows */
 rg_err rg_forecast_check(rg_ctx *cx, rg_forecast *f) RG_CHECKED; /* sanity.c: catches an impossible report */
 
 /* ---- words, on demand ---- */
