@@ -113,6 +113,7 @@ static void units_print_three_digits(void **state)
         {3, RG_UNIT_BYTE, "3 B"},             {0.5, RG_UNIT_BYTE, "0.500 B"},
         {4.09e9, RG_UNIT_MAC, "4.09 GMAC"},   {-2.5, RG_UNIT_JOULE, "-2.50 J"},
         {7, RG_UNIT_COUNT, "7"},              {25.6e6, RG_UNIT_COUNT, "25.6 M"},
+        {1.1925e9, RG_UNIT_CLOCK, "1192 MHz"}, {0, RG_UNIT_CLOCK, "0 MHz"}, /* as a driver is told */
         {1.41e9, RG_UNIT_HERTZ, "1.41 GHz"},  {3.35e12, RG_UNIT_BYTE_PER_S, "3.35 TB/s"},
         {0.123, RG_UNIT_FRACTION, "12.3 %"},  {295, RG_UNIT_FLOP_PER_BYTE, "295 FLOP/B"},
         {1, RG_UNIT_FRACTION, "100 %"},       {2.5, RG_UNIT_USD, "$2.50"},

@@ -1,5 +1,5 @@
-/* test_blocks.c - what names of classifiers tell of their structure, by rows of data/vision/families.json: facts
- * of the publications, the longest beginning, an overlay with a family of its own, rows that are wrong.
+/* test_blocks.c - what names of classifiers tell of their structure, by rows of data/vision/families.json:
+ * facts of the publications, the longest beginning, an overlay with a family of its own, rows that are wrong.
  */
 #include "learn/blocks.h"
 #include "predict/predict.h"

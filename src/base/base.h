@@ -183,8 +183,10 @@ typedef enum rg_unit {
     RG_UNIT_NONE, RG_UNIT_COUNT, RG_UNIT_SECOND, RG_UNIT_JOULE, RG_UNIT_WATT, RG_UNIT_BYTE, RG_UNIT_FLOP,
     RG_UNIT_MAC, RG_UNIT_HERTZ, RG_UNIT_BYTE_PER_S, RG_UNIT_OP_PER_S, RG_UNIT_FRACTION, RG_UNIT_FLOP_PER_BYTE,
     RG_UNIT_GRAM, RG_UNIT_USD, RG_UNIT_WATT_HOUR,
+    RG_UNIT_CLOCK, /* Hz, printed as whole MHz: as a driver is told them */
 } rg_unit;
-/* "1.23 ms", "97.5 MB", "4.09 G", "12.3 %": 3 significant digits, SI prefixes. Returns `buffer`. */
+/* "1.23 ms", "97.5 MB", "4.09 G", "12.3 %": 3 significant digits, SI prefixes; clocks as "1192 MHz". Returns
+ * `buffer`. */
 const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit);
 
 #endif

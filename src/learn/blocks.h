@@ -9,7 +9,7 @@ typedef struct rg_blocks {
     bool plain;                  /* all layers see the same positions, as in a plain transformer */
 } rg_blocks;
 
-/* By data/vision/families.json, which is read once for cx and its workers. RG_FORMAT, RG_INPUT: it is wrong. */
+/* By data/vision/families.json, read once for cx and its workers. RG_FORMAT, RG_INPUT: it is wrong. */
 rg_err rg_blocks_of(rg_ctx *cx, rg_str name, rg_blocks *out) RG_CHECKED;
 /* The bit of one structure, "dense"; 0: there is none of that name. */
 uint32_t rg_block(const char *name);
