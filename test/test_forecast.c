@@ -124,6 +124,21 @@ static void special_functions_cost_more(void **state)
 
 /* 7.68 us of memory and 3 us of launch for a Relu of its own; 0.096 us of arithmetic inside the product's
  * row. */
+/* Rows of up to so many elements stay in registers. */
+static void short_rows_stay_in_registers(void **state)
+{
+    (void)state;
+    const rg_efficiency some = {.compute = 0.25, .held_k = 64, .held_compute = 0.5}, none = {.compute = 0.25};
+    rg_row row = {.efficiency = &some, .work = {.k = 64}};
+    assert_true(rg_row_compute_share(&row) == 0.5);
+    row.work.k = 65;
+    assert_true(rg_row_compute_share(&row) == 0.25);
+    row.work.k = 0; /* no rows */
+    assert_true(rg_row_compute_share(&row) == 0.25);
+    row = (rg_row){.efficiency = &none, .work = {.k = 1}};
+    assert_true(rg_row_compute_share(&row) == 0.25);
+}
+
 static void fusing_saves_launch_and_traffic(void **state)
 {
     knobs k = machine_default;
@@ -696,6 +711,7 @@ int main(void)
         TEST(a_product_is_bound_by_compute),
         TEST(a_pointwise_row_is_bound_by_memory),
         TEST(special_functions_cost_more),
+        TEST(short_rows_stay_in_registers),
         TEST(fusing_saves_launch_and_traffic),
         TEST(launches_hide_behind_work),
         TEST(a_cpu_hides_no_launch),

@@ -235,8 +235,8 @@ static void families_are_held_out_as_a_whole(void **state)
 }
 
 /* Devices alike behind hosts that are not: 1, 2 and 4 times as slow as the profile's, which shows in each
- * one's rows by s(h) = max(h, u + h / 2). The hosts are found; a device held out is answered with the middle
- * of the other two, so the one in the middle best. */
+ * one's rows by s(h) = max(h, u + h / 2). The hosts are found, and nothing is left for members to say; a
+ * device held out is answered with the middle of the other two, so the one in the middle best. */
 static void hosts_are_told_from_devices(void **state)
 {
     static const double hosts[DEVICES] = {1, 2, 4};
@@ -254,11 +254,16 @@ static void hosts_are_told_from_devices(void **state)
         s.lesson.r[i] = (float)log(fmax(h, u + h / 2) / fmax(1, u));
     }
     rg_taught t = taught(*state, &s);
-    for (int d = 0; d < DEVICES; d++) assert_true(fabs(t.trees->members[d + 1].host / hosts[d] - 1) < 0.03);
+    for (int d = 0; d < DEVICES; d++) {
+        assert_true(fabs(t.trees->members[d + 1].host / hosts[d] - 1) < 0.03);
+        for (size_t i = 0; i < EACH; i += 17)
+            assert_true(fabs(rg_trees_sum(&t.trees->members[d + 1], s.lesson.x + i * features)) < 0.03);
+    }
+    assert_true(t.trees->hosts_apart);
     for (size_t i = 0; i < DEVICES * EACH; i++) s.lesson.r[i] = (float)(2 * rg_random_unit(&random));
     rg_taught blurred = taught(*state, &s); /* no floor: something else takes longer than the base says */
     for (int d = 0; d < DEVICES; d++) assert_true(blurred.trees->members[d + 1].host == 0);
-    assert_true(t.trees->members[0].host == 0);
+    assert_true(t.trees->members[0].host == 0 && !blurred.trees->hosts_apart);
     assert_true(t.cards[2].unknown.mean < 0.03);
     assert_true(t.cards[1].unknown.mean > 0.2 && t.cards[3].unknown.mean > 0.2);
     close_school(&s);

@@ -208,6 +208,7 @@ typedef struct rg_fuse_rule {
 typedef struct rg_efficiency {
     const char *family; double compute, memory;
     double start_k; /* of products: beginning and ending a block of results takes as long as so much of k */
+    double held_k, held_compute; /* rows of up to so many elements stay in registers, and reach so much */
     const char *source;
 } rg_efficiency;
 

@@ -32,6 +32,10 @@ static const rg_field efficiency_fields[] = {
      .help = "share of the sustained bandwidth that large kernels reach"},
     {"start_k", RG_FIELD_REAL, false, AT(start_k),
      .help = "of the reduction, what beginning and ending a block of results takes as long as"},
+    {"held_k", RG_FIELD_REAL, false, AT(held_k),
+     .help = "elements of the longest row that its kernels hold in registers"},
+    {"held_compute", RG_FIELD_SHARE, false, AT(held_compute),
+     .help = "share of the peak that they reach with such rows"},
     {"source", RG_FIELD_TEXT, true, AT(source),
      .help = "where the figures come from: a key of sources, then words"},
 };

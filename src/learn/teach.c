@@ -125,6 +125,19 @@ static rg_err count_devices(rg_teaching *t)
     return RG_OK;
 }
 
+/* Where rows of a device do not tell, its host is the middle of the others'. */
+static rg_err assume_hosts(rg_teaching *t)
+{
+    double *known = RG_NEW(&t->cx->arena, double, t->device_count + 1);
+    if (!known) return rg_nomem(t->cx);
+    for (size_t i = 0; i < t->device_count; i++) known[i] = t->hosts[t->devices[i]];
+    double middle = rg_host_middle(known, t->device_count);
+    for (size_t i = 0; i < t->device_count; i++)
+        if (t->hosts[t->devices[i]] <= 0) t->hosts[t->devices[i]] = middle;
+    t->trees->hosts_apart = middle > 0;
+    return RG_OK;
+}
+
 /* Of latencies of rows: the host of each device, from rows that wait for it, twice as long as for the device.
  */
 static rg_err find_hosts(rg_teaching *t)
@@ -145,7 +158,7 @@ static rg_err find_hosts(rg_teaching *t)
         bool flat = rg_percentile(waited, count, 0.75) - rg_percentile(waited, count, 0.25) < FLAT;
         if (count >= HOST_ROWS_LEAST && flat) t->hosts[d] = middle;
     }
-    return RG_OK;
+    return assume_hosts(t);
 }
 
 static rg_err set_range(rg_teaching *t)

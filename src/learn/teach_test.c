@@ -102,8 +102,6 @@ static rg_err prepare(rg_teaching *t, uint32_t device, trial *out)
         out->distance2[i] = INFINITY; /* nobody to ask */
         if (!t->own[d] || d == device) continue;
         RG_TRY(sums_at(t, t->own[d], &out->rows, &out->by[i]));
-        for (size_t k = 0; k < out->rows.count && out->host > 0; k++)
-            out->by[i][k] -= (float)rg_host_shift(t->hosts[d], out->rows.x + k * t->lesson->features);
         out->distance2[i] = rg_traits_distance2(t->own[d]->traits, mine);
     }
     return RG_OK;
@@ -140,7 +138,8 @@ static double mixed(const rg_teaching *t, const trial *seen, size_t row, const m
 
 static double missed(const rg_teaching *t, const trial *seen, size_t row, const mix *m)
 {
-    return of_measured(seen->rows.part[row], mixed(t, seen, row, m) - (double)seen->rows.y[row]);
+    double measured = (double)seen->rows.y[row] + (double)seen->rows.host[row];
+    return of_measured(seen->rows.part[row], mixed(t, seen, row, m) - measured);
 }
 
 static double mean_error(const rg_teaching *t, const trial *seen, mixing m, size_t without)
@@ -260,7 +259,7 @@ rg_err rg_teach_test_unknown(rg_teaching *t, rg_report_card *cards, rg_held_rows
 typedef struct class { rg_trees_member pooled, *own[RG_TEACH_DEVICES_MAX]; } class;
 typedef struct answers {
     parts *own, *pooled;
-    float *y;
+    float *y, *host;
     uint64_t *group;
     rg_lesson_part *part;
     size_t count;
@@ -301,9 +300,8 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
             const float *x = held.x + i * t->lesson->features;
             a->own[a->count] = parts_of(t, c.own[d], x);
             a->pooled[a->count] = t->device_count > 1 ? parts_of(t, &c.pooled, x) : (parts){0, 0};
-            a->pooled[a->count].trees +=
-                (float)rg_host_shift(t->hosts[t->devices[d]], x); /* of rows: no line */
             a->y[a->count] = held.y[i];
+            a->host[a->count] = held.host[i];
             a->group[a->count] = held.group[i];
             a->part[a->count] = held.part[i];
         }
@@ -354,9 +352,9 @@ static rg_err grade_known(rg_teaching *t, size_t device, const answers *a, rg_re
     size_t before = all->count;
     if (a->count < 5) return RG_OK;
     for (size_t i = 0; i < a->count; i++) {
-        double size = (double)a->part[i].size, was = of_measured(a->part[i], -(double)a->y[i]);
+        double size = (double)a->part[i].size, measured = (double)a->y[i] + (double)a->host[i];
         double is = known_error(t, a, t->trees->pooled_share, i);
-        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], was, size}));
+        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], of_measured(a->part[i], -measured), size}));
         RG_TRY(add_held(t, all, (rg_held){d, a->group[i], is, size}));
     }
     const rg_held *rows = all->items + before;
@@ -373,9 +371,10 @@ static rg_err make_answers(rg_teaching *t, answers **out)
     for (size_t d = 0; d < t->device_count; d++) {
         answers *a = &(*out)[d];
         size_t most = t->rows[t->devices[d]] + 1;
-        *a = (answers){RG_NEW(arena, parts, most), RG_NEW(arena, parts, most), RG_NEW(arena, float, most),
+        *a = (answers){RG_NEW(arena, parts, most),    RG_NEW(arena, parts, most),
+                       RG_NEW(arena, float, most),    RG_NEW(arena, float, most),
                        RG_NEW(arena, uint64_t, most), RG_NEW(arena, rg_lesson_part, most), 0};
-        if (!a->own || !a->pooled || !a->y || !a->group || !a->part) return rg_nomem(t->cx);
+        if (!a->own || !a->pooled || !a->y || !a->host || !a->group || !a->part) return rg_nomem(t->cx);
     }
     return RG_OK;
 }

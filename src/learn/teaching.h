@@ -14,9 +14,10 @@ enum {
     RG_TEACH_DEVICES_MAX = 256,
 };
 
-/* Rows that were taken: features one row after the other, log(measured / base), weights, groups. */
+/* Rows that were taken: features one row after the other, log(measured / base) less what the host is, that,
+ * weights, groups. */
 typedef struct rg_teach_set {
-    float *x, *y, *weight;
+    float *x, *y, *host, *weight;
     uint64_t *group;
     rg_lesson_part *part;
     size_t count;
@@ -52,7 +53,7 @@ rg_err rg_teach_make_folds(rg_teaching *t) RG_CHECKED;
 double rg_teach_claim(size_t rows);
 
 /* At most so many rows of each device, each as likely as any other; where there are several devices, each
- * weighs its claim, and all rows are as if one host had issued them. */
+ * weighs its claim. */
 rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wish, size_t most, rg_teach_set *out) RG_CHECKED;
 
 /* A member from rows; pooled: of several devices. Of whole inferences it is a line and trees, mixed: a line
