@@ -54,7 +54,10 @@ bool rg_sitting_measured(rg_sitting *s, size_t curve, size_t setting, double *ou
     return true;
 }
 
-void rg_sitting_miss(rg_sitting *s, size_t setting, const char *why) { s->own->settings[setting].error = why; }
+void rg_sitting_miss(rg_sitting *s, size_t setting, const char *why)
+{
+    s->own->settings[setting].error = why;
+}
 
 /* ---- rows into curves ---- */
 
