@@ -39,6 +39,7 @@ typedef struct rg_trees_member {
      */
     double known_coverage, known_width, unknown_coverage, unknown_width;
     /* of the file, not of its JSON */
+    double middle;               /* while it is taught: the median of what it was taught */
     const rg_tree_node *nodes;
     uint32_t *roots; uint32_t tree_count;
 } rg_trees_member;
