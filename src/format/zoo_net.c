@@ -91,15 +91,17 @@ int rg_net_conv_norm_at(rg_net *n, const char *scope, int index, rg_conv conv, c
     return index + 3;
 }
 
-void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv)
+void rg_net_conv_bn(rg_net *n, const char *scope, rg_conv conv, const char *activation)
 {
     rg_zoo_scope(&n->b, "%s.conv", scope);
     rg_net_conv(n, conv);
     rg_zoo_scope(&n->b, "%s.bn", scope);
     rg_net_batch_norm(n);
     rg_zoo_scope(&n->b, "%s", scope);
-    rg_net_activate(n, "Relu");
+    rg_net_activate(n, activation);
 }
+
+void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv) { rg_net_conv_bn(n, scope, conv, "Relu"); }
 
 static void pool_attrs(char *attrs, size_t size, rg_pool p)
 {
@@ -150,6 +152,26 @@ void rg_net_squeeze_excite(rg_net *n, const char *scope, int64_t squeezed, const
     rg_net_activate(n, gate);
     rg_zoo_scope(&n->b, "%s", scope);
     n->x = rg_build_node(&n->b, "Mul", NULL, whole, n->x, -1);
+}
+
+void rg_net_gate(rg_net *n, const char *scope, const char *fc, const char *gate)
+{
+    rg_value_id whole = n->x;
+    rg_zoo_scope(&n->b, "%s", scope);
+    rg_net_global_pool(n);
+    rg_zoo_scope(&n->b, "%s.%s", scope, fc);
+    rg_net_conv(n, (rg_conv){.channels = n->channels, .bias = true});
+    rg_net_activate(n, gate);
+    rg_zoo_scope(&n->b, "%s", scope);
+    n->x = rg_build_node(&n->b, "Mul", NULL, whole, n->x, -1);
+}
+
+void rg_net_classify(rg_net *n, const char *scope)
+{
+    rg_zoo_scope(&n->b, "global_pool");
+    rg_net_global_pool(n);
+    rg_net_flatten(n);
+    rg_net_linear(n, scope, 1000);
 }
 
 void rg_net_flatten(rg_net *n) { n->x = rg_build_node(&n->b, "Flatten", "axis=1", n->x, -1); }

@@ -30,13 +30,13 @@ static void conv_norm(rg_net *n, const char *block, int index, rg_conv conv)
     rg_net_batch_norm(n);
 }
 
-/* Wang et al. 2019, arXiv:1910.03151: along the channels, as far as the nearest odd number to (log2(channels)
- * + 1) / 2. */
-static void gate_along(rg_net *n, const char *block)
+/* As far as the nearest odd number to (log2(channels) + 1) / 2, at least 3. */
+void rg_net_gate_along(rg_net *n, const char *block)
 {
     rg_build *b = &n->b;
     rg_value_id x = n->x;
     int size = (int)((log2((double)n->channels) + 1) / 2) | 1;
+    if (size < 3) size = 3;
     rg_zoo_scope(b, "%s.se", block);
     rg_net_global_pool(n);
     n->x = rg_zoo_reshape(b, n->x, 4, (const int64_t[]){-1, 1, 1, n->channels});
@@ -52,7 +52,7 @@ static void gate_along(rg_net *n, const char *block)
 static void gate(rg_net *n, const resnet *r, const char *block)
 {
     char scope[72];
-    if (r->eca) gate_along(n, block);
+    if (r->eca) rg_net_gate_along(n, block);
     if (!r->squeeze) return;
     snprintf(scope, sizeof scope, "%s.se", block);
     rg_net_squeeze_excite(n, scope, rg_net_round((double)n->channels / (double)r->squeeze, 8), "Relu",
@@ -145,6 +145,12 @@ static void trunk(rg_net *n, const resnet *r, const char *prefix)
             residual(n, r, block, INT64_C(64) << stage, stage && !i ? 2 : 1);
         }
     }
+}
+
+void rg_net_residual(rg_net *n, const char *block, bool bottleneck, int64_t width, int64_t stride)
+{
+    const resnet plain = {.bottleneck = bottleneck, .groups = 1, .base = 64};
+    residual(n, &plain, block, width, stride);
 }
 
 void rg_net_resnet50_trunk(rg_net *n, const char *prefix)
