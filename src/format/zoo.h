@@ -84,6 +84,9 @@ void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv);
 typedef struct rg_pool { int64_t kernel, stride, pad; bool ceil, count_pad; } rg_pool;
 void rg_net_max_pool(rg_net *n, rg_pool pool);
 void rg_net_average_pool(rg_net *n, rg_pool pool);
+/* Each channel with the binomial window (1, 2, 1) x (1, 2, 1) / 16, its edges reflected: Zhang 2019,
+ * arXiv:1904.11486, as PyTorch code runs it. Its window is a constant of its own in each. */
+void rg_net_blur(rg_net *n, int64_t stride);
 void rg_net_global_pool(rg_net *n);                    /* [batch, channels, 1, 1] */
 void rg_net_add(rg_net *n, rg_value_id other);         /* other + x */
 /* Along the channels; the sum of theirs is `channels` from here. */

@@ -18,7 +18,14 @@ typedef enum gate_kind { NO_GATE, SQUEEZE, ALONG, CONTEXT } gate_kind;
 typedef enum stem_kind { ONE, TIERED, TIERED_POOLED, QUAD,
 QUAD_LATE } stem_kind; /* late: two of four are active */
 
-typedef struct row { block_kind kind; int blocks; int64_t channels; int stride; int64_t group; double ratio; } row;
+typedef struct row {
+    block_kind kind;
+    int blocks;
+    int64_t channels;
+    int stride;
+    int64_t group;   /* channels of one; 0: there is one group */
+    double ratio;    /* inner channels for one of the result */
+} row;
 
 typedef struct byobnet {
     int stages;
@@ -201,23 +208,22 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 /* Name, source, parameters, MACs, how it is built. */
 #define BYOBNET_LIST(X) \
-    X(gernet_s, LIN, 8173761, 744137504, GENET(224, 13, 1920, {BASIC, 1, 48, 2, 0, 1}, {BASIC, 3, 48, 2, \
-      0, 1}, \
-      {BOTTLE, 7, 384, 2, 0, .25}, {BOTTLE, 2, 560, 2, 1, 3}, {BOTTLE, 1, 256, 1, 1, 3})) \
-    X(gernet_m, LIN, 21142920, 3004508544, GENET(224, 32, 2560, {BASIC, 1, 128, 2, 0, 1}, {BASIC, 2, 192, \
-      2, 0, 1}, \
-      {BOTTLE, 6, 640, 2, 0, .25}, {BOTTLE, 4, 640, 2, 1, 3}, {BOTTLE, 1, 640, 1, 1, 3})) \
-    X(gernet_l, LIN, 31078280, 4557041664, GENET(256, 32, 2560, {BASIC, 1, 128, 2, 0, 1}, {BASIC, 2, 192, \
-      2, 0, 1}, \
-      {BOTTLE, 6, 640, 2, 0, .25}, {BOTTLE, 5, 640, 2, 1, 3}, {BOTTLE, 4, 640, 1, 1, 3})) \
-    X(resnet51q, OWN, 35696920, 6348161024, .stages = 4, .rows = {{BOTTLE, 2, 256, 1, 32, .25}, {BOTTLE, \
-      4, 512, 2, 32, .25}, \
-      {BOTTLE, 6, 1536, 2, 32, .25}, {BOTTLE, 4, 1536, 2, 1, 1}}, .stem = QUAD_LATE, .stem_channels = 128, \
-      .features = 2048, .activation = "SiLU", .side = 256) \
-    X(resnet61q, OWN, 36846968, 7763083264, .stages = 4, .rows = {{EDGE, 1, 256, 1, 0, 1}, {BOTTLE, 4, \
-      512, 2, 32, .25}, \
-      {BOTTLE, 6, 1536, 2, 32, .25}, {BOTTLE, 4, 1536, 2, 1, 1}}, .stem = QUAD, .stem_channels = 128, \
-      .features = 2048, .activation = "SiLU", .doubled = true, .side = 256) \
+    X(gernet_s, LIN, 8173761, 744137504, GENET(224, 13, 1920, {BASIC, 1, 48, 2, 0, 1}, \
+      {BASIC, 3, 48, 2, 0, 1}, {BOTTLE, 7, 384, 2, 0, .25}, {BOTTLE, 2, 560, 2, 1, 3}, {BOTTLE, 1, 256, 1, \
+      1, 3})) \
+    X(gernet_m, LIN, 21142920, 3004508544, GENET(224, 32, 2560, {BASIC, 1, 128, 2, 0, 1}, \
+      {BASIC, 2, 192, 2, 0, 1}, {BOTTLE, 6, 640, 2, 0, .25}, {BOTTLE, 4, 640, 2, 1, 3}, {BOTTLE, 1, 640, 1, \
+      1, 3})) \
+    X(gernet_l, LIN, 31078280, 4557041664, GENET(256, 32, 2560, {BASIC, 1, 128, 2, 0, 1}, \
+      {BASIC, 2, 192, 2, 0, 1}, {BOTTLE, 6, 640, 2, 0, .25}, {BOTTLE, 5, 640, 2, 1, 3}, {BOTTLE, 4, 640, 1, \
+      1, 3})) \
+    X(resnet51q, OWN, 35696920, 6348161024, .stages = 4, .rows = {{BOTTLE, 2, 256, 1, 32, .25}, \
+      {BOTTLE, 4, 512, 2, 32, .25}, {BOTTLE, 6, 1536, 2, 32, .25}, {BOTTLE, 4, 1536, 2, 1, 1}}, \
+      .stem = QUAD_LATE, .stem_channels = 128, .features = 2048, .activation = "SiLU", .side = 256) \
+    X(resnet61q, OWN, 36846968, 7763083264, .stages = 4, .rows = {{EDGE, 1, 256, 1, 0, 1}, \
+      {BOTTLE, 4, 512, 2, 32, .25}, {BOTTLE, 6, 1536, 2, 32, .25}, {BOTTLE, 4, 1536, 2, 1, 1}}, \
+      .stem = QUAD, .stem_channels = 128, .features = 2048, .activation = "SiLU", .doubled = true, \
+      .side = 256) \
     X(resnext26ts, OWN, 10297952, 2405515264, R26) \
     X(gcresnext26ts, OWN, 10476600, 2407655424, R26, .gate = CONTEXT) \
     X(seresnext26ts, OWN, 10388064, 2405603328, R26, SE) \
@@ -228,20 +234,19 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
     X(seresnet33ts, OWN, 19779200, 4732686336, R33, .features = 1280, SE) \
     X(eca_resnet33ts, OWN, 19676302, 4732597888, R33, .features = 1280, .gate = ALONG) \
     X(gcresnet50t, OWN, 25897080, 5389487104, ROWS(3, 4, 6, 3, 1024, 2048, 0), .stem = TIERED, \
-      .activation = "Relu", \
-      .gate = CONTEXT) \
+      .activation = "Relu", .gate = CONTEXT) \
     X(gcresnext50ts, OWN, 15667320, 3719105536, ROWS(3, 4, 6, 3, 1024, 2048, 32), .stem = TIERED_POOLED, \
       .activation = "SiLU", .gate = CONTEXT) \
-    X(regnetz_b16, DOLLAR, 9715480, 1430203392, Z(ONE, 32, 2, 2, 48, 6, 96, 12, 192, 2, 288, 16, 3, 1536, \
-      224)) \
-    X(regnetz_c16, DOLLAR, 13459880, 2475491328, Z(ONE, 32, 2, 2, 48, 6, 96, 12, 192, 2, 288, 16, 4, \
-      1536, 256)) \
-    X(regnetz_d32, DOLLAR, 27576288, 5929654272, Z(TIERED, 64, 1, 3, 64, 6, 128, 12, 256, 3, 384, 32, 4, \
-      1792, 256)) \
-    X(regnetz_d8, DOLLAR, 23373792, 3919534080, Z(TIERED, 64, 1, 3, 64, 6, 128, 12, 256, 3, 384, 8, 4, \
-      1792, 256)) \
-    X(regnetz_e8, DOLLAR, 57698176, 9823920128, Z(TIERED, 64, 1, 3, 96, 8, 192, 16, 384, 3, 512, 8, 4,
-      2048, 256))
+    X(regnetz_b16, DOLLAR, 9715480, 1430203392, \
+      Z(ONE, 32, 2, 2, 48, 6, 96, 12, 192, 2, 288, 16, 3, 1536, 224)) \
+    X(regnetz_c16, DOLLAR, 13459880, 2475491328, \
+      Z(ONE, 32, 2, 2, 48, 6, 96, 12, 192, 2, 288, 16, 4, 1536, 256)) \
+    X(regnetz_d32, DOLLAR, 27576288, 5929654272, \
+      Z(TIERED, 64, 1, 3, 64, 6, 128, 12, 256, 3, 384, 32, 4, 1792, 256)) \
+    X(regnetz_d8, DOLLAR, 23373792, 3919534080, \
+      Z(TIERED, 64, 1, 3, 64, 6, 128, 12, 256, 3, 384, 8, 4, 1792, 256)) \
+    X(regnetz_e8, DOLLAR, 57698176, 9823920128, \
+      Z(TIERED, 64, 1, 3, 96, 8, 192, 16, 384, 3, 512, 8, 4, 2048, 256))
 
 #define X(id, paper, params, mac, ...) \
     RG_ZOO(id) = { \

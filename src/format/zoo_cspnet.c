@@ -152,12 +152,10 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 #define CSP .stages = 4, .blocks = {3, 3, 5, 2}, .stage = CROSS, .block = BOTTLE, .stem_stride = 4, \
     .pooled = true, .keeps = true, .linear = true, LEAKY
 #define DARKNET .stages = 5, .widths = WIDTHS, .stage = DARK, .block = SMALL, .stem = {32}, \
-.stem_kernel = 3, \
-    .stem_stride = 1, .groups = 1, .inner = 0.5, LEAKY
-#define CS3(b1, b2, b3, b4, w) .stages = 4, .blocks = {b1, b2, b3, b4}, .widths = {2 * w, 4 * w, 8 * w, \
-16 * w}, \
-    .stage = CROSS_3, .stem_stride = 2, .groups = 1, .wide = 1, .narrow = 0.5, .activation = "SiLU",
-    .side = 256
+    .stem_kernel = 3, .stem_stride = 1, .groups = 1, .inner = 0.5, LEAKY
+#define CS3(b1, b2, b3, b4, w) .stages = 4, .blocks = {b1, b2, b3, b4}, \
+    .widths = {2 * w, 4 * w, 8 * w, 16 * w}, .stage = CROSS_3, .stem_stride = 2, .groups = 1, .wide = 1, \
+    .narrow = 0.5, .activation = "SiLU", .side = 256
 #define PLAIN(w) .stem = {w / 2, w}, .stem_kernel = 3
 #define FOCUS(w) .stem = {w}, .stem_kernel = 6
 #define GATED .squeeze = 0.25

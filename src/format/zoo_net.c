@@ -126,6 +126,20 @@ void rg_net_average_pool(rg_net *n, rg_pool pool)
     n->x = rg_build_node(&n->b, "AveragePool", attrs, n->x, -1);
 }
 
+void rg_net_blur(rg_net *n, int64_t stride)
+{
+    static const float row[] = {1, 2, 1};
+    const int64_t by[] = {0, 0, 1, 1, 0, 0, 1, 1}, shape[] = {n->channels, 1, 3, 3};
+    char attrs[64];
+    float *window = NULL;
+    rg_value_id filter = rg_zoo_floats(&n->b, 4, shape, &window);
+    for (int64_t i = 0; window && i < n->channels * 9; i++) window[i] = row[i % 3] * row[i / 3 % 3] / 16;
+    n->x = rg_build_node(&n->b, "Pad", "mode=\"reflect\"", n->x, rg_build_ints(&n->b, 8, by), -1);
+    snprintf(attrs, sizeof attrs, "group=%lld strides=%lld,%lld", (long long)n->channels, (long long)stride,
+             (long long)stride);
+    n->x = rg_build_node(&n->b, "Conv", attrs, n->x, filter, -1);
+}
+
 void rg_net_global_pool(rg_net *n) { n->x = rg_build_node(&n->b, "GlobalAveragePool", NULL, n->x, -1); }
 
 void rg_net_add(rg_net *n, rg_value_id other) { n->x = rg_build_node(&n->b, "Add", NULL, other, n->x, -1); }

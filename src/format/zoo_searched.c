@@ -341,16 +341,16 @@ static const rg_rung pp_lcnet[] = {
     X(mobilenetv1_100, mobile1, 1, 1, 32, 0, 224, HOWARD, 4231976, 568740352, MOBILE1) \
     X(mobilenetv1_100h, mobile1, 1, 1, 32, 1024, 224, HOWARD, 5282600, 620120576, MOBILE1) \
     X(mobilenetv1_125, mobile1, 1.25, 1, 32, 0, 224, HOWARD, 6270840, 879516800, MOBILE1) \
-    X(mobilenetv3_rw, mobile3_rw, 1, 1, 16, 1280, 224, HOWARD_3, 5479918, 216587936, HARD, \
-      .inside = true, .plain = true) \
+    X(mobilenetv3_rw, mobile3_rw, 1, 1, 16, 1280, 224, HOWARD_3, 5479918, 216587936, HARD, .inside = true, \
+      .plain = true) \
     X(mobilenetv3_large_075, mobile3_large, 0.75, 1, 16, 1280, 224, HOWARD_3, 3993528, 154560624, MOBILE3) \
     X(mobilenetv3_large_150d, mobile3_large, 1.5, 1.2, 16, 1280, 256, HOWARD_3, 14622320, 1010021120, \
       MOBILE3) \
     X(mobilenetv3_small_050, mobile3_small, 0.5, 1, 16, 1024, 224, HOWARD_3, 1593224, 24188688, MOBILE3, \
       STEM) \
     X(mobilenetv3_small_075, mobile3_small, 0.75, 1, 16, 1024, 224, HOWARD_3, 2041872, 43399344, MOBILE3) \
-    X(mobilenetv3_large_minimal_100, mobile3_large_min, 1, 1, 16, 1280, 224, HOWARD_3, 3924288, \
-      209136704, LATE) \
+    X(mobilenetv3_large_minimal_100, mobile3_large_min, 1, 1, 16, 1280, 224, HOWARD_3, 3924288, 209136704, \
+      LATE) \
     X(mobilenetv3_small_minimal_100, mobile3_small_min, 1, 1, 16, 1024, 224, HOWARD_3, 2044736, 52288448, \
       LATE) \
     X(mobilenetv4_conv_small_035, mobile4_small, 0.35, 1, 32, 1280, 224, QIN, 1905384, 47723040, MOBILE4, \
