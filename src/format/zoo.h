@@ -104,7 +104,7 @@ void rg_net_flatten(rg_net *n);                        /* [batch, channels * hei
 void rg_net_linear(rg_net *n, const char *scope, int64_t out);
 /* The mean over the image, then a linear layer SCOPE of 1000 classes. */
 void rg_net_classify(rg_net *n, const char *scope);
-/* A residual block of two 3x3 convolutions, or a bottleneck that ends in four times the width (zoo_resnet.c). */
+/* A residual block: two 3x3 convolutions, or a bottleneck that ends in four times the width (zoo_resnet.c). */
 void rg_net_residual(rg_net *n, const char *block, bool bottleneck, int64_t width, int64_t stride);
 /* ResNet-50 up to its last stage, a 32nd of the image's sides with 2048 channels, for models that build on it
  * (zoo_resnet.c); names begin with `prefix`. */

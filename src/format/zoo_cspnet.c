@@ -162,34 +162,37 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 /* Name, parameters, MACs, how it is built. */
 #define CSPNET_LIST(X) \
-    X(cspresnet50, 0, 0, CSP, .widths = {128, 256, 512, 1024}, .stem = {64}, .stem_kernel = 7, .groups = 1, \
-      .inner = 0.5, .wide = 2, .narrow = 1) \
-    X(cspresnet50d, 0, 0, CSP, .widths = {128, 256, 512, 1024}, .stem = {32, 32, 64}, .stem_kernel = 3, \
-      .groups = 1, .inner = 0.5, .wide = 2, .narrow = 1) \
-    X(cspresnet50w, 0, 0, CSP, .widths = {256, 512, 1024, 2048}, .stem = {32, 32, 64}, .stem_kernel = 3, \
-      .groups = 1, .inner = 0.25, .wide = 1, .narrow = 0.5) \
-    X(cspresnext50, 0, 0, CSP, .widths = {256, 512, 1024, 2048}, .stem = {64}, .stem_kernel = 7, \
-      .groups = 32, .inner = 1, .wide = 1, .narrow = 0.5) \
-    X(cspdarknet53, 0, 0, .stages = 5, .blocks = {1, 2, 8, 8, 4}, .widths = WIDTHS, .stage = CROSS, \
-      .block = SMALL, .stem = {32}, .stem_kernel = 3, .stem_stride = 1, .groups = 1, .inner = 1, .wide = 1, \
-      .narrow = 0.5, .first_differs = true, .grows = true, LEAKY) \
-    X(darknet17, 0, 0, DARKNET, .blocks = {1, 1, 1, 1, 1}) \
-    X(darknet21, 0, 0, DARKNET, .blocks = {1, 1, 1, 2, 2}) \
-    X(sedarknet21, 0, 0, DARKNET, .blocks = {1, 1, 1, 2, 2}, .squeeze = 0.0625) \
-    X(darknet53, 0, 0, DARKNET, .blocks = {1, 2, 8, 8, 4}) \
-    X(darknetaa53, 0, 0, DARKNET, .blocks = {1, 2, 8, 8, 4}, .averages = true) \
-    X(cs3darknet_s, 0, 0, CS3(1, 3, 4, 1, 32), PLAIN(32), .block = SMALL, .inner = 1) \
-    X(cs3darknet_m, 0, 0, CS3(2, 4, 6, 2, 48), PLAIN(48), .block = SMALL, .inner = 1) \
-    X(cs3darknet_l, 0, 0, CS3(3, 6, 9, 3, 64), PLAIN(64), .block = SMALL, .inner = 1) \
-    X(cs3darknet_x, 0, 0, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = SMALL, .inner = 1) \
-    X(cs3darknet_focus_s, 0, 0, CS3(1, 3, 4, 1, 32), FOCUS(32), .block = SMALL, .inner = 1) \
-    X(cs3darknet_focus_m, 0, 0, CS3(2, 4, 6, 2, 48), FOCUS(48), .block = SMALL, .inner = 1) \
-    X(cs3darknet_focus_l, 0, 0, CS3(3, 6, 9, 3, 64), FOCUS(64), .block = SMALL, .inner = 1) \
-    X(cs3darknet_focus_x, 0, 0, CS3(3, 7, 11, 3, 80), FOCUS(80), .block = SMALL, .inner = 1) \
-    X(cs3sedarknet_l, 0, 0, CS3(3, 6, 9, 3, 64), PLAIN(64), .block = SMALL, .inner = 1, GATED) \
-    X(cs3sedarknet_x, 0, 0, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = SMALL, .inner = 1, .squeeze = 0.0625) \
-    X(cs3edgenet_x, 0, 0, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = EDGE, .inner = 1.5) \
-    X(cs3se_edgenet_x, 0, 0, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = EDGE, .inner = 1.5, GATED)
+    X(cspresnet50, 21616168, 4517240832, CSP, .widths = {128, 256, 512, 1024}, .stem = {64}, \
+      .stem_kernel = 7, .groups = 1, .inner = 0.5, .wide = 2, .narrow = 1) \
+    X(cspresnet50d, 21635400, 4830240768, CSP, .widths = {128, 256, 512, 1024}, .stem = {32, 32, 64}, \
+      .stem_kernel = 3, .groups = 1, .inner = 0.5, .wide = 2, .narrow = 1) \
+    X(cspresnet50w, 28118216, 5020008448, CSP, .widths = {256, 512, 1024, 2048}, .stem = {32, 32, 64}, \
+      .stem_kernel = 3, .groups = 1, .inner = 0.25, .wide = 1, .narrow = 0.5) \
+    X(cspresnext50, 20569896, 4014948352, CSP, .widths = {256, 512, 1024, 2048}, .stem = {64}, \
+      .stem_kernel = 7, .groups = 32, .inner = 1, .wide = 1, .narrow = 0.5) \
+    X(cspdarknet53, 27642184, 6533652480, .stages = 5, .blocks = {1, 2, 8, 8, 4}, .widths = WIDTHS, \
+      .stage = CROSS, .block = SMALL, .stem = {32}, .stem_kernel = 3, .stem_stride = 1, .groups = 1, \
+      .inner = 1, .wide = 1, .narrow = 0.5, .first_differs = true, .grows = true, LEAKY) \
+    X(darknet17, 14304840, 3245318144, DARKNET, .blocks = {1, 1, 1, 1, 1}) \
+    X(darknet21, 20863048, 3916406784, DARKNET, .blocks = {1, 1, 1, 2, 2}) \
+    X(sedarknet21, 20950432, 3916492288, DARKNET, .blocks = {1, 1, 1, 2, 2}, .squeeze = 0.0625) \
+    X(darknet53, 41609928, 9285115904, DARKNET, .blocks = {1, 2, 8, 8, 4}) \
+    X(darknetaa53, 36022984, 7942938624, DARKNET, .blocks = {1, 2, 8, 8, 4}, .averages = true) \
+    X(cs3darknet_s, 3276344, 712232960, CS3(1, 3, 4, 1, 32), PLAIN(32), .block = SMALL, .inner = 1) \
+    X(cs3darknet_m, 9310240, 2068690944, CS3(2, 4, 6, 2, 48), PLAIN(48), .block = SMALL, .inner = 1) \
+    X(cs3darknet_l, 21164168, 4847017984, CS3(3, 6, 9, 3, 64), PLAIN(64), .block = SMALL, .inner = 1) \
+    X(cs3darknet_x, 35046320, 8355153920, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = SMALL, .inner = 1) \
+    X(cs3darknet_focus_s, 3274728, 686280704, CS3(1, 3, 4, 1, 32), FOCUS(32), .block = SMALL, .inner = 1) \
+    X(cs3darknet_focus_m, 9304360, 1973139456, CS3(2, 4, 6, 2, 48), FOCUS(48), .block = SMALL, .inner = 1) \
+    X(cs3darknet_focus_l, 21151720, 4644118528, CS3(3, 6, 9, 3, 64), FOCUS(64), .block = SMALL, .inner = 1) \
+    X(cs3darknet_focus_x, 35025000, 8007157760, CS3(3, 7, 11, 3, 80), FOCUS(80), .block = SMALL, .inner = 1) \
+    X(cs3sedarknet_l, 21913592, 4847761408, CS3(3, 6, 9, 3, 64), PLAIN(64), .block = SMALL, .inner = 1, \
+      GATED) \
+    X(cs3sedarknet_x, 35397904, 8355498240, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = SMALL, .inner = 1, \
+      .squeeze = 0.0625) \
+    X(cs3edgenet_x, 47821120, 11500881920, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = EDGE, .inner = 1.5) \
+    X(cs3se_edgenet_x, 50721584, 11503769600, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = EDGE, .inner = 1.5, \
+      GATED)
 
 #define X(id, params, mac, ...) \
     RG_ZOO(id) = { \

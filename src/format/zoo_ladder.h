@@ -19,14 +19,16 @@ typedef struct rg_rung {
     int repeats, kernel, stride;   /* the first block has the stride */
     double expand;                 /* channels inside for one that comes in */
     int channels;                  /* of the result */
-    double squeeze;                /* channels of the gate for one that comes in (`inside`: that it scales); 0: none */
+    double squeeze;                /* channels of the gate for one that comes in (`inside`: for one that it
+                                    * scales); 0: there is none */
     bool more;                     /* of the stage that the row before is of: their repeats grow together */
     bool lone;                     /* the input is not added */
     bool active;                   /* of separable ones: activation behind the 1x1, too, and no sum */
     const char *activation;        /* NULL: the network's */
-    int mix, mix_in, mix_out;      /* the filter has windows of 3, 5, 7, ..., so many, each over its part of the
-                                    * channels; the first and the last 1x1 are in so many parts */
-    int group;                     /* channels of a group of the convolution that looks around; 0: as the kind says */
+    int mix, mix_in, mix_out;      /* the filter has so many windows, of 3, 5, 7, ..., each over its part of
+                                    * the channels; the first and the last 1x1 are in so many parts */
+    int group;                     /* channels of a group of the convolution that looks around; 0: as the
+                                    * kind says */
     int start;                     /* window of a universal block's first convolution; 0: there is none */
     int widens;                    /* the expansion is of so many channels; 0: of those that come in */
 } rg_rung;

@@ -21,29 +21,17 @@ typedef struct resnet {
     enum { STRIDES, MEANS, BLURS } shrinks; /* a 3x3 convolution's stride is its own, or what comes behind */
     bool halved;            /* a bottleneck's first convolution has half of the inner channels */
     int64_t around;         /* window of the way around where it has a stride; 0: 1 */
-    bool grouped;           /* GroupNormalization of 32 groups for each normalization */
 } resnet;
 
 static void activate(rg_net *n) { rg_net_activate(n, "Relu"); }
 
-static void normalize(rg_net *n, const resnet *r)
-{
-    if (!r->grouped) {
-        rg_net_batch_norm(n);
-        return;
-    }
-    rg_value_id scale = rg_build_param(&n->b, "weight", RG_F32, 1, &n->channels);
-    rg_value_id bias = rg_build_param(&n->b, "bias", RG_F32, 1, &n->channels);
-    n->x = rg_build_node(&n->b, "GroupNormalization", "epsilon=1e-5f num_groups=32", n->x, scale, bias, -1);
-}
-
 /* conv{index} and bn{index} of a block; the last one's activation comes behind the sum. */
-static void conv_norm(rg_net *n, const resnet *r, const char *block, int index, rg_conv conv)
+static void conv_norm(rg_net *n, const char *block, int index, rg_conv conv)
 {
     rg_zoo_scope(&n->b, "%s.conv%d", block, index);
     rg_net_conv(n, conv);
     rg_zoo_scope(&n->b, "%s.bn%d", block, index);
-    normalize(n, r);
+    rg_net_batch_norm(n);
 }
 
 /* conv{index} of 3x3 with its stride, which may come behind the activation. */
@@ -52,7 +40,7 @@ static void look(rg_net *n, const resnet *r, const char *block, int index, rg_co
     int64_t stride = conv.stride;
     bool behind = r->shrinks != STRIDES && stride > 1;
     if (behind) conv.stride = 1;
-    conv_norm(n, r, block, index, conv);
+    conv_norm(n, block, index, conv);
     activate(n);
     rg_zoo_scope(&n->b, "%s.aa", block);
     if (behind && r->shrinks == MEANS) rg_net_average_pool(n, (rg_pool){.kernel = 2});
@@ -91,16 +79,16 @@ static void gate(rg_net *n, const resnet *r, const char *block)
 static void basic(rg_net *n, const resnet *r, const char *block, int64_t width, int64_t stride)
 {
     look(n, r, block, 1, (rg_conv){.channels = width, .kernel = 3, .stride = stride});
-    conv_norm(n, r, block, 2, (rg_conv){.channels = width, .kernel = 3});
+    conv_norm(n, block, 2, (rg_conv){.channels = width, .kernel = 3});
 }
 
 static void bottleneck(rg_net *n, const resnet *r, const char *block, int64_t width, int64_t stride)
 {
     int64_t groups = r->groups, inner = width * r->base / 64 * groups;
-    conv_norm(n, r, block, 1, (rg_conv){.channels = r->halved ? inner / 2 : inner});
+    conv_norm(n, block, 1, (rg_conv){.channels = r->halved ? inner / 2 : inner});
     activate(n);
     look(n, r, block, 2, (rg_conv){.channels = inner, .kernel = 3, .stride = stride, .group = groups});
-    conv_norm(n, r, block, 3, (rg_conv){.channels = 4 * width});
+    conv_norm(n, block, 3, (rg_conv){.channels = 4 * width});
 }
 
 /* The way around a block whose sizes change. */
@@ -113,7 +101,7 @@ static void shortcut(rg_net *n, const resnet *r, const char *block, int64_t chan
     rg_net_conv(n, (rg_conv){channels, .kernel = stride > 1 && r->around ? r->around : 1,
                              .stride = r->pooled ? 1 : stride});
     rg_zoo_scope(&n->b, "%s.downsample.%d", block, index + 1);
-    normalize(n, r);
+    rg_net_batch_norm(n);
 }
 
 static void residual(rg_net *n, const resnet *r, const char *block, int64_t width, int64_t stride)
@@ -143,7 +131,7 @@ static void deep_stem(rg_net *n, const resnet *r, const char *prefix)
         rg_zoo_scope(&n->b, "%sconv1.%d", prefix, 3 * i);
         rg_net_conv(n, (rg_conv){.channels = channels[i], .kernel = 3, .stride = i ? 1 : 2});
         rg_zoo_scope(&n->b, "%sconv1.%d", prefix, 3 * i + 1);
-        normalize(n, r);
+        rg_net_batch_norm(n);
         activate(n);
     }
     rg_zoo_scope(&n->b, "%sconv1.6", prefix);
@@ -159,7 +147,7 @@ static void stem(rg_net *n, const resnet *r, const char *prefix)
         rg_net_conv(n, (rg_conv){.channels = 64, .kernel = 7, .stride = 2});
     }
     rg_zoo_scope(&n->b, "%sbn1", prefix);
-    normalize(n, r);
+    rg_net_batch_norm(n);
     activate(n);
     rg_zoo_scope(&n->b, "%smaxpool", prefix);
     if (r->shrinks == MEANS) {
@@ -168,7 +156,7 @@ static void stem(rg_net *n, const resnet *r, const char *prefix)
         rg_zoo_scope(&n->b, "%smaxpool.0", prefix);
         rg_net_conv(n, (rg_conv){.channels = n->channels, .kernel = 3, .stride = 2});
         rg_zoo_scope(&n->b, "%smaxpool.1", prefix);
-        normalize(n, r);
+        rg_net_batch_norm(n);
         activate(n);
     } else {
         bool blurs = r->shrinks == BLURS;
@@ -308,7 +296,6 @@ ALTERED_LIST(ALTERED)
 
 #define ZHANG "Zhang 2019, arXiv:1904.11486"
 #define LEE "Lee et al. 2020, arXiv:2001.06268"
-#define WU "Wu and He 2018, arXiv:1803.08494"
 
 #define STAGES(n1, n2, n3, n4) .blocks = {n1, n2, n3, n4}, .groups = 1, .base = 64
 #define NEXT(n1, n2, n3, n4, count, size) .blocks = {n1, n2, n3, n4}, .bottleneck = true, .groups = count, \
@@ -323,7 +310,6 @@ ALTERED_LIST(ALTERED)
     X(resnet14t, TRICKS, 10081632, 1676822528, STAGES(1, 1, 1, 1), DEEP, TIERED) \
     X(resnet26t, TRICKS, 16011872, 2550286336, STAGES(2, 2, 2, 2), DEEP, TIERED) \
     X(resnet50t, TRICKS, 25573728, 4297213952, STAGES(3, 4, 6, 3), DEEP, TIERED) \
-    X(resnet50_gn, WU, 25557032, 4089184256, STAGES(3, 4, 6, 3), DEEP, .grouped = true) \
     X(seresnext26t_32x4d, HU, 16806976, 2680129536, NEXT(2, 2, 2, 2, 32, 4), TIERED, .squeeze = 16) \
     X(legacy_seresnext26_32x4d, HU, 16790280, 2472099840, NEXT(2, 2, 2, 2, 32, 4), .squeeze = 16) \
     X(legacy_senet154, HU, 115088984, 20688363520, NEXT(3, 8, 36, 3, 64, 4), .stem = 64, .squeeze = 16, \
