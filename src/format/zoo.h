@@ -78,7 +78,7 @@ void rg_net_conv_norm(rg_net *n, const char *scope, rg_conv conv, const char *ac
 /* The same inside a longer Sequential, from SCOPE.index on; answers the index behind. */
 int rg_net_conv_norm_at(rg_net *n, const char *scope, int index, rg_conv conv, const char *activation);
 /* Convolution SCOPE.conv, normalization SCOPE.bn, activation: timm's ConvNormAct. */
-void rg_net_conv_bn(rg_net *n, const char *scope, rg_conv conv, const char *activation);
+void rg_net_conv_norm_act(rg_net *n, const char *scope, rg_conv conv, const char *activation);
 /* The same with Relu: torchvision's BasicConv2d. */
 void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv);
 typedef struct rg_pool { int64_t kernel, stride, pad; bool ceil, count_pad; } rg_pool;
@@ -104,7 +104,7 @@ void rg_net_flatten(rg_net *n);                        /* [batch, channels * hei
 void rg_net_linear(rg_net *n, const char *scope, int64_t out);
 /* The mean over the image, then a linear layer SCOPE of 1000 classes. */
 void rg_net_classify(rg_net *n, const char *scope);
-/* A residual block: two 3x3 convolutions, or a bottleneck that ends in four times the width (zoo_resnet.c). */
+/* A residual block: two 3x3 convolutions, or a bottleneck that ends in four times the width. */
 void rg_net_residual(rg_net *n, const char *block, bool bottleneck, int64_t width, int64_t stride);
 /* ResNet-50 up to its last stage, a 32nd of the image's sides with 2048 channels, for models that build on it
  * (zoo_resnet.c); names begin with `prefix`. */

@@ -98,7 +98,7 @@ static void conv(rg_net *n, const byobnet *y, const char *block, const char *nam
 {
     char scope[64];
     snprintf(scope, sizeof scope, "%s.%s", block, name);
-    rg_net_conv_bn(n, scope, c, active ? y->activation : "None");
+    rg_net_conv_norm_act(n, scope, c, active ? y->activation : "None");
 }
 
 static void inside(rg_net *n, const byobnet *y, const char *block, const row *r, int64_t stride)
@@ -149,7 +149,7 @@ static void stem(rg_net *n, const byobnet *y)
     bool four = y->stem == QUAD || y->stem == QUAD_LATE;
     int count = four ? 4 : 3;
     if (y->stem == ONE) {
-        rg_net_conv_bn(n, "stem", (rg_conv){c, .kernel = 3, .stride = 2}, y->activation);
+        rg_net_conv_norm_act(n, "stem", (rg_conv){c, .kernel = 3, .stride = 2}, y->activation);
         return;
     }
     for (int i = 0; i < count; i++) {
@@ -181,7 +181,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
             run(&n, y, block, &y->rows[s], i ? 1 : y->rows[s].stride);
         }
     }
-    if (y->features) rg_net_conv_bn(&n, "final_conv", (rg_conv){.channels = y->features}, y->activation);
+    const rg_conv last = {.channels = y->features};
+    if (y->features) rg_net_conv_norm_act(&n, "final_conv", last, y->activation);
     rg_net_classify(&n, "head.fc");
     return rg_net_done(&n, out);
 }

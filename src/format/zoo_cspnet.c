@@ -43,7 +43,7 @@ static void conv(rg_net *n, const cspnet *c, const char *scope, const char *name
 {
     char layer[72];
     snprintf(layer, sizeof layer, "%s.%s", scope, name);
-    rg_net_conv_bn(n, layer, by, active ? c->activation : "None");
+    rg_net_conv_norm_act(n, layer, by, active ? c->activation : "None");
 }
 
 /* To the nearest multiple of 8. */

@@ -30,7 +30,7 @@ static void shift(rg_net *n, const char *scope)
 
 static void conv(rg_net *n, const hgnet *h, const char *scope, rg_conv c, bool active)
 {
-    rg_net_conv_bn(n, scope, c, active ? "Relu" : "None");
+    rg_net_conv_norm_act(n, scope, c, active ? "Relu" : "None");
     if (active && h->shifts) shift(n, scope);
 }
 

@@ -91,7 +91,7 @@ int rg_net_conv_norm_at(rg_net *n, const char *scope, int index, rg_conv conv, c
     return index + 3;
 }
 
-void rg_net_conv_bn(rg_net *n, const char *scope, rg_conv conv, const char *activation)
+void rg_net_conv_norm_act(rg_net *n, const char *scope, rg_conv conv, const char *activation)
 {
     rg_zoo_scope(&n->b, "%s.conv", scope);
     rg_net_conv(n, conv);
@@ -101,7 +101,10 @@ void rg_net_conv_bn(rg_net *n, const char *scope, rg_conv conv, const char *acti
     rg_net_activate(n, activation);
 }
 
-void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv) { rg_net_conv_bn(n, scope, conv, "Relu"); }
+void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv)
+{
+    rg_net_conv_norm_act(n, scope, conv, "Relu");
+}
 
 static void pool_attrs(char *attrs, size_t size, rg_pool p)
 {

@@ -57,14 +57,14 @@ static void block(rg_net *n, const rexnet *r, int index, int64_t channels, int64
     if (index) {
         inner = rg_net_round((double)(6 * before), r->unit);
         snprintf(scope, sizeof scope, "%s.conv_exp", name);
-        rg_net_conv_bn(n, scope, (rg_conv){.channels = inner}, "SiLU");
+        rg_net_conv_norm_act(n, scope, (rg_conv){.channels = inner}, "SiLU");
     }
     snprintf(scope, sizeof scope, "%s.conv_dw", name);
-    rg_net_conv_bn(n, scope, (rg_conv){inner, .kernel = 3, .stride = stride, .group = inner}, "None");
+    rg_net_conv_norm_act(n, scope, (rg_conv){inner, .kernel = 3, .stride = stride, .group = inner}, "None");
     if (index >= UNGATED) gate(n, r, name);
     rg_net_activate(n, "Relu6");
     snprintf(scope, sizeof scope, "%s.conv_pwl", name);
-    rg_net_conv_bn(n, scope, (rg_conv){.channels = channels}, "None");
+    rg_net_conv_norm_act(n, scope, (rg_conv){.channels = channels}, "None");
     if (stride == 1 && before <= channels) join(n, name, skip, before);
 }
 
@@ -75,7 +75,7 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
     int index = 0;
     double base = 16;
     RG_TRY(rg_net_begin(&n, cx, self, 224));
-    rg_net_conv_bn(&n, "stem", (rg_conv){rg_net_round(rint(32 * r->width), r->unit), .kernel = 3,
+    rg_net_conv_norm_act(&n, "stem", (rg_conv){rg_net_round(rint(32 * r->width), r->unit), .kernel = 3,
     .stride = 2},
                    "SiLU");
     for (size_t s = 0; s < RG_COUNT(stages); s++) {
@@ -84,7 +84,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
             base += 180.0 / DEPTH;
         }
     }
-    rg_net_conv_bn(&n, "features.16", (rg_conv){.channels = rg_net_round(1280 * r->width, r->unit)}, "SiLU");
+    const rg_conv last = {.channels = rg_net_round(1280 * r->width, r->unit)};
+    rg_net_conv_norm_act(&n, "features.16", last, "SiLU");
     rg_net_classify(&n, "head.fc");
     return rg_net_done(&n, out);
 }

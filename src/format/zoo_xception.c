@@ -81,12 +81,12 @@ static void run(rg_net *n, const xception *x, const module *m, int number)
 
 static void begin(rg_net *n, const xception *x)
 {
-    rg_net_conv_bn(n, "stem.0", (rg_conv){.channels = 32, .kernel = 3, .stride = 2}, "Relu");
+    rg_net_conv_norm_act(n, "stem.0", (rg_conv){.channels = 32, .kernel = 3, .stride = 2}, "Relu");
     if (x->front) {
         rg_zoo_scope(&n->b, "stem.1");
         rg_net_conv(n, (rg_conv){.channels = 64, .kernel = 3});
     } else {
-        rg_net_conv_bn(n, "stem.1", (rg_conv){.channels = 64, .kernel = 3}, "Relu");
+        rg_net_conv_norm_act(n, "stem.1", (rg_conv){.channels = 64, .kernel = 3}, "Relu");
     }
 }
 
