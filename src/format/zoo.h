@@ -77,11 +77,16 @@ void rg_net_activate(rg_net *n, const char *activation);
 void rg_net_conv_norm(rg_net *n, const char *scope, rg_conv conv, const char *activation);
 /* The same inside a longer Sequential, from SCOPE.index on; answers the index behind. */
 int rg_net_conv_norm_at(rg_net *n, const char *scope, int index, rg_conv conv, const char *activation);
-/* Convolution SCOPE.conv, normalization SCOPE.bn, Relu: torchvision's BasicConv2d. */
+/* Convolution SCOPE.conv, normalization SCOPE.bn, activation: timm's ConvNormAct. */
+void rg_net_conv_norm_act(rg_net *n, const char *scope, rg_conv conv, const char *activation);
+/* The same with Relu: torchvision's BasicConv2d. */
 void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv);
 typedef struct rg_pool { int64_t kernel, stride, pad; bool ceil, count_pad; } rg_pool;
 void rg_net_max_pool(rg_net *n, rg_pool pool);
 void rg_net_average_pool(rg_net *n, rg_pool pool);
+/* Each channel with the binomial window (1, 2, 1) x (1, 2, 1) / 16, its edges reflected: Zhang 2019,
+ * arXiv:1904.11486, as PyTorch code runs it. Its window is a constant of its own in each. */
+void rg_net_blur(rg_net *n, int64_t stride);
 void rg_net_global_pool(rg_net *n);                    /* [batch, channels, 1, 1] */
 void rg_net_add(rg_net *n, rg_value_id other);         /* other + x */
 /* Along the channels; the sum of theirs is `channels` from here. */
@@ -90,9 +95,17 @@ void rg_net_concat(rg_net *n, uint32_t count, const rg_value_id *parts, int64_t 
  * result scales x. */
 void rg_net_squeeze_excite(rg_net *n, const char *scope, int64_t squeezed, const char *activation,
                            const char *gate);
+/* Of one 1x1 convolution with bias, SCOPE.FC, on the pooled channels: the gate of it scales x. */
+void rg_net_gate(rg_net *n, const char *scope, const char *fc, const char *gate);
+/* By a convolution along the pooled channels, BLOCK.se: Wang et al. 2019, arXiv:1910.03151 (zoo_resnet.c). */
+void rg_net_gate_along(rg_net *n, const char *block);
 void rg_net_flatten(rg_net *n);                        /* [batch, channels * height * width] */
 /* Linear SCOPE on a flat x of n->channels features. */
 void rg_net_linear(rg_net *n, const char *scope, int64_t out);
+/* The mean over the image, then a linear layer SCOPE of 1000 classes. */
+void rg_net_classify(rg_net *n, const char *scope);
+/* A residual block: two 3x3 convolutions, or a bottleneck that ends in four times the width. */
+void rg_net_residual(rg_net *n, const char *block, bool bottleneck, int64_t width, int64_t stride);
 /* ResNet-50 up to its last stage, a 32nd of the image's sides with 2048 channels, for models that build on it
  * (zoo_resnet.c); names begin with `prefix`. */
 void rg_net_resnet50_trunk(rg_net *n, const char *prefix);
