@@ -112,13 +112,13 @@ static int long_axes(const rg_graph *g, const rg_type *type, int axes[RG_RANK_MA
     return count;
 }
 
-/* `table` is added to a sequence [..., positions, channels]: the last two axes of both are the same. */
+/* `table` is added to a sequence [..., positions, channels], to windows of one or to an image: all its axes
+ * that are not 1, two or three, are the last ones of both. */
 static bool is_position_table(const rg_graph *g, const rg_type *table, const rg_type *sequence)
 {
-    int axes[RG_RANK_MAX], rank = table->rank;
-    if (rank < 2 || sequence->rank < rank) return false;
-    if (long_axes(g, table, axes) != 2 || axes[0] != rank - 2) return false;
-    for (int i = 1; i <= 2; i++)
+    int axes[RG_RANK_MAX], rank = table->rank, count = long_axes(g, table, axes);
+    if ((count != 2 && count != 3) || axes[0] != rank - count || sequence->rank < rank) return false;
+    for (int i = 1; i <= count; i++)
         if (rg_dim_value(&g->dims, table->dim[rank - i])
             != rg_dim_value(&g->dims, sequence->dim[sequence->rank - i])) return false;
     return true;
@@ -145,7 +145,7 @@ static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_
     if (count == 0) return is_single_bias(f, node, own, other);
     if (count == 1) return !known || own->type.rank - axes[0] == behind;
     if (!tables || !rg_node_is(node, "Add") || is_filled(own->data)) return false;
-    return is_position_table(f->g, &own->type, &other->type) && (!known || behind == 1);
+    return is_position_table(f->g, &own->type, &other->type) && (!known || behind == 1 || behind == count);
 }
 
 /* A learned token that is put in front of a sequence: [1, 1, channels]. */

@@ -79,6 +79,17 @@ static void split_packed(rg_build *b, rg_value_id x, int64_t heads, int64_t head
     for (int i = 0; i < 3; i++) parts[i] = rg_build_node(b, "Gather", "axis=0", x, rg_zoo_int(b, i), -1);
 }
 
+/* The same with keys turned already, [batch, heads, head, positions]. */
+static void split_turned(rg_build *b, rg_value_id x, int64_t heads, int64_t head, rg_value_id parts[3])
+{
+    x = rg_zoo_reshape(b, x, 5, (const int64_t[]){0, 0, 3, heads, head});
+    x = rg_build_node(b, "Transpose", "perm=2,0,3,4,1", x, -1);
+    for (int i = 0; i < 3; i++) {
+        parts[i] = rg_build_node(b, "Gather", "axis=0", x, rg_zoo_int(b, i), -1);
+        if (i != 1) parts[i] = rg_build_node(b, "Transpose", "perm=0,1,3,2", parts[i], -1);
+    }
+}
+
 /* The windows of an image side by side, each with its own mask, and back. */
 static rg_value_id mask_windows(rg_build *b, rg_value_id scores, const rg_self_attention *a)
 {
@@ -94,11 +105,12 @@ rg_value_id rg_zoo_self_attention(rg_build *b, rg_value_id x, const rg_self_atte
     double scale = a->scale != 0 ? a->scale : 1 / sqrt((double)a->head);
     rg_value_id parts[3];
     rg_zoo_scope(b, "%s.%s", a->scope, a->packed);
-    x = rg_zoo_dense(b, x, width, 3 * width, !a->plain);
+    x = rg_zoo_dense(b, x, width, 3 * width, !a->plain && !a->unbiased);
     rg_zoo_scope(b, "%s", a->scope);
-    split_packed(b, x, a->heads, a->head, parts);
-    rg_value_id q = rg_build_node(b, "Mul", NULL, parts[0], rg_build_scalar(b, (float)scale), -1);
-    rg_value_id k = rg_build_node(b, "Transpose", "perm=0,1,3,2", parts[1], -1);
+    (a->apart ? split_turned : split_packed)(b, x, a->heads, a->head, parts);
+    rg_value_id q = rg_build_node(b, "Mul", NULL, parts[0], rg_build_scalar(b, (float)scale), -1),
+                k = parts[1];
+    if (!a->apart) k = rg_build_node(b, "Transpose", "perm=0,1,3,2", k, -1);
     rg_value_id scores = rg_build_node(b, "MatMul", NULL, q, k, -1);
     if (a->bias) scores = rg_build_node(b, "Add", NULL, scores, a->bias, -1);
     if (a->mask) scores = mask_windows(b, scores, a);
