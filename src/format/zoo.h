@@ -136,6 +136,10 @@ rg_value_id rg_zoo_feed_forward(rg_build *b, rg_value_id x, const char *scope, c
 /* Bias of windows of side x side places, [1, heads, side^2, side^2]: looked up in the parameter
  * relative_position_bias_table [(2 side - 1)^2, heads], which has a row for each offset of two places. */
 rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads);
+/* Its two halves, for tables that several layers share or that a network makes: the row of each pair of
+ * places, i64[side^4], and the bias by a table [(2 side - 1)^2, heads]. */
+rg_value_id rg_zoo_offset_rows(rg_build *b, int64_t side);
+rg_value_id rg_zoo_bias_of_rows(rg_build *b, rg_value_id table, rg_value_id rows, int64_t side, int64_t heads);
 /* An f32 constant whose elements are the caller's to fill; *data is NULL once building has failed. */
 rg_value_id rg_zoo_floats(rg_build *b, int rank, const int64_t *dim, float **data);
 

@@ -4,7 +4,6 @@
  */
 #include "format/zoo.h"
 
-#include <assert.h>
 #include <math.h>
 
 rg_value_id rg_zoo_int(rg_build *b, int64_t x)
@@ -128,24 +127,35 @@ rg_value_id rg_zoo_feed_forward(rg_build *b, rg_value_id x, const char *scope, c
     return rg_zoo_dense(b, x, inner, size, true);
 }
 
-rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads)
+rg_value_id rg_zoo_offset_rows(rg_build *b, int64_t side)
 {
-    enum { SIDE_MAX = 8 };
-    int64_t rows[SIDE_MAX * SIDE_MAX * SIDE_MAX * SIDE_MAX], size = side * side, span = 2 * side - 1;
-    assert(side <= SIDE_MAX);
+    int64_t size = side * side, span = 2 * side - 1, *rows = RG_NEW(&b->g->arena, int64_t, size * size);
+    if (!rows && !b->err) b->err = rg_nomem(b->cx);
+    if (b->err) return 0;
     for (int64_t i = 0; i < size; i++) {
         for (int64_t k = 0; k < size; k++) {
             int64_t down = i / side - k / side, right = i % side - k % side;
             rows[i * size + k] = (down + side - 1) * span + right + side - 1;
         }
     }
-    rg_value_id table = rg_build_param(b, "relative_position_bias_table", RG_F32, 2,
-                                       (const int64_t[]){span * span, heads});
-    rg_value_id bias = rg_build_node(b, "Gather", "axis=0", table,
-                                     rg_build_ints(b, (int)(size * size), rows), -1);
+    return rg_build_ints(b, (int)(size * size), rows);
+}
+
+rg_value_id rg_zoo_bias_of_rows(rg_build *b, rg_value_id table, rg_value_id rows, int64_t side, int64_t heads)
+{
+    int64_t size = side * side;
+    rg_value_id bias = rg_build_node(b, "Gather", "axis=0", table, rows, -1);
     bias = rg_zoo_reshape(b, bias, 3, (const int64_t[]){size, size, heads});
     bias = rg_build_node(b, "Transpose", "perm=2,0,1", bias, -1);
     return rg_build_node(b, "Unsqueeze", NULL, bias, rg_build_ints(b, 1, (const int64_t[]){0}), -1);
+}
+
+rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads)
+{
+    int64_t span = 2 * side - 1;
+    rg_value_id table = rg_build_param(b, "relative_position_bias_table", RG_F32, 2,
+                                       (const int64_t[]){span * span, heads});
+    return rg_zoo_bias_of_rows(b, table, rg_zoo_offset_rows(b, side), side, heads);
 }
 
 rg_value_id rg_zoo_floats(rg_build *b, int rank, const int64_t *dim, float **data)
