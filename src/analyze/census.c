@@ -148,13 +148,15 @@ static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_
     return is_position_table(f->g, &own->type, &other->type) && (!known || behind == 1 || behind == count);
 }
 
-/* A learned token that is put in front of a sequence: [1, 1, channels]. */
-static bool is_token(const rg_graph *g, rg_value_id v)
+/* Learned tokens that are put in front of a sequence: [1, 1, channels], or several, [1, count, channels], where
+ * what they join is none. */
+static bool is_token(const rg_graph *g, rg_value_id v, bool several)
 {
     int axes[RG_RANK_MAX];
     const rg_type *type = &g->values[v].type;
     if (!v || is_filled(g->values[v].data) || !rg_dtype_is_float(type->dtype) || type->rank < 3) return false;
-    return long_axes(g, type, axes) == 1 && axes[0] == type->rank - 1;
+    int count = long_axes(g, type, axes);
+    return (count == 1 || (count == 2 && several)) && axes[0] == type->rank - count;
 }
 
 /* ---- architecture ---- */
@@ -272,9 +274,11 @@ static bool holds_numbers(const rg_graph *g, const rg_node *node, rg_value_id v)
 static void count_loose(census *c, const rg_node *node)
 {
     if (rg_node_is(node, "Concat") && c->attends) {
+        bool joins = false;
+        for (uint32_t i = 0; i < node->in_count; i++) joins |= !rg_constant_behind(c->f->g, node->in[i]);
         for (uint32_t i = 0; i < node->in_count; i++) {
             rg_value_id v = rg_constant_behind(c->f->g, node->in[i]);
-            if (is_token(c->f->g, v)) count_parameter(c, v);
+            if (is_token(c->f->g, v, joins)) count_parameter(c, v);
         }
     }
     if (node->in_count != 2 || !(rg_node_is(node, "Add") || rg_node_is(node, "Mul"))) return;
