@@ -148,8 +148,8 @@ static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_
     return is_position_table(f->g, &own->type, &other->type) && (!known || behind == 1 || behind == count);
 }
 
-/* Learned tokens that are put in front of a sequence: [1, 1, channels], or several, [1, count, channels], where
- * what they join is none. */
+/* Learned tokens that are put in front of a sequence: [1, 1, channels], or several, [1, count, channels],
+ * where what they join is none. */
 static bool is_token(const rg_graph *g, rg_value_id v, bool several)
 {
     int axes[RG_RANK_MAX];

@@ -139,13 +139,15 @@ rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads);
 /* Its two halves, for tables that several layers share or that a network makes: the row of each pair of
  * places, i64[side^4], and the bias by a table [(2 side - 1)^2, heads]. */
 rg_value_id rg_zoo_offset_rows(rg_build *b, int64_t side);
-rg_value_id rg_zoo_bias_of_rows(rg_build *b, rg_value_id table, rg_value_id rows, int64_t side, int64_t heads);
+rg_value_id rg_zoo_bias_of_rows(rg_build *b, rg_value_id table, rg_value_id rows, int64_t side,
+                                int64_t heads);
 /* An f32 constant whose elements are the caller's to fill; *data is NULL once building has failed. */
 rg_value_id rg_zoo_floats(rg_build *b, int rank, const int64_t *dim, float **data);
 
 /* ---- image transformers as timm has them (zoo_tokens.c) ----
  *
- * x is [batch, positions, channels] where nothing else is said. Layers are named BLOCK.NAME; either may be "".
+ * x is [batch, positions, channels] where nothing else is said. Layers are named BLOCK.NAME; either may
+ * be "".
  */
 void rg_net_name(rg_net *n, const char *block, const char *name); /* of what comes next */
 void rg_net_turn(rg_net *n, const char *perm);                    /* Transpose by "perm=..." */

@@ -1,6 +1,6 @@
 /* zoo_coatnet.c - CoAtNet (Dai et al. 2021), MaxViT (Tu et al. 2022) and timm's variants of both: four stages
- * of blocks that convolve (C: an inverted residual with a gate, or ConvNeXt's), that attend to the whole image
- * (T), or that convolve and then attend inside windows and across them (M):
+ * of blocks that convolve (C: an inverted residual with a gate, or ConvNeXt's), that attend to the whole
+ * image (T), or that convolve and then attend inside windows and across them (M):
  *
  *     window: a a b b        grid: a b a b       places that attend to each other share a letter
  *             a a b b              c d c d       (here of 2x2)
@@ -8,7 +8,8 @@
  *             c c d d              c d c d
  *
  * Scores have a learned number for each offset of two places, from a table or from two small layers. T works
- * on images by 1x1 convolutions; there timm's products meet keys and values as no fused attention takes them.
+ * by 1x1 convolutions on images, which normalizing over channels leaves with their channels last; where
+ * normalizing is by batch they stay as they were, and keys and values lie as no fused attention takes them.
  */
 #include "format/zoo.h"
 
@@ -50,7 +51,8 @@ typedef struct maxx {
     int64_t offsets, hidden, side, classes; /* classes 0: 1000 */
 } maxx;
 
-typedef struct stage { const maxx *m; int64_t side, window; rg_value_id rows; } stage; /* rows: by offset */
+/* rows: by offset; last: channels come last. */
+typedef struct stage { const maxx *m; int64_t side, window; rg_value_id rows; bool last; } stage;
 
 /* ---- layers ---- */
 
@@ -160,8 +162,8 @@ static void convolve_block(rg_net *n, const maxx *m, const char *block, int64_t 
 
 /* ---- attention ---- */
 
-/* The numbers that offsets inside a window add to scores: [1, heads, window^2, window^2]. Two layers that make
- * them read the offsets' logarithms as an image of two channels. */
+/* The numbers that offsets inside a window add to scores: [1, heads, window^2, window^2]. Two layers that
+ * make them read the offsets' logarithms as an image of two channels. */
 static rg_value_id bias_of(rg_net *n, const stage *s, const char *block, int64_t heads)
 {
     rg_net table = *n;
@@ -191,7 +193,8 @@ static rg_value_id bias_of(rg_net *n, const stage *s, const char *block, int64_t
     return rg_zoo_bias_of_rows(&n->b, table.x, s->rows, s->window, heads);
 }
 
-static void attend(rg_net *n, const stage *s, const char *block, int64_t width, int64_t out)
+/* On images in their usual order. */
+static void attend_image(rg_net *n, const stage *s, const char *block, int64_t width, int64_t out)
 {
     rg_build *b = &n->b;
     int64_t heads = width / HEAD, places = s->side * s->side;
@@ -205,26 +208,80 @@ static void attend(rg_net *n, const stage *s, const char *block, int64_t width, 
     q = rg_build_node(b, "Mul", NULL, q, rg_build_scalar(b, (float)(1 / sqrt(HEAD))), -1);
     x = rg_build_node(b, "MatMul", NULL, q, k, -1);
     x = rg_build_node(b, "Softmax", "axis=-1", rg_build_node(b, "Add", NULL, x, bias, -1), -1);
-    x = rg_build_node(b, "MatMul", NULL, v, rg_build_node(b, "Transpose", "perm=0,1,3,2", x, -1), -1);
+    x = rg_build_node(b, "MatMul", NULL, x, rg_build_node(b, "Transpose", "perm=0,1,3,2", v, -1), -1);
+    x = rg_build_node(b, "Transpose", "perm=0,1,3,2", x, -1);
     n->x = rg_zoo_reshape(b, x, 4, (const int64_t[]){0, width, s->side, s->side});
     n->channels = width;
     rg_net_name(n, block, "attn.proj");
     rg_net_conv(n, (rg_conv){.channels = out, .bias = true});
 }
 
-static void attend_block(rg_net *n, const stage *s, const char *block, int64_t width, int64_t stride)
+static void attend_image_block(rg_net *n, const stage *s, const char *block, int64_t width, int64_t stride)
 {
     const maxx *m = s->m;
     bool scaled = m->how & SCALED;
     rg_value_id before = beside(n, m, block, width, stride, m->how & BESIDE_BIAS);
     normalize(n, m, block, stride == 2 ? "norm1.norm" : "norm1");
     if (stride == 2) shrink(n, m);
-    attend(n, s, block, m->how & EXPAND_FIRST ? width : n->channels, width);
+    attend_image(n, s, block, m->how & EXPAND_FIRST ? width : n->channels, width);
     rg_net_add_scaled(n, block, scaled ? "ls1.gamma" : NULL, true, before);
     before = n->x;
     normalize(n, m, block, "norm2");
     image_mlp(n, m, block);
     rg_net_add_scaled(n, block, scaled ? "ls2.gamma" : NULL, true, before);
+}
+
+/* On images whose channels come last, as normalizing over channels leaves them: 1x1 convolutions are linear
+ * layers there. */
+static void attend_last(rg_net *n, const stage *s, const char *block, int64_t width, int64_t out)
+{
+    char scope[64];
+    rg_build *b = &n->b;
+    int64_t heads = width / HEAD, places = s->side * s->side;
+    snprintf(scope, sizeof scope, "%s.attn", block);
+    rg_net_dense(n, scope, "qkv", 3 * width, true);
+    rg_value_id part[3], bias = bias_of(n, s, block, heads);
+    rg_net_name(n, scope, "");
+    rg_value_id x = rg_zoo_reshape(b, n->x, 4, (const int64_t[]){0, places, heads, 3 * HEAD});
+    x = rg_build_node(b, "Transpose", "perm=0,2,1,3", x, -1);
+    for (int i = 0; i < 3; i++) part[i] = rg_zoo_cut(b, x, 3, i * HEAD, (i + 1) * HEAD);
+    part[1] = rg_build_node(b, "Transpose", "perm=0,1,3,2", part[1], -1);
+    x = rg_zoo_attend(b, part[0], part[1], part[2], bias, heads, HEAD, 0);
+    n->x = rg_zoo_reshape(b, x, 4, (const int64_t[]){0, s->side, s->side, width});
+    n->channels = width;
+    rg_net_dense(n, scope, "proj", out, true);
+}
+
+/* To an image whose channels come last, unless it is one. */
+static void turn_last(rg_net *n, stage *s)
+{
+    if (!s->last) rg_net_turn(n, "perm=0,2,3,1");
+    s->last = true;
+}
+
+static void attend_last_block(rg_net *n, stage *s, const char *block, int64_t width, int64_t stride)
+{
+    const maxx *m = s->m;
+    bool scaled = m->how & SCALED;
+    rg_net from = *n;
+    if (stride == 1) turn_last(n, s);
+    from.x = stride == 2 ? beside(n, m, block, width, stride, m->how & BESIDE_BIAS) : n->x;
+    if (stride == 2) {
+        rg_net_turn(n, "perm=0,2,3,1");
+        rg_net_layer_norm(n, block, "norm1.norm", epsilon(m));
+        rg_net_turn(n, "perm=0,3,1,2");
+        shrink(n, m);
+        turn_last(n, s);
+        from.x = rg_build_node(&n->b, "Transpose", "perm=0,2,3,1", from.x, -1);
+    } else {
+        rg_net_layer_norm(n, block, "norm1", epsilon(m));
+    }
+    attend_last(n, s, block, m->how & EXPAND_FIRST ? width : n->channels, width);
+    rg_net_add_scaled(n, block, scaled ? "ls1.gamma" : NULL, false, from.x);
+    from.x = n->x;
+    rg_net_layer_norm(n, block, "norm2", epsilon(m));
+    rg_net_mlp(n, block, 4 * width, "Gelu");
+    rg_net_add_scaled(n, block, scaled ? "ls2.gamma" : NULL, false, from.x);
 }
 
 /* ---- attention inside windows and across them, on [batch, side, side, channels] ---- */
@@ -276,7 +333,7 @@ static void attend_windows(rg_net *n, const stage *s, const char *block, bool gr
 
 /* ---- the networks ---- */
 
-static void run_block(rg_net *n, const stage *s, int index, int i)
+static void run_block(rg_net *n, stage *s, int index, int i)
 {
     const maxx *m = s->m;
     char block[40], part[64];
@@ -285,7 +342,8 @@ static void run_block(rg_net *n, const stage *s, int index, int i)
     snprintf(block, sizeof block, "stages.%d.blocks.%d", index, i);
     if (kind == 'A') kind = i ? 'T' : 'C';
     if (kind == 'T') {
-        attend_block(n, s, block, width, stride);
+        if (m->how & BATCH) attend_image_block(n, s, block, width, stride);
+        else attend_last_block(n, s, block, width, stride);
         return;
     }
     snprintf(part, sizeof part, kind == 'M' ? "%s.conv" : "%s", block);
@@ -332,6 +390,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
         n.b.scope = NULL;
         if (m->blocks[i] != 'C') s.rows = rg_zoo_offset_rows(&n.b, s.window);
         for (int k = 0; k < m->layers[i]; k++) run_block(&n, &s, i, k);
+        if (s.last) rg_net_turn(&n, "perm=0,3,1,2");
+        s.last = false;
     }
     classify(&n, m);
     return rg_net_done(&n, out);
@@ -342,16 +402,15 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 
 #define ROW(id, widths, l1, l2, l3, l4, wide, kinds, as, offset, inner, size, params, mac) \
     RG_ZOO(id) = { \
-        .name = #id, .family = ZOO_FAMILY, .image = size, .source = ZOO_SOURCE, .build = build, \
-        .parameters = params, .macs = mac, \
+        .name = #id, .family = (as) & BATCH ? "cnn" : "transformer", .image = size, .source = ZOO_SOURCE, \
+        .build = build, .parameters = params, .macs = mac, \
         .layout = &(const maxx){{widths}, {l1, l2, l3, l4}, wide, kinds, as, offset, inner, size, 0}, \
     };
 
-#define ZOO_FAMILY "cnn"
 #define ZOO_SOURCE "Dai et al. 2021, arXiv:2106.04803; parameters: timm"
 
-/* Name, widths, layers, channels of the stem, blocks, how, features of offsets' layers, features of the head's
- * first layer, side, parameters, MACs. */
+/* Name, widths, layers, channels of the stem, blocks, how, features of offsets' layers, features of the
+ * head's first layer, side, parameters, MACs. */
 #define COATNET_LIST(X) \
     X(coatnet_pico_rw_224, W(64), 2, 3, 5, 2, 64, "CCTT", COAT_OUT, 0, 0, 224, 10851364, 2028459520) \
     X(coatnet_nano_rw_224, W(64), 3, 4, 6, 3, 64, "CCTT", COAT_OUT | POOLED, 0, 0, \
@@ -386,9 +445,8 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
     X(coatnet_5_224, WIDEST, 2, 12, 28, 2, 192, "CCTT", PAPER, 0, 2048, 224, 687472008, 145264287744)
 COATNET_LIST(ROW)
 
-#undef ZOO_FAMILY
 #undef ZOO_SOURCE
-#define ZOO_FAMILY "transformer"
+
 #define ZOO_SOURCE "Tu et al. 2022, arXiv:2204.01697; parameters: timm"
 
 #define MAXVIT_LIST(X) \
@@ -438,8 +496,9 @@ MAXVIT_TF_LIST(ROW)
 
 /* The weights that timm has of these two tell more classes: ImageNet-12k, ImageNet-21k. */
 RG_ZOO(coatnet_3_rw_224) = {
-    .name = "coatnet_3_rw_224", .family = "cnn", .image = 224, .build = build,
-    .source = "Dai et al. 2021, arXiv:2106.04803; parameters: timm", .parameters = 181805305, .macs = 33337614336,
+    .name = "coatnet_3_rw_224", .family = "transformer", .image = 224, .build = build,
+    .source = "Dai et al. 2021, arXiv:2106.04803; parameters: timm",
+    .parameters = 181805305, .macs = 33337614336,
     .layout = &(const maxx){{W(192)}, {2, 6, 14, 2}, 192, "CCTT", COAT2 | SCALED, 0, 0, 224, 11821},
 };
 

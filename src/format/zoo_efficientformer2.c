@@ -190,8 +190,10 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 #define EFFICIENTFORMER2_LIST(X) \
     X(efficientformerv2_s0, 32, 48, 96, 176, 2, 2, 6, 4, 2, "433344", "4334", 3600256, 395892544) \
     X(efficientformerv2_s1, 32, 48, 120, 224, 3, 3, 9, 6, 2, "443333444", "443344", 6185560, 651969640) \
-    X(efficientformerv2_s2, 32, 64, 144, 288, 4, 4, 12, 8, 4, "443333334444", "44333344", 12710112, 1246863952) \
-    X(efficientformerv2_l, 40, 80, 192, 384, 5, 5, 15, 10, 6, "444433333334444", "4443333444", 26322288, 2552546880)
+    X(efficientformerv2_s2, 32, 64, 144, 288, 4, 4, 12, 8, 4, "443333334444", "44333344", \
+      12710112, 1246863952) \
+    X(efficientformerv2_l, 40, 80, 192, 384, 5, 5, 15, 10, 6, "444433333334444", "4443333444", \
+      26322288, 2552546880)
 
 #define ROW(id, w1, w2, w3, w4, l1, l2, l3, l4, attention, inner3, inner4, params, mac) \
     RG_ZOO(id) = { \

@@ -59,16 +59,10 @@ static void weigh(rg_net *n, const levit *l, const char *block, int64_t side, in
     x = rg_build_node(b, "Add", NULL, x, bias, -1);
     x = rg_build_node(b, "Softmax", "axis=-1", x, -1);
     n->channels = heads * value;
-    if (l->conv) {
-        x = rg_build_node(b, "MatMul", NULL, part[2], rg_build_node(b, "Transpose", "perm=0,1,3,2", x, -1),
-                          -1);
-        n->x = rg_zoo_reshape(b, x, 4, (const int64_t[]){0, n->channels, across, across});
-    } else {
-        x = rg_build_node(b, "MatMul", NULL, x, rg_build_node(b, "Transpose", "perm=0,1,3,2", part[2], -1),
-                          -1);
-        x = rg_build_node(b, "Transpose", "perm=0,2,1,3", x, -1);
-        n->x = rg_zoo_reshape(b, x, 3, (const int64_t[]){0, places, n->channels});
-    }
+    x = rg_build_node(b, "MatMul", NULL, x, rg_build_node(b, "Transpose", "perm=0,1,3,2", part[2], -1), -1);
+    x = rg_build_node(b, "Transpose", l->conv ? "perm=0,1,3,2" : "perm=0,2,1,3", x, -1);
+    if (l->conv) n->x = rg_zoo_reshape(b, x, 4, (const int64_t[]){0, n->channels, across, across});
+    else n->x = rg_zoo_reshape(b, x, 3, (const int64_t[]){0, places, n->channels});
     rg_net_activate(n, "HardSwish");
     layer(n, l, block, "proj.ln", out, places);
 }

@@ -305,8 +305,10 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
     X(vit_base_patch16_plus_240, 16, 240, PLUS, DINO, 0, 0, 1000, 117557992, 27380907008) \
     X(vit_base_patch16_rpn_224, 16, 224, BASE, POOLED | UNBIASED | POST, 0, 0, 1000, 86538472, 17471649792) \
     X(vit_small_patch16_36x1_224, 16, 224, SP(384, 36, 6, 1536), DINO, 0, 0, 1000, 64665448, 13680273408) \
-    X(vit_small_patch16_18x2_224, 16, 224, SP(384, 18, 6, 1536), DINO | TWICE, 0, 0, 1000, 64665448, 13680273408) \
-    X(vit_base_patch16_18x2_224, 16, 224, SP(768, 18, 12, 3072), DINO | TWICE, 0, 0, 1000, 256731880, 52458737664) \
+    X(vit_small_patch16_18x2_224, 16, 224, SP(384, 18, 6, 1536), DINO | TWICE, 0, 0, 1000, \
+      64665448, 13680273408) \
+    X(vit_base_patch16_18x2_224, 16, 224, SP(768, 18, 12, 3072), DINO | TWICE, 0, 0, 1000, \
+      256731880, 52458737664) \
     X(eva_large_patch14_196, 14, 196, LARGE, TOKEN | POOLED, 0, 0, 1000, 304142312, 61518585856) \
     X(eva_large_patch14_336, 14, 336, LARGE, TOKEN | POOLED, 0, 0, 1000, 304531432, 190960132096) \
     X(vit_intern300m_patch14_448, 14, 448, LARGE, DINO | NO_NORM, 0, 0, 0, 304012288, 361796517888)
@@ -314,17 +316,24 @@ PLAIN_LIST(ROW)
 
 /* The mean of the patches. */
 #define MEAN_LIST(X) \
-    X(vit_medium_patch16_gap_240, 16, 240, MEDIUM, MEAN | UNBIASED | SCALED, 0, 0, 11821, 44396589, 9210071552) \
-    X(vit_medium_patch16_gap_256, 16, 256, MEDIUM, MEAN | UNBIASED | SCALED, 0, 0, 1000, 38861288, 10570158080) \
-    X(vit_medium_patch16_gap_384, 16, 384, MEDIUM, MEAN | UNBIASED | SCALED, 0, 0, 1000, 39025128, 26047139840) \
-    X(vit_betwixt_patch16_gap_256, 16, 256, BETWIXT, MEAN | UNBIASED | SCALED, 0, 0, 1000, 60372840, 16232596480) \
+    X(vit_medium_patch16_gap_240, 16, 240, MEDIUM, MEAN | UNBIASED | SCALED, 0, 0, 11821, \
+      44396589, 9210071552) \
+    X(vit_medium_patch16_gap_256, 16, 256, MEDIUM, MEAN | UNBIASED | SCALED, 0, 0, 1000, \
+      38861288, 10570158080) \
+    X(vit_medium_patch16_gap_384, 16, 384, MEDIUM, MEAN | UNBIASED | SCALED, 0, 0, 1000, \
+      39025128, 26047139840) \
+    X(vit_betwixt_patch16_gap_256, 16, 256, BETWIXT, MEAN | UNBIASED | SCALED, 0, 0, 1000, \
+      60372840, 16232596480) \
     X(vit_base_patch16_gap_224, 16, 224, SP(768, 12, 16, 3072), MEAN, 0, 0, 1000, 86566120, 17471649792) \
     X(vit_huge_patch14_gap_224, 14, 224, HUGE_, MEAN, 0, 0, 0, 630762240, 166622658560) \
     X(vit_huge_patch16_gap_448, 16, 448, HUGE_, MEAN, 0, 0, 0, 631668480, 544373473280) \
     X(vit_giant_patch16_gap_224, 16, 224, GIANT, MEAN, 0, 0, 0, 1011368576, 202352984064) \
-    X(vit_wee_patch16_reg1_gap_256, 16, 256, SP(256, 14, 4, 1280), REGISTERED, 1, 0, 1000, 13422568, 3825206272) \
-    X(vit_little_patch16_reg1_gap_256, 16, 256, SP(320, 14, 5, 1792), REGISTERED, 1, 0, 1000, 22515048, 6255248640) \
-    X(vit_little_patch16_reg4_gap_256, 16, 256, SP(320, 14, 5, 1792), REGISTERED, 4, 0, 1000, 22516008, 6334517760) \
+    X(vit_wee_patch16_reg1_gap_256, 16, 256, SP(256, 14, 4, 1280), REGISTERED, 1, 0, 1000, \
+      13422568, 3825206272) \
+    X(vit_little_patch16_reg1_gap_256, 16, 256, SP(320, 14, 5, 1792), REGISTERED, 1, 0, 1000, \
+      22515048, 6255248640) \
+    X(vit_little_patch16_reg4_gap_256, 16, 256, SP(320, 14, 5, 1792), REGISTERED, 4, 0, 1000, \
+      22516008, 6334517760) \
     X(vit_medium_patch16_reg1_gap_256, 16, 256, MEDIUM, REGISTERED, 1, 0, 1000, 38880232, 10614210560) \
     X(vit_medium_patch16_reg4_gap_256, 16, 256, MEDIUM, REGISTERED, 4, 0, 1000, 38881768, 10746515456) \
     X(vit_mediumd_patch16_reg4_gap_256, 16, 256, MEDIUM_DEEP, REGISTERED, 4, 0, 1000, 64109032, 17843408896) \
@@ -337,9 +346,12 @@ PLAIN_LIST(ROW)
     X(vit_so150m_patch16_reg4_gap_256, 16, 256, SO150M, MEAN, 4, 0, 1000, 134131560, 36708912128) \
     X(vit_so150m_patch16_reg4_gap_384, 16, 384, SO150M, MEAN, 4, 0, 1000, 134418280, 87878110208) \
     X(vit_so150m_patch16_reg4_map_256, 16, 256, SO150M, MAP, 4, 0, 1000, 141481064, 37132576768) \
-    X(vit_so150m2_patch16_reg1_gap_256, 16, 256, SO150M2, REGISTERED | UNBIASED, 1, 0, 1000, 136058728, 36957960832) \
-    X(vit_so150m2_patch16_reg1_gap_384, 16, 384, SO150M2, REGISTERED | UNBIASED, 1, 0, 1000, 136324968, 89427475072) \
-    X(vit_so150m2_patch16_reg1_gap_448, 16, 448, SO150M2, REGISTERED | UNBIASED, 1, 0, 1000, 136498024, 127370349184)
+    X(vit_so150m2_patch16_reg1_gap_256, 16, 256, SO150M2, REGISTERED | UNBIASED, 1, 0, 1000, \
+      136058728, 36957960832) \
+    X(vit_so150m2_patch16_reg1_gap_384, 16, 384, SO150M2, REGISTERED | UNBIASED, 1, 0, 1000, \
+      136324968, 89427475072) \
+    X(vit_so150m2_patch16_reg1_gap_448, 16, 448, SO150M2, REGISTERED | UNBIASED, 1, 0, 1000, \
+      136498024, 127370349184)
 MEAN_LIST(ROW)
 
 #define RELPOS_LIST(X) \
@@ -348,14 +360,21 @@ MEAN_LIST(ROW)
     X(vit_relpos_base_patch16_224, 16, 224, BASE, RELPOS, 0, 128, 1000, 86429560, 17487326208) \
     X(vit_relpos_base_patch16_plus_240, 16, 240, PLUS, MEAN | SCALED, 0, 128, 1000, 117380880, 27276271616) \
     X(vit_relpos_base_patch32_plus_rpn_256, 32, 256, PLUS, MEAN | POST, 0, 128, 1000, 119423760, 7669419008) \
-    X(vit_relpos_small_patch16_rpn_224, 16, 224, SMALL, MEAN | UNBIASED | POST, 0, 128, 1000, 21974704, 4582984704) \
-    X(vit_relpos_medium_patch16_rpn_224, 16, 224, MEDIUM, MEAN | UNBIASED | POST, 0, 128, 1000, 38734920, 7959587840) \
-    X(vit_relpos_base_patch16_rpn_224, 16, 224, BASE, MEAN | UNBIASED | POST, 0, 128, 1000, 86411128, 17487326208) \
-    X(vit_relpos_medium_patch16_cls_224, 16, 224, MEDIUM, DINO | UNBIASED, 0, 256, 1000, 38764616, 8013363200) \
+    X(vit_relpos_small_patch16_rpn_224, 16, 224, SMALL, MEAN | UNBIASED | POST, 0, 128, 1000, \
+      21974704, 4582984704) \
+    X(vit_relpos_medium_patch16_rpn_224, 16, 224, MEDIUM, MEAN | UNBIASED | POST, 0, 128, 1000, \
+      38734920, 7959587840) \
+    X(vit_relpos_base_patch16_rpn_224, 16, 224, BASE, MEAN | UNBIASED | POST, 0, 128, 1000, \
+      86411128, 17487326208) \
+    X(vit_relpos_medium_patch16_cls_224, 16, 224, MEDIUM, DINO | UNBIASED, 0, 256, 1000, \
+      38764616, 8013363200) \
     X(vit_relpos_base_patch16_cls_224, 16, 224, BASE, DINO | UNBIASED, 0, 128, 1000, 86430328, 17579504640) \
-    X(vit_relpos_base_patch16_clsgap_224, 16, 224, BASE, TOKEN | RELPOS, 0, 128, 1000, 86430328, 17579504640) \
-    X(vit_srelpos_small_patch16_224, 16, 224, SMALL, MEAN | UNBIASED | SCALED | SHARED, 0, 384, 1000, 21973486, 4576266240) \
-    X(vit_srelpos_medium_patch16_224, 16, 224, MEDIUM, MEAN | UNBIASED | SCALED | SHARED, 0, 512, 1000, 38735856, 7952122880)
+    X(vit_relpos_base_patch16_clsgap_224, 16, 224, BASE, TOKEN | RELPOS, 0, 128, 1000, \
+      86430328, 17579504640) \
+    X(vit_srelpos_small_patch16_224, 16, 224, SMALL, MEAN | UNBIASED | SCALED | SHARED, 0, 384, 1000, \
+      21973486, 4576266240) \
+    X(vit_srelpos_medium_patch16_224, 16, 224, MEDIUM, MEAN | UNBIASED | SCALED | SHARED, 0, 512, 1000, \
+      38735856, 7952122880)
 RELPOS_LIST(ROW)
 
 #undef ZOO_SOURCE
@@ -366,11 +385,13 @@ RELPOS_LIST(ROW)
     X(vit_small_patch14_dinov2, 14, 518, SMALL, DINO, 0, 0, 0, 22056192, 46696739328) \
     X(vit_base_patch14_dinov2, 14, 518, BASE, DINO, 0, 0, 0, 86579712, 151573718016) \
     X(vit_large_patch14_dinov2, 14, 518, LARGE, DINO, 0, 0, 0, 304367616, 506803826688) \
-    X(vit_giant_patch14_dinov2, 14, 518, SP(1536, 40, 24, 8192), DINO | GATED, 0, 0, 0, 1136479232, 1783342958592) \
+    X(vit_giant_patch14_dinov2, 14, 518, SP(1536, 40, 24, 8192), DINO | GATED, 0, 0, 0, \
+      1136479232, 1783342958592) \
     X(vit_small_patch14_reg4_dinov2, 14, 518, SMALL, DINO | BARE, 4, 0, 0, 22057344, 46882828800) \
     X(vit_base_patch14_reg4_dinov2, 14, 518, BASE, DINO | BARE, 4, 0, 0, 86582016, 152115766272) \
     X(vit_large_patch14_reg4_dinov2, 14, 518, LARGE, DINO | BARE, 4, 0, 0, 304370688, 508551278592) \
-    X(vit_giant_patch14_reg4_dinov2, 14, 518, SP(1536, 40, 24, 8192), DINO | BARE | GATED, 4, 0, 0, 1136483840, 1789221537792)
+    X(vit_giant_patch14_reg4_dinov2, 14, 518, SP(1536, 40, 24, 8192), DINO | BARE | GATED, 4, 0, 0, \
+      1136483840, 1789221537792)
 DINO_LIST(ROW)
 
 #undef ZOO_SOURCE
@@ -391,10 +412,14 @@ DINO_LIST(ROW)
     X(vit_base_patch32_clip_quickgelu_224, 32, 224, BASE, CLIP | QUICK, 0, 0, 512, 87849728, 4408811520) \
     X(vit_base_patch16_clip_quickgelu_224, 16, 224, BASE, CLIP | QUICK, 0, 0, 512, 86193152, 17563453440) \
     X(vit_large_patch14_clip_quickgelu_224, 14, 224, LARGE, CLIP | QUICK, 0, 0, 768, 303966976, 81012768768) \
-    X(vit_large_patch14_clip_quickgelu_336, 14, 336, LARGE, CLIP | QUICK, 0, 0, 768, 304294656, 190959894528) \
-    X(vit_huge_patch14_clip_quickgelu_224, 14, 224, HUGE_, CLIP | QUICK, 0, 0, 1024, 632077824, 167295139840) \
-    X(vit_huge_patch14_clip_quickgelu_378, 14, 378, HUGE_, CLIP | QUICK, 0, 0, 1024, 632683264, 503481441280) \
-    X(vit_gigantic_patch14_clip_quickgelu_224, 14, 224, GIGANTIC, CLIP | QUICK, 0, 0, 1280, 1844908544, 483748016128)
+    X(vit_large_patch14_clip_quickgelu_336, 14, 336, LARGE, CLIP | QUICK, 0, 0, 768, \
+      304294656, 190959894528) \
+    X(vit_huge_patch14_clip_quickgelu_224, 14, 224, HUGE_, CLIP | QUICK, 0, 0, 1024, \
+      632077824, 167295139840) \
+    X(vit_huge_patch14_clip_quickgelu_378, 14, 378, HUGE_, CLIP | QUICK, 0, 0, 1024, \
+      632683264, 503481441280) \
+    X(vit_gigantic_patch14_clip_quickgelu_224, 14, 224, GIGANTIC, CLIP | QUICK, 0, 0, 1280, \
+      1844908544, 483748016128)
 CLIP_LIST(ROW)
 
 #undef ZOO_SOURCE
@@ -434,6 +459,7 @@ CLIP_LIST(ROW)
     X(vit_so400m_patch16_siglip_gap_256, 16, 256, SO400M, MEAN | TANH, 0, 0, 0, 412649712, 109537394688) \
     X(vit_so400m_patch16_siglip_gap_384, 16, 384, SO400M, MEAN | TANH, 0, 0, 0, 413018352, 257925316608) \
     X(vit_so400m_patch16_siglip_gap_512, 16, 512, SO400M, MEAN | TANH, 0, 0, 0, 413534448, 487071940608) \
-    X(vit_giantopt_patch16_siglip_gap_256, 16, 256, GIANT_OPT, MEAN | TANH, 0, 0, 0, 1134838272, 298265346048) \
+    X(vit_giantopt_patch16_siglip_gap_256, 16, 256, GIANT_OPT, MEAN | TANH, 0, 0, 0, \
+      1134838272, 298265346048) \
     X(vit_giantopt_patch16_siglip_gap_384, 16, 384, GIANT_OPT, MEAN | TANH, 0, 0, 0, 1135329792, 693746270208)
 SIGLIP_LIST(ROW)
