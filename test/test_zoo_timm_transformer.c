@@ -325,8 +325,8 @@ static void maxvit_attends_inside_and_across(void **state)
     check(state, "maxvit_tiny_tf_224", head(zoo_dense(zoo_norm(sum, in), 1, in, in, true), in));
 }
 
-/* Convolutions by channel of 3 x 3 for places and of 3, 5, 7 for 2, 3, 3 of 8 heads: their weights count once a
- * stage. Of a head's features each meets each at all positions, twice. */
+/* Convolutions by channel of 3 x 3 for places and of 3, 5, 7 for 2, 3, 3 of 8 heads: their weights count once
+ * a stage. Of a head's features each meets each at all positions, twice. */
 static void coat_shares_convolutions(void **state)
 {
     static const int64_t widths[] = {64, 128, 256, 320}, inner[] = {8, 8, 4, 4};

@@ -131,13 +131,25 @@ static bool is_single_bias(const rg_flow *f, const rg_node *node, const rg_value
     return rg_node_is(node, "Add") && own->type.rank > 0 && step && f->facts->work[step - 1].mac > 0;
 }
 
+/* One after the other what is a weight each: a bias of queries, zeros, one of values. */
+static bool is_joined(const rg_graph *g, const rg_value *value)
+{
+    if (value->role != RG_ROLE_NODE || !rg_node_is(&g->nodes[value->producer], "Concat")) return false;
+    const rg_node *join = &g->nodes[value->producer];
+    for (uint32_t i = 0; i < join->in_count; i++) {
+        const rg_value *part = &g->values[join->in[i]];
+        if (part->role != RG_ROLE_CONST || part->type.rank != 1) return false;
+    }
+    return true;
+}
+
 /* Whether input i of an Add or Mul is a bias, a scale or a table of positions for the other input, whose
  * channels lie on the axis `channel`. Where nobody knows, each axis may be theirs. */
 static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_t i, int channel, bool tables)
 {
     int axes[RG_RANK_MAX];
     const rg_value *own = &f->g->values[node->in[i]], *other = &f->g->values[node->in[1 - i]];
-    if (own->role != RG_ROLE_CONST || other->role != RG_ROLE_NODE) return false;
+    if ((own->role != RG_ROLE_CONST && !is_joined(f->g, own)) || other->role != RG_ROLE_NODE) return false;
     if (rg_constant_behind(f->g, node->in[1 - i]) || !rg_dtype_is_float(own->type.dtype)) return false;
     int count = long_axes(f->g, &own->type, axes), behind = other->type.rank - channel;
     bool known = channel != RG_CHANNEL_UNKNOWN;
@@ -270,6 +282,16 @@ static bool holds_numbers(const rg_graph *g, const rg_node *node, rg_value_id v)
     return !rg_node_is(node, "Gather") || (rg_dtype_is_float(type->dtype) && type->rank >= 2);
 }
 
+/* Zeros among them are none. */
+static void count_joined(census *c, const rg_node *join)
+{
+    for (uint32_t i = 0; i < join->in_count; i++) {
+        const rg_tensor *t = c->f->g->values[join->in[i]].data;
+        bool zeros = t && rg_tensor_has_data(t) && rg_tensor_is_splat_of(t, 0);
+        if (!zeros) count_parameter(c, join->in[i]);
+    }
+}
+
 /* What has no weight input, but may be given a weight all the same. */
 static void count_loose(census *c, const rg_node *node)
 {
@@ -283,9 +305,12 @@ static void count_loose(census *c, const rg_node *node)
     }
     if (node->in_count != 2 || !(rg_node_is(node, "Add") || rg_node_is(node, "Mul"))) return;
     bool tables = c->attends && node->out_count && !c->masks[node->out[0]];
-    for (uint32_t i = 0; i < 2; i++)
-        if (is_elementwise_weight(c->f, node, i, c->channel[node->in[1 - i]], tables))
-            count_parameter(c, node->in[i]);
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!is_elementwise_weight(c->f, node, i, c->channel[node->in[1 - i]], tables)) continue;
+        const rg_value *own = &c->f->g->values[node->in[i]];
+        if (own->role == RG_ROLE_CONST) count_parameter(c, node->in[i]);
+        else count_joined(c, &c->f->g->nodes[own->producer]);
+    }
 }
 
 static void count_node(census *c, const rg_node *node)
