@@ -368,7 +368,7 @@ flows[] = {
     {"predict",   predict_flow,   499,   1},
     {"weights",   weights_flow,   1009,  1},
     {"evaluate",  evaluate_flow,  50021, 3},
-    {"dvfs",      dvfs_flow,      50021, 3},
+    {"dvfs",      dvfs_flow,      500009, 31},
     {"frequency", frequency_flow, 50021, 7},
     {"place",     place_flow,     50021, 7},
     {"llm",       llm_flow,       50021, 7},
