@@ -113,6 +113,24 @@ static void a_pointwise_row_is_bound_by_memory(void **state)
     bench_free(&b);
 }
 
+/* Weights of 8 bits cost two operations each, in each block of rows, beside what the product costs. */
+static void narrow_weights_are_unpacked(void **state)
+{
+    static const char text[] = HEAD "const %w = f32[64,64] none\n"
+                                    "graph (%x: f32[32,64]) { %y = MatMul(%x, %w) return %y }";
+    for (int narrow = 0; narrow < 2; narrow++) {
+        bench b = {.cx = *state};
+        rg_err err = machine_device(*state, &machine_default, &b.device);
+        if (!err) err = machine_runtime(*state, &machine_default, &b.runtime);
+        if (!err) err = machine_forecast(&b, text, narrow ? "model+w=i8" : NULL, 0, 0);
+        if (err) fail_msg("%s", rg_ctx_error(*state));
+        double blocks = ceil(32 / b.plan->rows[0].tiling.tile[0]);
+        assert_close(b.forecast->rows[0].energy.compute_j,
+                     (2 * 32 * 64 * 64 + narrow * 2 * 64 * 64 * blocks) * 1e-12);
+        bench_free(&b);
+    }
+}
+
 /* exp costs as much as 16 additions. */
 static void special_functions_cost_more(void **state)
 {
@@ -712,6 +730,7 @@ int main(void)
         TEST(a_pointwise_row_is_bound_by_memory),
         TEST(special_functions_cost_more),
         TEST(short_rows_stay_in_registers),
+        TEST(narrow_weights_are_unpacked),
         TEST(fusing_saves_launch_and_traffic),
         TEST(launches_hide_behind_work),
         TEST(a_cpu_hides_no_launch),

@@ -243,6 +243,7 @@ struct rg_runtime {
     double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */
     bool strided_views;                      /* rearranged tensors are views (map/strides.c) */
+    bool merges_products;                    /* of the same rows by several weights: one product */
     int grouped_heads;                       /* query heads of the same keys that a block of its kernels for
                                               * few queries takes together, at most; 0: any number */
     const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),
@@ -254,6 +255,7 @@ struct rg_runtime {
                                               * filled up to a multiple of; 0: as they are */
     double one_shot_byte;                    /* all-reduces inside a node up to so many bytes are one
                                               * kernel of the stack's own; 0: it has none */
+    double two_shot_byte;                    /* ... and up to so many bytes, one of two rounds */
     double memory_overhead_byte;             /* context, allocator, code */
     double workspace_fraction;               /* of the largest row's input+output bytes */
     double weight_copies;                    /* of the weights, that it keeps on a CPU beside the file's */
