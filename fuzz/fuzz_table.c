@@ -1,6 +1,6 @@
 /* fuzz_table.c - tables of measurements from any bytes: as probes of a clock they are refused, or numbers
- * above 0; as a file of `ridge evaluate` each row has a forecast above 0, or says why it has none. The first byte
- * chooses: even are probes.
+ * above 0; as a file of `ridge evaluate` each row has a forecast above 0, or says why it has none. The first
+ * byte chooses: even are probes.
  */
 #include "learn/evaluate.h"
 #include "scenario/clocking.h"
