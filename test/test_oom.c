@@ -308,7 +308,7 @@ static rg_err frequency_doc(rg_ctx *cx, rg_doc **out)
 {
     char path[64];
     FILE *file = open_file(path, sizeof path, "csv");
-    fputs("core_mhz,latency_ms,power_w\n1590,5,60\n", file);
+    fputs("core_mhz,latency_ms,power_w\n1590,.05,60\n", file);
     fclose(file);
     rg_err err = rg_frequency_doc(cx, &(rg_frequency_opt){.size = sizeof(rg_frequency_opt), .device = "t4",
                                                           .models = (const char *const[]){"zoo:mlp"},
