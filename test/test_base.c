@@ -103,6 +103,24 @@ static void distance_counts_edits(void **state)
 
 /* ---- quantities ---- */
 
+/* A thing and what it allocates later are one arena's; without memory there is neither. */
+static void things_lie_in_their_own_arena(void **state)
+{
+    typedef struct thing { int64_t first; rg_arena arena; int64_t last; } thing;
+    rg_ctx *small = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .memory_limit_byte = 64});
+    (void)state;
+    assert_null(RG_NEW_OWN(small, thing));
+    rg_ctx_free(small);
+    rg_ctx *cx = rg_ctx_new(NULL);
+    thing *t = RG_NEW_OWN(cx, thing);
+    assert_true(t && !t->first && !t->last && t->arena.used_byte >= sizeof *t);
+    rg_ctx_free(cx); /* which it outlives */
+    assert_non_null(RG_NEW(&t->arena, char, 100000));
+    assert_true(t->arena.used_byte >= sizeof *t + 100000);
+    rg_arena arena = t->arena;
+    rg_arena_done(&arena);
+}
+
 static void units_print_three_digits(void **state)
 {
     (void)state;
@@ -311,7 +329,7 @@ int main(void)
         cmocka_unit_test(cutting_gives_every_part_once),
         cmocka_unit_test(strings_are_ordered_as_bytes),
         cmocka_unit_test(distance_counts_edits),
-        cmocka_unit_test(units_print_three_digits),
+        cmocka_unit_test(things_lie_in_their_own_arena), cmocka_unit_test(units_print_three_digits),
         cmocka_unit_test(sizes_tell_overflow),
         cmocka_unit_test_setup_teardown(arena_memory_is_zeroed_and_aligned, open_context, close_context),
         cmocka_unit_test_setup_teardown(arena_ends_at_its_limit, open_context, close_context),

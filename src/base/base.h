@@ -72,6 +72,10 @@ void rg_arena_done(rg_arena *arena);
 void rg_arena_reset(rg_arena *arena);
 void *rg_arena_array(rg_arena *arena, size_t count, size_t size); /* overflow-checked */
 #define RG_NEW(arena, type, count) ((type *)rg_arena_array((arena), (size_t)(count), sizeof(type)))
+/* A thing that lies in the arena that it owns, its member `arena`, through a copy of which it is given back.
+ * NULL: no memory. */
+void *rg_arena_own(rg_ctx *cx, size_t size, size_t arena_at);
+#define RG_NEW_OWN(cx, type) ((type *)rg_arena_own((cx), sizeof(type), offsetof(type, arena)))
 const char *rg_arena_cstr(rg_arena *arena, rg_str s); /* NUL-terminated copy, or NULL */
 rg_str rg_arena_str(rg_arena *arena, rg_str s);       /* copy; data NULL when there is no memory */
 const char *rg_arena_printf(rg_arena *arena, const char *format, ...) RG_PRINTF(2, 3);

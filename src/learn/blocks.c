@@ -114,15 +114,9 @@ static void free_signs(const void *object)
 static rg_err make_signs(rg_ctx *cx, const char *path, const void **out)
 {
     rg_str json;
-    rg_arena arena;
     RG_TRY(rg_data_read(cx, path, &json));
-    rg_arena_init(&arena, cx);
-    signs *s = RG_NEW(&arena, signs, 1);
-    if (!s) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    s->arena = arena;
+    signs *s = RG_NEW_OWN(cx, signs);
+    if (!s) return rg_nomem(cx);
     rg_err err = parse(cx, json, s);
     if (err) {
         free_signs(s);

@@ -130,14 +130,8 @@ static rg_err cut(rg_ctx *cx, rg_table *t)
 
 rg_err rg_table_read(rg_ctx *cx, const char *path, rg_table **out)
 {
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_table *t = RG_NEW(&arena, rg_table, 1);
-    if (!t) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    t->arena = arena;
+    rg_table *t = RG_NEW_OWN(cx, rg_table);
+    if (!t) return rg_nomem(cx);
     t->path = path;
     rg_err err = cut(cx, t);
     if (err) rg_table_free(t);

@@ -275,15 +275,9 @@ static rg_err make(clocking *k)
 
 rg_err rg_clocking_make(rg_ctx *cx, const rg_frequency_opt *opt, rg_clocking **out)
 {
-    rg_arena arena;
     *out = NULL;
-    rg_arena_init(&arena, cx);
-    rg_clocking *c = RG_NEW(&arena, rg_clocking, 1);
-    if (!c) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    c->arena = arena;
+    rg_clocking *c = RG_NEW_OWN(cx, rg_clocking);
+    if (!c) return rg_nomem(cx);
     rg_err err = make(&(clocking){.cx = cx, .opt = opt, .c = c});
     if (err) rg_clocking_free(c);
     else *out = c;

@@ -457,16 +457,10 @@ static rg_err make(making *m)
 rg_err rg_study_make(rg_ctx *cx, const rg_study_opt *opt, rg_study **out)
 {
     making m = {.cx = cx};
-    rg_arena arena;
     *out = NULL;
     if (opt) memcpy(&m.opt, opt, opt->size < sizeof m.opt ? opt->size : sizeof m.opt);
-    rg_arena_init(&arena, cx);
-    m.s = RG_NEW(&arena, rg_study, 1);
-    if (!m.s) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    m.s->arena = arena;
+    m.s = RG_NEW_OWN(cx, rg_study);
+    if (!m.s) return rg_nomem(cx);
     m.s->cpu_threads = m.opt.cpu_threads;
     m.s->learning = m.opt.learning;
     m.s->costs = m.opt.rates != NULL;
