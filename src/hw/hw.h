@@ -218,6 +218,7 @@ typedef struct rg_library_tiles {
     const char **architectures; size_t architecture_count;
     bool weights;                            /* of products with a weight, else of two activations */
     double *sizes; size_t size_count;        /* m, n, m, n, ... */
+    bool in_waves;                           /* blocks that are resident begin and end together: tile_gpu.c */
     double strays; /* of what blocks ask of the last cache, this share comes from main
                     * memory where the weights just fill it (tile_gpu.c); 0: not known */
     const char *source;

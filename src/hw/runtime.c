@@ -49,6 +49,8 @@ static const rg_field tiles_fields[] = {
      .help = "of the devices"},
     {"weights", RG_FIELD_FLAG, true, AT(weights), .help = "one operand is a weight, else none is"},
     {"sizes", RG_FIELD_REALS, true, AT(sizes), AT(size_count), .help = "rows, columns of each tile in turn"},
+    {"in_waves", RG_FIELD_FLAG, false, AT(in_waves),
+     .help = "blocks that are resident begin and end together; left out: each SM goes on by itself"},
     {"strays", RG_FIELD_SHARE, false, AT(strays),
      .help = "of what blocks ask of the last cache, that it lacks where weights just fill it; left out: not "
              "known"},

@@ -40,7 +40,7 @@ static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
         };
     if (!pooled && rows >= PRODUCTS_LEAST && is_narrow_product(lesson))
         return (rg_boost_opt){
-            .rounds = 200, .depth = 16, .leaves = 128, .rate = 0.1, .leaf_weight = 3, .rows = 0.8,
+            .rounds = 300, .depth = 16, .leaves = 255, .rate = 0.07, .leaf_weight = 2, .rows = 0.8,
             .columns = 0.5, .seed = 1, .threads = 1,
         };
     bool fine = !pooled && rows >= 20000; /* enough for shapes that only a fine tree tells apart */
