@@ -252,6 +252,46 @@ static void pnasnet_repeats_one_cell(void **state)
     check(state, "pnasnet5large", zoo_dense(sum, 1, 4320, 1000, true));
 }
 
+/* ---- without normalization ---- */
+
+/* Millions: timm's column params_m. */
+static const struct { const char *name; double parameters; } gained[] = {
+    {"dm_nfnet_f0", 71.49}, {"dm_nfnet_f1", 132.63}, {"dm_nfnet_f2", 193.78}, {"dm_nfnet_f3", 254.92},
+    {"dm_nfnet_f4", 316.07}, {"dm_nfnet_f5", 377.21}, {"dm_nfnet_f6", 438.36}, {"nfnet_f0", 71.49},
+    {"nfnet_f1", 132.63}, {"nfnet_f2", 193.78}, {"nfnet_f3", 254.92}, {"nfnet_f4", 316.07},
+    {"nfnet_f5", 377.21}, {"nfnet_f6", 438.36}, {"nfnet_f7", 499.5}, {"nfnet_l0", 35.07},
+    {"eca_nfnet_l0", 24.14}, {"eca_nfnet_l1", 41.41}, {"eca_nfnet_l2", 56.72}, {"eca_nfnet_l3", 72.04},
+    {"nf_regnet_b0", 8.76}, {"nf_regnet_b1", 10.22}, {"nf_regnet_b2", 14.31}, {"nf_regnet_b3", 18.59},
+    {"nf_regnet_b4", 30.21}, {"nf_regnet_b5", 49.74}, {"nf_resnet26", 16}, {"nf_resnet50", 25.56},
+    {"nf_resnet101", 44.55}, {"nf_seresnet26", 17.4}, {"nf_seresnet50", 28.09}, {"nf_seresnet101", 49.33},
+    {"nf_ecaresnet26", 16}, {"nf_ecaresnet50", 25.56}, {"nf_ecaresnet101", 44.55},
+};
+
+static bool holds(rg_str text, const char *part)
+{
+    for (; text.size; text.data++, text.size--)
+        if (rg_str_starts(text, part)) return true;
+    return false;
+}
+
+/* timm's own count has a gain for each result channel of a convolution, which gates do not have. */
+static void gains_are_folded(void **state)
+{
+    for (size_t i = 0; i < RG_COUNT(gained); i++) {
+        const rg_facts *f = zoo_facts(*state, gained[i].name);
+        const rg_graph *g = f->graph;
+        double all = f->parameters;
+        for (uint32_t s = 0; s < f->step_count; s++) {
+            const rg_node *node = &g->nodes[f->steps[s].node];
+            if (rg_node_is(node, "Conv") && !holds(node->name, "attn"))
+                all += (double)g->values[node->in[1]].type.dim[0];
+        }
+        if (fabs(all / 1e6 - gained[i].parameters) > 0.00501)
+            fail_msg("%s: %.0f parameters, published are %g M", gained[i].name, all, gained[i].parameters);
+        rg_facts_free(f);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, zoo_setup, zoo_teardown)
@@ -262,6 +302,7 @@ int main(void)
         TEST(a_third_of_the_features_look_around),
         TEST(each_block_reads_all_before_it),
         TEST(pnasnet_repeats_one_cell),
+        TEST(gains_are_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
