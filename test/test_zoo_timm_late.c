@@ -252,6 +252,54 @@ static void pnasnet_repeats_one_cell(void **state)
     check(state, "pnasnet5large", zoo_dense(sum, 1, 4320, 1000, true));
 }
 
+/* ---- aggregation, version 2 of ResNet ---- */
+
+/* Two bottlenecks of half the width, and a 1x1 that joins them and what the trees above hand down. */
+static zoo_sum leaf(zoo_sum sum, int64_t in, int64_t out, int64_t from, int64_t to, int64_t handed)
+{
+    if (in != out) sum = zoo_conv_norm(sum, in, out, 1, to, 1);
+    for (int i = 0; i < 2; i++) {
+        sum = zoo_conv_norm(sum, i ? out : in, out / 2, 1, i ? to : from, 1);
+        sum = zoo_conv_norm(zoo_conv_norm(sum, out / 2, out / 2, 9, to, 1), out / 2, out, 1, to, 1);
+    }
+    return zoo_conv_norm(sum, 2 * out + handed, out, 1, to, 1);
+}
+
+/* Trees of 1, 2, 3, 1 levels: leaves of a level 3 are handed nothing, one, one and two results. */
+static void dla_joins_by_trees(void **state)
+{
+    const int64_t s112 = 112 * 112, s56 = 56 * 56, s28 = 28 * 28, s14 = 14 * 14, s7 = 49;
+    zoo_sum sum = zoo_conv_norm((zoo_sum){0}, 3, 16, 49, 224 * 224, 1);
+    sum = zoo_conv_norm(zoo_conv_norm(sum, 16, 16, 9, 224 * 224, 1), 16, 32, 9, s112, 1);
+    sum = leaf(sum, 32, 128, s112, s56, 0);
+    sum = leaf(leaf(sum, 128, 256, s56, s28, 0), 256, 256, s28, s28, 128 + 256);
+    sum = leaf(leaf(sum, 256, 512, s28, s14, 0), 512, 512, s14, s14, 512);
+    sum = leaf(leaf(sum, 512, 512, s14, s14, 0), 512, 512, s14, s14, 256 + 512 + 512);
+    sum = leaf(sum, 512, 1024, s14, s7, 512);
+    check(state, "dla60", zoo_conv(sum, 1024, 1000, 1, 1, 1, true));
+}
+
+/* Norms in front: of what comes in, not of what a block makes; the way around has none, nor has the stem. */
+static void version_2_normalizes_in_front(void **state)
+{
+    static const int64_t blocks[] = {3, 4, 6, 3};
+    int64_t in = 64, side = 56;
+    zoo_sum sum = zoo_conv((zoo_sum){0}, 3, 64, 49, 112 * 112, 1, false);
+    for (int stage = 0; stage < 4; stage++) {
+        int64_t inner = 64 << stage, out = 4 * inner;
+        for (int64_t i = 0; i < blocks[stage]; i++) {
+            int64_t from = side * side;
+            if (stage && !i) side /= 2;
+            if (!i) sum = zoo_conv(sum, in, out, 1, side * side, 1, false);
+            sum = zoo_norm(zoo_conv(zoo_norm(sum, in), in, inner, 1, from, 1, false), inner);
+            sum = zoo_norm(zoo_conv(sum, inner, inner, 9, side * side, 1, false), inner);
+            sum = zoo_conv(sum, inner, out, 1, side * side, 1, false);
+            in = out;
+        }
+    }
+    check(state, "resnetv2_50", zoo_conv(zoo_norm(sum, in), in, 1000, 1, 1, 1, true));
+}
+
 /* ---- without normalization ---- */
 
 /* Millions: timm's column params_m. */
@@ -302,6 +350,8 @@ int main(void)
         TEST(a_third_of_the_features_look_around),
         TEST(each_block_reads_all_before_it),
         TEST(pnasnet_repeats_one_cell),
+        TEST(dla_joins_by_trees),
+        TEST(version_2_normalizes_in_front),
         TEST(gains_are_folded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,34 +36,6 @@ static void layer(rg_net *n, const char *block, const char *conv, const char *no
     if (active) rg_net_activate(n, "Relu");
 }
 
-/* Gao et al. 2019, arXiv:1904.01169; the first of a stage reads each part by itself. */
-static void split(rg_net *n, const dla *d, const char *block, int64_t width, int64_t stride)
-{
-    rg_build *b = &n->b;
-    rg_value_id part[PARTS], done[PARTS];
-    const int64_t sizes[] = {width, width, width, width};
-    char conv[16], norm[16];
-    const rg_value_id in[] = {n->x, rg_build_ints(b, PARTS, sizes)};
-    rg_build_nodev(b, "Split", "axis=1", 2, in, PARTS, part);
-    for (int i = 0; i + 1 < PARTS; i++) {
-        bool alone = i == 0 || stride > 1;
-        rg_zoo_scope(b, "%s", block);
-        n->x = alone ? part[i] : rg_build_node(b, "Add", NULL, done[i - 1], part[i], -1);
-        n->channels = width;
-        snprintf(conv, sizeof conv, "convs.%d", i);
-        snprintf(norm, sizeof norm, "bns.%d", i);
-        layer(n, block, conv, norm, (rg_conv){width, .kernel = 3, .stride = stride, .group = d->groups},
-        true);
-        done[i] = n->x;
-    }
-    rg_zoo_scope(b, "%s.pool", block);
-    n->x = part[PARTS - 1];
-    if (stride > 1) rg_net_average_pool(n, (rg_pool){.kernel = 3, .stride = stride, .pad = 1,
-    .count_pad = true});
-    done[PARTS - 1] = n->x;
-    rg_net_concat(n, PARTS, done, PARTS * width);
-}
-
 static void run_block(rg_net *n, const dla *d, const char *block, int64_t out, int64_t stride,
                       rg_value_id shortcut)
 {
@@ -75,8 +47,10 @@ static void run_block(rg_net *n, const dla *d, const char *block, int64_t out, i
         rg_conv filter = {inner, .kernel = 3, .stride = stride, .group = d->groups};
         layer(n, block, "conv1", "bn1", (rg_conv){.channels = d->block == SPLIT ? PARTS * inner : inner},
         true);
-        if (d->block == SPLIT) split(n, d, block, inner, stride);
-        else layer(n, block, "conv2", "bn2", filter, true);
+        if (d->block == SPLIT)
+            rg_net_chain(n, block, (rg_chain){PARTS, inner, stride, d->groups, .alone = stride > 1});
+        else
+            layer(n, block, "conv2", "bn2", filter, true);
         layer(n, block, "conv3", "bn3", (rg_conv){.channels = out}, false);
     }
     rg_zoo_scope(&n->b, "%s", block);
