@@ -89,6 +89,11 @@ void rg_net_average_pool(rg_net *n, rg_pool pool);
 void rg_net_blur(rg_net *n, int64_t stride);
 void rg_net_global_pool(rg_net *n);                    /* [batch, channels, 1, 1] */
 void rg_net_add(rg_net *n, rg_value_id other);         /* other + x */
+/* Convolutions 3x3 of so many parts of the channels but the last, each `width` wide and normalized: each
+ * reads its part and the result of the one before; alone: its part only, and the last part is averaged. Then
+ * all are joined. Layers are BLOCK.convs.I and BLOCK.bns.I: Gao et al. 2019, arXiv:1904.01169. */
+typedef struct rg_chain { int parts; int64_t width, stride, group; bool alone; } rg_chain;
+void rg_net_chain(rg_net *n, const char *block, rg_chain chain);
 /* Along the channels; the sum of theirs is `channels` from here. */
 void rg_net_concat(rg_net *n, uint32_t count, const rg_value_id *parts, int64_t channels);
 /* Squeeze and excitation: SCOPE.fc1 and SCOPE.fc2 are 1x1 convolutions with bias on the pooled channels; the

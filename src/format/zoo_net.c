@@ -3,6 +3,7 @@
  */
 #include "format/zoo.h"
 
+#include <assert.h>
 #include <string.h>
 
 rg_err rg_net_begin(rg_net *n, rg_ctx *cx, const rg_zoo *self, int64_t side)
@@ -152,6 +153,36 @@ void rg_net_concat(rg_net *n, uint32_t count, const rg_value_id *parts, int64_t 
     rg_value_id out;
     n->x = rg_build_nodev(&n->b, "Concat", "axis=1", count, parts, 1, &out);
     n->channels = channels;
+}
+
+void rg_net_chain(rg_net *n, const char *block, rg_chain c)
+{
+    enum { PARTS_MAX = 8 };
+    rg_build *b = &n->b;
+    rg_value_id part[PARTS_MAX], done[PARTS_MAX];
+    int64_t sizes[PARTS_MAX];
+    assert(c.parts <= PARTS_MAX);
+    for (int i = 0; i < c.parts; i++) sizes[i] = c.width;
+    rg_zoo_scope(b, "%s", block);
+    const rg_value_id in[] = {n->x, rg_build_ints(b, c.parts, sizes)};
+    rg_build_nodev(b, "Split", "axis=1", 2, in, (uint32_t)c.parts, part);
+    for (int i = 0; i + 1 < c.parts; i++) {
+        rg_zoo_scope(b, "%s", block);
+        n->x = i && !c.alone ? rg_build_node(b, "Add", NULL, done[i - 1], part[i], -1) : part[i];
+        n->channels = c.width;
+        rg_zoo_scope(b, "%s.convs.%d", block, i);
+        rg_net_conv(n, (rg_conv){c.width, .kernel = 3, .stride = c.stride, .group = c.group});
+        rg_zoo_scope(b, "%s.bns.%d", block, i);
+        rg_net_batch_norm(n);
+        rg_net_activate(n, "Relu");
+        done[i] = n->x;
+    }
+    rg_zoo_scope(b, "%s.pool", block);
+    n->x = part[c.parts - 1];
+    if (c.alone)
+        rg_net_average_pool(n, (rg_pool){.kernel = 3, .stride = c.stride, .pad = 1, .count_pad = true});
+    done[c.parts - 1] = n->x;
+    rg_net_concat(n, (uint32_t)c.parts, done, c.parts * c.width);
 }
 
 void rg_net_squeeze_excite(rg_net *n, const char *scope, int64_t squeezed, const char *activation,

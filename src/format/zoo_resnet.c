@@ -20,6 +20,7 @@ typedef struct resnet {
     bool tiered;            /* the first of three convolutions has three quarters of the channels */
     enum { STRIDES, MEANS, BLURS } shrinks; /* a 3x3 convolution's stride is its own, or what comes behind */
     bool halved;            /* a bottleneck's first convolution has half of the inner channels */
+    int parts;              /* a bottleneck's 3x3 convolutions, in a chain: Res2Net; 0: one */
     int64_t around;         /* window of the way around where it has a stride; 0: 1 */
 } resnet;
 
@@ -84,7 +85,15 @@ static void basic(rg_net *n, const resnet *r, const char *block, int64_t width, 
 
 static void bottleneck(rg_net *n, const resnet *r, const char *block, int64_t width, int64_t stride)
 {
-    int64_t groups = r->groups, inner = width * r->base / 64 * groups;
+    int64_t groups = r->groups, inner = width * r->base / 64 * groups, from = n->channels;
+    if (r->parts) {
+        bool alone = stride > 1 || from != 4 * width; /* the first of its stage */
+        conv_norm(n, block, 1, (rg_conv){.channels = r->parts * inner});
+        activate(n);
+        rg_net_chain(n, block, (rg_chain){r->parts, inner, stride, groups, alone});
+        conv_norm(n, block, 3, (rg_conv){.channels = 4 * width});
+        return;
+    }
     conv_norm(n, block, 1, (rg_conv){.channels = r->halved ? inner / 2 : inner});
     activate(n);
     look(n, r, block, 2, (rg_conv){.channels = inner, .kernel = 3, .stride = stride, .group = groups});
@@ -295,6 +304,7 @@ ALTERED_LIST(ALTERED)
 /* ---- what timm has tried besides ---- */
 
 #define ZHANG "Zhang 2019, arXiv:1904.11486"
+#define GAO "Gao et al. 2019, arXiv:1904.01169"
 #define LEE "Lee et al. 2020, arXiv:2001.06268"
 
 #define STAGES(n1, n2, n3, n4) .blocks = {n1, n2, n3, n4}, .groups = 1, .base = 64
@@ -321,6 +331,15 @@ ALTERED_LIST(ALTERED)
     X(ecaresnetlight, WANG, 30162046, 4089287424, STAGES(1, 1, 11, 3), DEEP, .pooled = true, .eca = true) \
     X(ecaresnext26t_32x4d, WANG, 15406220, 2678783488, NEXT(2, 2, 2, 2, 32, 4), TIERED, .eca = true) \
     X(ecaresnext50t_32x4d, WANG, 25045686, 4438597376, NEXT(3, 4, 6, 3, 32, 4), TIERED, .eca = true) \
+    X(res2net50_48w_2s, GAO, 25287304, 4159832064, NEXT(3, 4, 6, 3, 1, 48), .parts = 2) \
+    X(res2net50_26w_4s, GAO, 25699120, 4255166464, NEXT(3, 4, 6, 3, 1, 26), .parts = 4) \
+    X(res2net50_26w_6s, GAO, 37051448, 6295523328, NEXT(3, 4, 6, 3, 1, 26), .parts = 6) \
+    X(res2net50_14w_8s, GAO, 25059816, 4178898944, NEXT(3, 4, 6, 3, 1, 14), .parts = 8) \
+    X(res2net50_26w_8s, GAO, 48403776, 8335880192, NEXT(3, 4, 6, 3, 1, 26), .parts = 8) \
+    X(res2net101_26w_4s, GAO, 45206688, 8066974464, NEXT(3, 4, 23, 3, 1, 26), .parts = 4) \
+    X(res2net50d, GAO, 25718352, 4494807040, NEXT(3, 4, 6, 3, 1, 26), TRICKY, .parts = 4) \
+    X(res2net101d, GAO, 45225920, 8306615040, NEXT(3, 4, 23, 3, 1, 26), TRICKY, .parts = 4) \
+    X(res2next50, GAO, 24671464, 4172677120, NEXT(3, 4, 6, 3, 8, 4), .parts = 4) \
     X(resnetblur18, ZHANG, 11698152, 2337684992, STAGES(2, 2, 2, 2), .shrinks = BLURS) \
     X(resnetblur50, ZHANG, 25565672, 5133020672, STAGES(3, 4, 6, 3), DEEP, .shrinks = BLURS) \
     X(resnetblur50d, ZHANG, 25584904, 5372661248, STAGES(3, 4, 6, 3), DEEP, TRICKY, .shrinks = BLURS) \
