@@ -113,6 +113,24 @@ static void a_pointwise_row_is_bound_by_memory(void **state)
     bench_free(&b);
 }
 
+/* Weights of 8 bits cost two operations each, in each block of rows, beside what the product costs. */
+static void narrow_weights_are_unpacked(void **state)
+{
+    static const char text[] = HEAD "const %w = f32[64,64] none\n"
+                                    "graph (%x: f32[32,64]) { %y = MatMul(%x, %w) return %y }";
+    for (int narrow = 0; narrow < 2; narrow++) {
+        bench b = {.cx = *state};
+        rg_err err = machine_device(*state, &machine_default, &b.device);
+        if (!err) err = machine_runtime(*state, &machine_default, &b.runtime);
+        if (!err) err = machine_forecast(&b, text, narrow ? "model+w=i8" : NULL, 0, 0);
+        if (err) fail_msg("%s", rg_ctx_error(*state));
+        double blocks = ceil(32 / b.plan->rows[0].tiling.tile[0]);
+        assert_close(b.forecast->rows[0].energy.compute_j,
+                     (2 * 32 * 64 * 64 + narrow * 2 * 64 * 64 * blocks) * 1e-12);
+        bench_free(&b);
+    }
+}
+
 /* exp costs as much as 16 additions. */
 static void special_functions_cost_more(void **state)
 {
@@ -124,6 +142,21 @@ static void special_functions_cost_more(void **state)
 
 /* 7.68 us of memory and 3 us of launch for a Relu of its own; 0.096 us of arithmetic inside the product's
  * row. */
+/* Rows of up to so many elements stay in registers. */
+static void short_rows_stay_in_registers(void **state)
+{
+    (void)state;
+    const rg_efficiency some = {.compute = 0.25, .held_k = 64, .held_compute = 0.5}, none = {.compute = 0.25};
+    rg_row row = {.efficiency = &some, .work = {.k = 64}};
+    assert_true(rg_row_compute_share(&row) == 0.5);
+    row.work.k = 65;
+    assert_true(rg_row_compute_share(&row) == 0.25);
+    row.work.k = 0; /* no rows */
+    assert_true(rg_row_compute_share(&row) == 0.25);
+    row = (rg_row){.efficiency = &none, .work = {.k = 1}};
+    assert_true(rg_row_compute_share(&row) == 0.25);
+}
+
 static void fusing_saves_launch_and_traffic(void **state)
 {
     knobs k = machine_default;
@@ -696,6 +729,8 @@ int main(void)
         TEST(a_product_is_bound_by_compute),
         TEST(a_pointwise_row_is_bound_by_memory),
         TEST(special_functions_cost_more),
+        TEST(short_rows_stay_in_registers),
+        TEST(narrow_weights_are_unpacked),
         TEST(fusing_saves_launch_and_traffic),
         TEST(launches_hide_behind_work),
         TEST(a_cpu_hides_no_launch),

@@ -289,7 +289,7 @@ static void names_are_found(void **state)
     assert_null(rg_vision_model(rg_str_of("repvgg_a0"), 224));
     assert_null(rg_vision_model(rg_str_of("mlp"), 0));
     assert_null(rg_vision_model(rg_str_of("vit_base_patch16_224"), 384));
-    assert_null(rg_vision_model(rg_str_of("resnet51q"), 224));
+    assert_null(rg_vision_model(rg_str_of("resnet50x4_clip"), 288));
     assert_null(rg_vision_model(rg_str_of(""), 224));
 }
 

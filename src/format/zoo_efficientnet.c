@@ -149,6 +149,23 @@ V2_LIST(X)
     X(efficientnet_v2_b3, v2_b,  1.2, 1.4, 32, 300, 14358406, 3011458816) \
     X(efficientnet_v2_xl, v2_xl, 1.0, 1.0, 32, 512, 208119808, 93353451520)
 
+#define LARGE_SOURCE "Tan and Le 2019, arXiv:1905.11946; parameters: timm, tf_efficientnet_*"
+
+/*    id           width depth side parameters macs: in the authors' code only */
+#define LARGE_LIST(X)                                                                                       \
+    X(efficientnet_b8, 2.2, 3.6, 672, 87413142, 62597461568) \
+    X(efficientnet_l2, 4.3, 5.3, 800, 480309308, 475703653280)
+
+#define X(id, wide, deep, size, weights, mac)                                                               \
+    RG_ZOO(id) = {                                                                                          \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, .source = LARGE_SOURCE, .build = build,        \
+        .parameters = weights, .macs = mac,                                                                 \
+        .layout = &(const efficientnet){.count = RG_COUNT(v1), .stages = v1, .width = wide, .depth = deep,  \
+                                        .stem = 32, .side = size, .epsilon = 1e-3},                         \
+    };
+LARGE_LIST(X)
+#undef X
+
 #define X(id, rows, wide, deep, first, size, weights, mac)                                                  \
     RG_ZOO(id) = {                                                                                          \
         .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, \

@@ -91,14 +91,19 @@ int rg_net_conv_norm_at(rg_net *n, const char *scope, int index, rg_conv conv, c
     return index + 3;
 }
 
-void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv)
+void rg_net_conv_norm_act(rg_net *n, const char *scope, rg_conv conv, const char *activation)
 {
     rg_zoo_scope(&n->b, "%s.conv", scope);
     rg_net_conv(n, conv);
     rg_zoo_scope(&n->b, "%s.bn", scope);
     rg_net_batch_norm(n);
     rg_zoo_scope(&n->b, "%s", scope);
-    rg_net_activate(n, "Relu");
+    rg_net_activate(n, activation);
+}
+
+void rg_net_basic_conv(rg_net *n, const char *scope, rg_conv conv)
+{
+    rg_net_conv_norm_act(n, scope, conv, "Relu");
 }
 
 static void pool_attrs(char *attrs, size_t size, rg_pool p)
@@ -122,6 +127,20 @@ void rg_net_average_pool(rg_net *n, rg_pool pool)
     size_t used = strlen(attrs);
     snprintf(attrs + used, sizeof attrs - used, " count_include_pad=%d", pool.count_pad);
     n->x = rg_build_node(&n->b, "AveragePool", attrs, n->x, -1);
+}
+
+void rg_net_blur(rg_net *n, int64_t stride)
+{
+    static const float row[] = {1, 2, 1};
+    const int64_t by[] = {0, 0, 1, 1, 0, 0, 1, 1}, shape[] = {n->channels, 1, 3, 3};
+    char attrs[64];
+    float *window = NULL;
+    rg_value_id filter = rg_zoo_floats(&n->b, 4, shape, &window);
+    for (int64_t i = 0; window && i < n->channels * 9; i++) window[i] = row[i % 3] * row[i / 3 % 3] / 16;
+    n->x = rg_build_node(&n->b, "Pad", "mode=\"reflect\"", n->x, rg_build_ints(&n->b, 8, by), -1);
+    snprintf(attrs, sizeof attrs, "group=%lld strides=%lld,%lld", (long long)n->channels, (long long)stride,
+             (long long)stride);
+    n->x = rg_build_node(&n->b, "Conv", attrs, n->x, filter, -1);
 }
 
 void rg_net_global_pool(rg_net *n) { n->x = rg_build_node(&n->b, "GlobalAveragePool", NULL, n->x, -1); }
@@ -150,6 +169,26 @@ void rg_net_squeeze_excite(rg_net *n, const char *scope, int64_t squeezed, const
     rg_net_activate(n, gate);
     rg_zoo_scope(&n->b, "%s", scope);
     n->x = rg_build_node(&n->b, "Mul", NULL, whole, n->x, -1);
+}
+
+void rg_net_gate(rg_net *n, const char *scope, const char *fc, const char *gate)
+{
+    rg_value_id whole = n->x;
+    rg_zoo_scope(&n->b, "%s", scope);
+    rg_net_global_pool(n);
+    rg_zoo_scope(&n->b, "%s.%s", scope, fc);
+    rg_net_conv(n, (rg_conv){.channels = n->channels, .bias = true});
+    rg_net_activate(n, gate);
+    rg_zoo_scope(&n->b, "%s", scope);
+    n->x = rg_build_node(&n->b, "Mul", NULL, whole, n->x, -1);
+}
+
+void rg_net_classify(rg_net *n, const char *scope)
+{
+    rg_zoo_scope(&n->b, "global_pool");
+    rg_net_global_pool(n);
+    rg_net_flatten(n);
+    rg_net_linear(n, scope, 1000);
 }
 
 void rg_net_flatten(rg_net *n) { n->x = rg_build_node(&n->b, "Flatten", "axis=1", n->x, -1); }

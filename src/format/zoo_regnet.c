@@ -14,12 +14,14 @@
 
 #include <math.h>
 
-/* nearest: to the nearest number of groups, as the paper and timm do it. */
+/* nearest: to the nearest number of groups, as the paper and timm do it. front: each convolution of a block
+ * is normalized and activated in front, by SiLU, and the way around with the first of them; averages: that
+ * way shrinks by a mean (timm's RegNetV). */
 typedef struct regnet {
     int depth;
     double w_0, w_a, w_m;
     int64_t group_width;
-    bool squeezes, nearest;
+    bool squeezes, nearest, front, averages;
 } regnet;
 
 /* A tie goes to the even number, as in the authors' code: 80 * 2.25 is 22.5 times 8 and becomes 176. */
@@ -59,21 +61,65 @@ static void bottleneck(rg_net *n, const regnet *r, const char *block, int64_t wi
     rg_net_activate(n, "Relu");
 }
 
+/* norm{index} in front, conv{index}. */
+static void front_part(rg_net *n, const char *block, int index, rg_conv conv, rg_value_id *normal)
+{
+    rg_zoo_scope(&n->b, "%s.norm%d", block, index);
+    rg_net_batch_norm(n);
+    rg_net_activate(n, "SiLU");
+    if (normal) *normal = n->x;
+    rg_zoo_scope(&n->b, "%s.conv%d", block, index);
+    rg_net_conv(n, conv);
+}
+
+static void front_bottleneck(rg_net *n, const regnet *r, const char *block, int64_t width, int64_t stride)
+{
+    char gate[80];
+    int64_t before = n->channels;
+    rg_value_id skip;
+    front_part(n, block, 1, (rg_conv){.channels = width}, &skip);
+    rg_conv filter = {width, .kernel = 3, .stride = stride, .group = width / r->group_width};
+    front_part(n, block, 2, filter, NULL);
+    snprintf(gate, sizeof gate, "%s.se", block);
+    rg_net_squeeze_excite(n, gate, (int64_t)rint((double)before / 4), "SiLU", "Sigmoid");
+    front_part(n, block, 3, (rg_conv){.channels = width}, NULL);
+    rg_value_id sum = n->x;
+    n->x = skip, n->channels = before;
+    if (stride != 1 || before != width) {
+        rg_zoo_scope(&n->b, "%s.downsample", block);
+        bool averages = r->averages && stride > 1;
+        if (averages) rg_net_average_pool(n, (rg_pool){.kernel = 2, .stride = 2, .ceil = true});
+        rg_net_conv(n, (rg_conv){.channels = width, .stride = averages ? 1 : stride});
+    }
+    rg_zoo_scope(&n->b, "%s", block);
+    rg_net_add(n, sum);
+}
+
+static void stem(rg_net *n, const regnet *r)
+{
+    const rg_conv first = {.channels = 32, .kernel = 3, .stride = 2};
+    rg_zoo_scope(&n->b, "stem");
+    if (r->front) rg_net_conv(n, first);
+    else rg_net_conv_norm(n, "stem", first, "Relu");
+}
+
 static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 {
     const regnet *r = self->layout;
     rg_net n;
     int stage = 0, within = 0;
     RG_TRY(rg_net_begin(&n, cx, self, 224));
-    rg_net_conv_norm(&n, "stem", (rg_conv){.channels = 32, .kernel = 3, .stride = 2}, "Relu");
+    stem(&n, r);
     for (int i = 0; i < r->depth; i++) {
         char block[64];
         int64_t width = width_of(r, i);
         bool first = i == 0 || width != n.channels;
         if (first) stage++, within = 0;
         snprintf(block, sizeof block, "trunk_output.block%d.block%d-%d", stage, stage, within++);
-        bottleneck(&n, r, block, width, first ? 2 : 1);
+        if (r->front) front_bottleneck(&n, r, block, width, first ? 2 : 1);
+        else bottleneck(&n, r, block, width, first ? 2 : 1);
     }
+    if (r->front) rg_net_activate(&n, "SiLU");
     rg_zoo_scope(&n.b, "avgpool");
     rg_net_global_pool(&n);
     rg_net_flatten(&n);
@@ -124,7 +170,7 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
     RG_ZOO(id) = {                                                                                          \
         .name = #id, .family = "cnn", .source = SOURCE, .build = build, .parameters = weights, .macs = mac, \
         .published_macs = giga * 1e9, .rounding = 0.5e6,                                                    \
-        .layout = &(const regnet){blocks, first, slope, step, group, gated, false},                         \
+        .layout = &(const regnet){blocks, first, slope, step, group, gated, .nearest = false},              \
     };
 REGNET_LIST(X)
 #undef X
@@ -133,7 +179,21 @@ REGNET_LIST(X)
     RG_ZOO(id) = {                                                                                          \
         .name = #id, .family = "cnn", .build = build, .parameters = weights, .macs = mac,                   \
         .source = "Radosavovic et al. 2020, arXiv:2003.13678; parameters: timm, at 224x224",                \
-        .layout = &(const regnet){blocks, first, slope, step, group, gated, true},                          \
+        .layout = &(const regnet){blocks, first, slope, step, group, gated, .nearest = true},               \
     };
 MORE_LIST(X)
+#undef X
+
+/* timm's own. */
+#define OWN_LIST(X)                                                                                         \
+    X(regnetv_040, 22, 96, 31.41, 2.24, 64, true, false, 20640640, 3973288448) \
+    X(regnetv_064, 25, 112, 33.22, 2.27, 72, true, true, 30576052, 6355204992)
+
+#define X(id, blocks, first, slope, step, group, before, mean, weights, mac)                                \
+    RG_ZOO(id) = {                                                                                          \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, .build = build, .parameters = weights,         \
+        .macs = mac, .source = "Radosavovic et al. 2020, arXiv:2003.13678; parameters: timm, at 224x224",   \
+        .layout = &(const regnet){blocks, first, slope, step, group, true, true, before, mean},             \
+    };
+OWN_LIST(X)
 #undef X

@@ -17,6 +17,10 @@ typedef struct resnet {
     int64_t squeeze;        /* a gate has one in so many channels; 0: there is none */
     bool eca;               /* the gate is a convolution along the channels */
     bool strided;           /* the first maximum is a convolution instead */
+    bool tiered;            /* the first of three convolutions has three quarters of the channels */
+    enum { STRIDES, MEANS, BLURS } shrinks; /* a 3x3 convolution's stride is its own, or what comes behind */
+    bool halved;            /* a bottleneck's first convolution has half of the inner channels */
+    int64_t around;         /* window of the way around where it has a stride; 0: 1 */
 } resnet;
 
 static void activate(rg_net *n) { rg_net_activate(n, "Relu"); }
@@ -30,13 +34,26 @@ static void conv_norm(rg_net *n, const char *block, int index, rg_conv conv)
     rg_net_batch_norm(n);
 }
 
-/* Wang et al. 2019, arXiv:1910.03151: along the channels, as far as the nearest odd number to (log2(channels)
- * + 1) / 2. */
-static void gate_along(rg_net *n, const char *block)
+/* conv{index} of 3x3 with its stride, which may come behind the activation. */
+static void look(rg_net *n, const resnet *r, const char *block, int index, rg_conv conv)
+{
+    int64_t stride = conv.stride;
+    bool behind = r->shrinks != STRIDES && stride > 1;
+    if (behind) conv.stride = 1;
+    conv_norm(n, block, index, conv);
+    activate(n);
+    rg_zoo_scope(&n->b, "%s.aa", block);
+    if (behind && r->shrinks == MEANS) rg_net_average_pool(n, (rg_pool){.kernel = 2});
+    if (behind && r->shrinks == BLURS) rg_net_blur(n, stride);
+}
+
+/* As far as the nearest odd number to (log2(channels) + 1) / 2, at least 3. */
+void rg_net_gate_along(rg_net *n, const char *block)
 {
     rg_build *b = &n->b;
     rg_value_id x = n->x;
     int size = (int)((log2((double)n->channels) + 1) / 2) | 1;
+    if (size < 3) size = 3;
     rg_zoo_scope(b, "%s.se", block);
     rg_net_global_pool(n);
     n->x = rg_zoo_reshape(b, n->x, 4, (const int64_t[]){-1, 1, 1, n->channels});
@@ -52,27 +69,25 @@ static void gate_along(rg_net *n, const char *block)
 static void gate(rg_net *n, const resnet *r, const char *block)
 {
     char scope[72];
-    if (r->eca) gate_along(n, block);
+    if (r->eca) rg_net_gate_along(n, block);
     if (!r->squeeze) return;
     snprintf(scope, sizeof scope, "%s.se", block);
     rg_net_squeeze_excite(n, scope, rg_net_round((double)n->channels / (double)r->squeeze, 8), "Relu",
                           "Sigmoid");
 }
 
-static void basic(rg_net *n, const char *block, int64_t width, int64_t stride)
+static void basic(rg_net *n, const resnet *r, const char *block, int64_t width, int64_t stride)
 {
-    conv_norm(n, block, 1, (rg_conv){.channels = width, .kernel = 3, .stride = stride});
-    activate(n);
+    look(n, r, block, 1, (rg_conv){.channels = width, .kernel = 3, .stride = stride});
     conv_norm(n, block, 2, (rg_conv){.channels = width, .kernel = 3});
 }
 
 static void bottleneck(rg_net *n, const resnet *r, const char *block, int64_t width, int64_t stride)
 {
     int64_t groups = r->groups, inner = width * r->base / 64 * groups;
-    conv_norm(n, block, 1, (rg_conv){.channels = inner});
+    conv_norm(n, block, 1, (rg_conv){.channels = r->halved ? inner / 2 : inner});
     activate(n);
-    conv_norm(n, block, 2, (rg_conv){.channels = inner, .kernel = 3, .stride = stride, .group = groups});
-    activate(n);
+    look(n, r, block, 2, (rg_conv){.channels = inner, .kernel = 3, .stride = stride, .group = groups});
     conv_norm(n, block, 3, (rg_conv){.channels = 4 * width});
 }
 
@@ -83,7 +98,8 @@ static void shortcut(rg_net *n, const resnet *r, const char *block, int64_t chan
     rg_zoo_scope(&n->b, "%s.downsample.0", block);
     if (r->pooled && stride > 1) rg_net_average_pool(n, (rg_pool){.kernel = 2, .stride = 2, .ceil = true});
     rg_zoo_scope(&n->b, "%s.downsample.%d", block, index);
-    rg_net_conv(n, (rg_conv){.channels = channels, .stride = r->pooled ? 1 : stride});
+    rg_net_conv(n, (rg_conv){channels, .kernel = stride > 1 && r->around ? r->around : 1,
+                             .stride = r->pooled ? 1 : stride});
     rg_zoo_scope(&n->b, "%s.downsample.%d", block, index + 1);
     rg_net_batch_norm(n);
 }
@@ -93,7 +109,7 @@ static void residual(rg_net *n, const resnet *r, const char *block, int64_t widt
     rg_value_id skip = n->x;
     int64_t before = n->channels;
     if (r->bottleneck) bottleneck(n, r, block, width, stride);
-    else basic(n, block, width, stride);
+    else basic(n, r, block, width, stride);
     gate(n, r, block);
     int64_t after = n->channels;
     rg_value_id x = n->x;
@@ -107,31 +123,46 @@ static void residual(rg_net *n, const resnet *r, const char *block, int64_t widt
     activate(n);
 }
 
-static void stem(rg_net *n, const resnet *r, const char *prefix)
+/* Three convolutions for the first one. */
+static void deep_stem(rg_net *n, const resnet *r, const char *prefix)
 {
-    for (int i = 0; i < 2 && r->stem; i++) {
+    const int64_t channels[] = {r->tiered ? r->stem * 3 / 4 : r->stem, r->stem, r->tiered ? 64 : 2 * r->stem};
+    for (int i = 0; i < 2; i++) {
         rg_zoo_scope(&n->b, "%sconv1.%d", prefix, 3 * i);
-        rg_net_conv(n, (rg_conv){.channels = r->stem, .kernel = 3, .stride = i ? 1 : 2});
+        rg_net_conv(n, (rg_conv){.channels = channels[i], .kernel = 3, .stride = i ? 1 : 2});
         rg_zoo_scope(&n->b, "%sconv1.%d", prefix, 3 * i + 1);
         rg_net_batch_norm(n);
         activate(n);
     }
-    rg_zoo_scope(&n->b, r->stem ? "%sconv1.6" : "%sconv1", prefix);
-    if (r->stem) rg_net_conv(n, (rg_conv){.channels = 2 * r->stem, .kernel = 3});
-    else rg_net_conv(n, (rg_conv){.channels = 64, .kernel = 7, .stride = 2});
+    rg_zoo_scope(&n->b, "%sconv1.6", prefix);
+    rg_net_conv(n, (rg_conv){.channels = channels[2], .kernel = 3});
+}
+
+static void stem(rg_net *n, const resnet *r, const char *prefix)
+{
+    if (r->stem) {
+        deep_stem(n, r, prefix);
+    } else {
+        rg_zoo_scope(&n->b, "%sconv1", prefix);
+        rg_net_conv(n, (rg_conv){.channels = 64, .kernel = 7, .stride = 2});
+    }
     rg_zoo_scope(&n->b, "%sbn1", prefix);
     rg_net_batch_norm(n);
     activate(n);
     rg_zoo_scope(&n->b, "%smaxpool", prefix);
-    if (!r->strided) {
-        rg_net_max_pool(n, (rg_pool){.kernel = 3, .stride = 2, .pad = 1});
-        return;
+    if (r->shrinks == MEANS) {
+        rg_net_average_pool(n, (rg_pool){.kernel = 2});
+    } else if (r->strided) {
+        rg_zoo_scope(&n->b, "%smaxpool.0", prefix);
+        rg_net_conv(n, (rg_conv){.channels = n->channels, .kernel = 3, .stride = 2});
+        rg_zoo_scope(&n->b, "%smaxpool.1", prefix);
+        rg_net_batch_norm(n);
+        activate(n);
+    } else {
+        bool blurs = r->shrinks == BLURS;
+        rg_net_max_pool(n, (rg_pool){.kernel = 3, .stride = blurs ? 1 : 2, .pad = 1});
+        if (blurs) rg_net_blur(n, 2);
     }
-    rg_zoo_scope(&n->b, "%smaxpool.0", prefix);
-    rg_net_conv(n, (rg_conv){.channels = n->channels, .kernel = 3, .stride = 2});
-    rg_zoo_scope(&n->b, "%smaxpool.1", prefix);
-    rg_net_batch_norm(n);
-    activate(n);
 }
 
 /* Stem and stages; names begin with `prefix`. */
@@ -145,6 +176,12 @@ static void trunk(rg_net *n, const resnet *r, const char *prefix)
             residual(n, r, block, INT64_C(64) << stage, stage && !i ? 2 : 1);
         }
     }
+}
+
+void rg_net_residual(rg_net *n, const char *block, bool bottleneck, int64_t width, int64_t stride)
+{
+    const resnet plain = {.bottleneck = bottleneck, .groups = 1, .base = 64};
+    residual(n, &plain, block, width, stride);
 }
 
 void rg_net_resnet50_trunk(rg_net *n, const char *prefix)
@@ -251,6 +288,59 @@ RESNET_LIST(ROW)
         .source = paper "; parameters: timm, at 224x224", \
         .parameters = params, .macs = mac, \
         .layout = &(const resnet){{n1, n2, n3, n4}, deep, group_count, group_base, wide, pools, ratio, \
-                                  along, strides}, \
+                                  along, .strided = strides}, \
     };
 ALTERED_LIST(ALTERED)
+
+/* ---- what timm has tried besides ---- */
+
+#define ZHANG "Zhang 2019, arXiv:1904.11486"
+#define LEE "Lee et al. 2020, arXiv:2001.06268"
+
+#define STAGES(n1, n2, n3, n4) .blocks = {n1, n2, n3, n4}, .groups = 1, .base = 64
+#define NEXT(n1, n2, n3, n4, count, size) .blocks = {n1, n2, n3, n4}, .bottleneck = true, .groups = count, \
+    .base = size
+#define DEEP .bottleneck = true
+#define TIERED .stem = 32, .tiered = true, .pooled = true
+#define TRICKY .stem = 32, .pooled = true
+
+/* Name, paper, parameters, MACs, how it is built. */
+#define TRIED_LIST(X) \
+    X(resnet10t, TRICKS, 5435488, 1097259008, STAGES(1, 1, 1, 1), TIERED) \
+    X(resnet14t, TRICKS, 10081632, 1676822528, STAGES(1, 1, 1, 1), DEEP, TIERED) \
+    X(resnet26t, TRICKS, 16011872, 2550286336, STAGES(2, 2, 2, 2), DEEP, TIERED) \
+    X(resnet50t, TRICKS, 25573728, 4297213952, STAGES(3, 4, 6, 3), DEEP, TIERED) \
+    X(seresnext26t_32x4d, HU, 16806976, 2680129536, NEXT(2, 2, 2, 2, 32, 4), TIERED, .squeeze = 16) \
+    X(legacy_seresnext26_32x4d, HU, 16790280, 2472099840, NEXT(2, 2, 2, 2, 32, 4), .squeeze = 16) \
+    X(legacy_senet154, HU, 115088984, 20688363520, NEXT(3, 8, 36, 3, 64, 4), .stem = 64, .squeeze = 16, \
+      .halved = true, .around = 3) \
+    X(seresnet269d, HU, 113672760, 20281032704, STAGES(3, 30, 48, 8), DEEP, TRICKY, .squeeze = 16) \
+    X(seresnet200d, HU, 71855096, 15254224896, STAGES(3, 24, 36, 3), DEEP, TRICKY, .squeeze = 16) \
+    X(ecaresnet26t, WANG, 16011916, 2550332928, STAGES(2, 2, 2, 2), DEEP, TIERED, .eca = true) \
+    X(ecaresnet50t, WANG, 25573814, 4297301760, STAGES(3, 4, 6, 3), DEEP, TIERED, .eca = true) \
+    X(ecaresnetlight, WANG, 30162046, 4089287424, STAGES(1, 1, 11, 3), DEEP, .pooled = true, .eca = true) \
+    X(ecaresnext26t_32x4d, WANG, 15406220, 2678783488, NEXT(2, 2, 2, 2, 32, 4), TIERED, .eca = true) \
+    X(ecaresnext50t_32x4d, WANG, 25045686, 4438597376, NEXT(3, 4, 6, 3, 32, 4), TIERED, .eca = true) \
+    X(resnetblur18, ZHANG, 11698152, 2337684992, STAGES(2, 2, 2, 2), .shrinks = BLURS) \
+    X(resnetblur50, ZHANG, 25565672, 5133020672, STAGES(3, 4, 6, 3), DEEP, .shrinks = BLURS) \
+    X(resnetblur50d, ZHANG, 25584904, 5372661248, STAGES(3, 4, 6, 3), DEEP, TRICKY, .shrinks = BLURS) \
+    X(resnetblur101d, ZHANG, 44577032, 9084882432, STAGES(3, 4, 23, 3), DEEP, TRICKY, .shrinks = BLURS) \
+    X(resnetaa34d, LEE, 21816904, 4423626752, STAGES(3, 4, 6, 3), TRICKY, .shrinks = MEANS) \
+    X(resnetaa50, LEE, 25557032, 5129633792, STAGES(3, 4, 6, 3), DEEP, .shrinks = MEANS) \
+    X(resnetaa50d, LEE, 25576264, 5369274368, STAGES(3, 4, 6, 3), DEEP, TRICKY, .shrinks = MEANS) \
+    X(resnetaa101d, LEE, 44568392, 9081495552, STAGES(3, 4, 23, 3), DEEP, TRICKY, .shrinks = MEANS) \
+    X(seresnetaa50d, LEE, 28107256, 5371789312, STAGES(3, 4, 6, 3), DEEP, TRICKY, .shrinks = MEANS, \
+      .squeeze = 16) \
+    X(seresnextaa101d_32x8d, LEE, 93588280, 17178624000, NEXT(3, 4, 23, 3, 32, 8), TRICKY, \
+      .shrinks = MEANS, .squeeze = 16) \
+    X(seresnextaa201d_32x8d, LEE, 149394904, 34276270080, NEXT(3, 24, 36, 4, 32, 8), .stem = 64, \
+      .pooled = true, .shrinks = MEANS, .squeeze = 16)
+
+#define X(id, paper, params, mac, ...) \
+    RG_ZOO(id) = { \
+        .name = #id, .family = "cnn", .image = RG_IMAGE_ANY, .build = build, \
+        .source = paper "; parameters: timm, at 224x224", .parameters = params, .macs = mac, \
+        .layout = &(const resnet){__VA_ARGS__}, \
+    };
+TRIED_LIST(X)
+#undef X

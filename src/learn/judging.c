@@ -266,6 +266,10 @@ static rg_err answer_curve(rg_ctx *cx, void *user, size_t index)
     rg_err err = why ? RG_OK : rg_curve_sit(cx, j->e, j->opt, index);
     if (err == RG_NOMEM || err == RG_INTERNAL || err == RG_INTERRUPTED || err == RG_USAGE) return err;
     if (err) why = rg_ctx_error(cx);
+    for (uint32_t i = 0; i < curve->count && !why; i++) {
+        const char **text = &curve->settings[i].error;
+        if (*text && !(*text = rg_arena_cstr(&j->texts[index], rg_str_of(*text)))) return rg_nomem(cx);
+    }
     if (!why) return RG_OK;
     curve->error = rg_arena_cstr(&j->texts[index], rg_str_of(why));
     return curve->error ? RG_OK : rg_nomem(cx);
@@ -309,8 +313,8 @@ static rg_err answer_curves(judging *j)
         const rg_setting *setting = &curve->settings[v->setting];
         memcpy(v->forecast, setting->forecast, sizeof v->forecast);
         v->probe = setting->probe;
-        if (curve->error && !(v->error = rg_arena_cstr(&e->arena, rg_str_of(curve->error))))
-            return rg_nomem(j->cx);
+        const char *text = curve->error ? curve->error : setting->error;
+        if (text && !(v->error = rg_arena_cstr(&e->arena, rg_str_of(text)))) return rg_nomem(j->cx);
     }
     return RG_OK;
 }

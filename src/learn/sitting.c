@@ -54,6 +54,11 @@ bool rg_sitting_measured(rg_sitting *s, size_t curve, size_t setting, double *ou
     return true;
 }
 
+void rg_sitting_miss(rg_sitting *s, size_t setting, const char *why)
+{
+    s->own->settings[setting].error = why;
+}
+
 /* ---- rows into curves ---- */
 
 typedef struct gathering {

@@ -100,7 +100,10 @@ static const struct { const char *name, *model; int64_t side; } models[] = {
     {"pit_ti_224", "pit_ti", 224}, {"pit_xs_224", "pit_xs", 224}, {"pit_s_224", "pit_s", 224},
     {"pit_b_224", "pit_b", 224}, {"caformer_s18", "caformer_s18_384", 384},
     {"caformer_s36", "caformer_s36_384", 384}, {"caformer_m36", "caformer_m36_384", 384},
-    {"caformer_b36", "caformer_b36_384", 384},
+    {"caformer_b36", "caformer_b36_384", 384}, {"efficientnet_es_pruned", "efficientnet_es", 0},
+    {"efficientnet_el_pruned", "efficientnet_el", 0}, {"senet154", "legacy_senet154", 0},
+    {"gluon_senet154", "legacy_senet154", 0}, {"seresnext26tn_32x4d", "seresnext26t_32x4d", 0},
+    {"xception", "legacy_xception", 0}, {"gluon_xception65", "xception65", 0},
 };
 
 /* What a name tells of how its weights were trained. */
@@ -131,8 +134,16 @@ static const char *find(rg_str name, int64_t side)
     return NULL;
 }
 
+/* Weights of TensorFlow's: the same networks, but for zeros at two sides of an image where others have them
+ * at all four. */
+static rg_str without_beginning(rg_str name)
+{
+    return rg_str_starts(name, "tf_") ? (rg_str){name.data + 3, name.size - 3} : name;
+}
+
 const char *rg_vision_model(rg_str name, int64_t side)
 {
     const char *model = find(name, side);
-    return model ? model : find(without_ending(name), side);
+    if (!model) model = find(without_ending(name), side);
+    return model ? model : find(without_ending(without_beginning(name)), side);
 }

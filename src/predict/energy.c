@@ -57,6 +57,20 @@ double rg_energy_fixed_j(const rg_forecast *f)
     return e.static_j + e.memory_j;
 }
 
+/* Operations of lanes for a weight that is stored in 8 bits or less where products compute in more: one of
+ * logic brings it into place, one scales it (Marlin: Frantar et al. 2024, arXiv:2408.11743), in each block of
+ * rows anew. */
+enum { UNPACK_OPS = 2, UNPACK_BITS = 16 };
+
+static double unpacking(const rg_row *row)
+{
+    const rg_work *w = &row->work;
+    double weights = w->n * w->k * w->batch, rows = fmax(row->tiling.tile[0], 1);
+    if (!w->weight_in_b || !(weights > 0) || rg_hw_dtype_bits(row->dtype) < UNPACK_BITS) return 0;
+    bool narrow = 8 * w->weight_byte / weights < (8 + UNPACK_BITS) / 2.0; /* with its scales */
+    return narrow ? UNPACK_OPS * weights * rg_ceil_div(w->m, rows) : 0;
+}
+
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost)
 {
     const rg_device *device = plan->device;
@@ -76,7 +90,8 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
     }
     double work_s = fmax(cost->latency_s - cost->terms_s[RG_TERM_LAUNCH], 0); /* a correction may be < 0 */
     double active_j = device->active_w * work_s + device->ready_w * (cost->latency_s - work_s);
-    cost->energy.compute_j = times * v2 * done * (2 * w->mac * product_j + others * other_j);
+    double unpack_j = unpacking(row) * joule_per_op(device, RG_HW_F32);
+    cost->energy.compute_j = times * v2 * (done * (2 * w->mac * product_j + others * other_j) + unpack_j);
     cost->energy.memory_j = times * memory;
     cost->energy.static_j =
         times * (device->idle_w * cost->latency_s + active_j * activity(device, clock_hz, v2));

@@ -159,5 +159,7 @@ double rg_forecast_room_byte(const rg_forecast *f); /* usable main memory of the
 /* Operations that one execution of a row does, special functions as additions: less than its FLOP where a
  * mask rules some out. */
 double rg_row_ops(const rg_row *row);
+/* Of the peak, what the stack's kernels reach with rows as long as this one's. */
+double rg_row_compute_share(const rg_row *row);
 
 #endif

@@ -58,6 +58,7 @@ static const rg_field file_fields[] = {
     {"reach", RG_FIELD_POSITIVE, true, AT(reach), .help = "distance at which a device counts 1/e"},
     {"trust", RG_FIELD_REAL, true, AT(trust), .help = "of the answer for a device that was not measured"},
     {"pooled_share", RG_FIELD_REAL, false, AT(pooled_share), .help = "... where a device is known"},
+    {"hosts_apart", RG_FIELD_FLAG, false, AT(hosts_apart), .help = "members leave their hosts out"},
     {"known_spread", RG_FIELD_REAL, true, AT(known_spread), .help = "90 % of |log error|, device known"},
     {"sister_spread", RG_FIELD_REAL, true, AT(sister_spread), .help = "... its architecture known"},
     {"unknown_spread", RG_FIELD_REAL, true, AT(unknown_spread), .help = "... neither known"},

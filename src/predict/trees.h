@@ -39,6 +39,7 @@ typedef struct rg_trees_member {
      */
     double known_coverage, known_width, unknown_coverage, unknown_width;
     /* of the file, not of its JSON */
+    double middle;               /* while it is taught: the median of what it was taught */
     const rg_tree_node *nodes;
     uint32_t *roots; uint32_t tree_count;
 } rg_trees_member;
@@ -52,6 +53,7 @@ typedef struct rg_trees {
     rg_trees_member *members; size_t member_count;
     double pooled_weight, reach; /* how members of other devices are mixed: residual.c */
     double trust;                /* of the answer for a device that was not measured, 0 to 1 */
+    bool hosts_apart;            /* members say what rows take beyond the law of their hosts: residual.c */
     double pooled_share;         /* of the pooled member in the answer for one that was, 0 to 1 */
     /* 90 % of |log(measured / forecast)| where the device is known, where only its architecture is, and where
      * neither is, from rows held out; 0: not validated */
