@@ -32,15 +32,14 @@ $hits"
 hits=$(wc -l $(find src -name '*.h') | awk '$2 != "total" && $1 > 300 { print $2 ": " $1 " lines" }')
 [ -n "$hits" ] && complain "headers over 300 lines:
 $hits"
-hits=$(for f in $files; do basename "$f"; done | sort | uniq -d)
+hits=$(echo "$files" | sed 's|.*/||' | sort | uniq -d)
 [ -n "$hits" ] && complain "file names that are not unique:
 $hits"
-hits=$(for f in $files; do head -c 2 "$f" | grep -q '^/\*' || echo "$f"; done)
+hits=$(awk 'FNR == 1 && !/^\/\*/ { print FILENAME }' $files)
 [ -n "$hits" ] && complain "no opening comment:
 $hits"
-hits=$(for f in $(find src cmd -name '*.c'); do awk -v f="$f" '
-    /^[a-zA-Z_].*[^;]$/ && !/^(typedef|struct|enum|union|#|extern|RG_|X\()/ && /\(/ { start = FNR; name = $0 }
-    /^\{/ { open = FNR } /^}$/ && open { if (FNR - open > 72) print f ":" open ": function of " FNR - open " lines"; open = 0 }' "$f"; done)
+hits=$(awk 'FNR == 1 { open = 0 } /^\{/ { open = FNR }
+    /^}$/ && open { if (FNR - open > 72) print FILENAME ":" open ": function of " FNR - open " lines"; open = 0 }' $(find src cmd -name '*.c'))
 [ -n "$hits" ] && complain "functions over 70 lines:
 $hits"
 [ $bad = 0 ] && echo "$(echo "$files" | wc -l) files pass lint"
