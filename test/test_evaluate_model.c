@@ -152,9 +152,9 @@ static void images_are_of_three_kinds(void **state)
 static void images_are_forecast_from_their_columns_only(void **state)
 {
     static const char *const files[] = {
-        COLUMNS ROW("", "infer", "dla60", "224", "4.26,10.16,22.04", "100")
+        COLUMNS ROW("", "infer", "unheard_of60", "224", "4.26,10.16,22.04", "100")
         ROW("", "infer", "resnet18", "224", ",,", "100"),
-        COLUMNS ROW("x", "infer", "dla60", "224", "4.26,10.16,22.04", "7")
+        COLUMNS ROW("x", "infer", "unheard_of60", "224", "4.26,10.16,22.04", "7")
         ROW("y", "infer", "resnet18", "224", ",,", "7"),
     };
     double seen[2][2];
