@@ -17,10 +17,14 @@
 
 #include <math.h>
 
-/* Of the softmax between the products of a tile, what these do not hide: one group of warps computes its
- * softmax while another one's products run (Shah et al. 2024, "FlashAttention-3", table 2: 661 TFLOPS with,
- * 570 without overlap at head size 128: of 0.26 ps that an exp takes among 512 FLOP 0.12 ps are hidden). */
+/* Of what is computed between the products of a tile, what these do not hide: half of it where warps take
+ * turns (assumed). Where copies run by themselves, one group of warps computes its softmax while another
+ * one's products run (Shah et al. 2024, "FlashAttention-3", table 2: 661 TFLOPS with, 570 without overlap at
+ * head size 128: of 0.26 ps that an exp takes among 512 FLOP 0.14 ps are shown, 0.34 of the 0.41 ps that an
+ * H100's lanes take for the exp, maxima, sums and scales of a score); of a block's last step of keys it is
+ * all shown, since no products are left. */
 #define SOFTMAX_SHOWN 0.5
+#define SOFTMAX_SHOWN_BESIDE 0.34
 
 /* Of the time that weights of Winograd's algorithm take from main memory, what its products do not hide: the
  * zoo's 3x3 convolutions on Zen 3. */
@@ -65,6 +69,15 @@ static double transforms_s(const rg_row *row, double clock_hz)
     return clocks / (fmin(clock_hz * row->clock_share, row->peak->at_clock_hz) * row->unit_count);
 }
 
+static double softmax_shown(const rg_plan *plan, const rg_row *row)
+{
+    const rg_work *w = &row->work;
+    if (row->family != RG_FAMILY_ATTENTION || row->peak->unit != RG_MATRIX) return 1;
+    if (!plan->device->engines[row->peak->engine].bulk_copies) return SOFTMAX_SHOWN;
+    double steps = fmax((1 - w->skipped) * w->n / fmax(row->tiling.tile[1], 1), 1);
+    return SOFTMAX_SHOWN_BESIDE + (1 - SOFTMAX_SHOWN_BESIDE) / steps;
+}
+
 static double compute_time(const rg_plan *plan, const rg_row *row, double clock_hz)
 {
     const rg_work *w = &row->work;
@@ -72,8 +85,7 @@ static double compute_time(const rg_plan *plan, const rg_row *row, double clock_
     double products_s = 2 * w->mac * row->winograd.products / rg_row_rate(row, clock_hz);
     double start = row->efficiency->start_k, done = 1 - w->skipped;
     if (start > 0 && w->k > 0) products_s *= 1 + start / (row->winograd.m ? w->k / 9 : w->k);
-    double others_s = others / vector_rate(plan, row, clock_hz);
-    if (row->family == RG_FAMILY_ATTENTION && row->peak->unit == RG_MATRIX) others_s *= SOFTMAX_SHOWN;
+    double others_s = softmax_shown(plan, row) * others / vector_rate(plan, row, clock_hz);
     return done * (products_s + others_s) / rg_row_compute_share(row) + transforms_s(row, clock_hz);
 }
 
