@@ -42,6 +42,7 @@ typedef struct rg_mixture {
     const rg_trees *trees;       /* NULL: nothing was learned, and nothing else is set */
     const rg_device *device;
     double *weights;             /* by member; trust is in them */
+    double middle;               /* what is said of all rows alike */
     double host;                 /* that is assumed; 0: the members' own, or none is known */
     rg_nearness nearness;
     const rg_trees_member *nearest;
