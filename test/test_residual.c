@@ -196,6 +196,15 @@ static void all_are_heard_beside_a_known_device(void **state)
     rg_trees *t = trees_of(cx, &file, members, 3);
     assert_close(answer(cx, t, device, &m).r, 0.7 * -0.5 + 0.3 * 0.75);
     assert_true(m.nearness == RG_NEAR_KNOWN && m.nearest == &t->members[0]);
+    rg_str bytes;
+    rg_trees *drawn;
+    t->middle_share = 0.25, t->members[0].middle = 2, t->members[1].middle = -1;
+    if (rg_trees_write(cx, t, &bytes) || rg_trees_parse(cx, bytes, "k", &drawn)
+        || rg_trees_resolve(cx, drawn, RG_OF_ROW))
+        fail_msg("%s", rg_ctx_error(cx));
+    assert_close(answer(cx, drawn, device, &m).r,
+                 0.75 * (0.7 * -0.5 + 0.3 * 0.75) + 0.25 * (0.7 * 2 + 0.3 * -1));
+    rg_trees_free(drawn);
     rg_trees_free(t);
     t = trees_of(cx, &file, members, 1); /* there is no such member */
     assert_true(answer(cx, t, device, &m).r == -0.5);

@@ -28,7 +28,7 @@ static const rg_column key_columns[] = {
     INTERVALS("known"),                           SCORES("unknown", "held out"),
     INTERVALS("unknown"),                         {"reach", "reach", RG_UNIT_NONE, false},
     {"pooled", "pooled", RG_UNIT_NONE, false},    {"trust", "trust", RG_UNIT_NONE, false},
-    {"shared", "shared", RG_UNIT_NONE, false},
+    {"shared", "shared", RG_UNIT_NONE, false},    {"middle", "middle", RG_UNIT_NONE, false},
     {"known_spread", "spread", RG_UNIT_NONE, false},
     {"unknown_spread", "held-out spread", RG_UNIT_NONE, false}, {"byte", "file", RG_UNIT_BYTE, false},
     {"written", "written", RG_UNIT_NONE, false},
@@ -137,6 +137,7 @@ static rg_err add_key(rg_ctx *cx, report *r, const rg_taught *taught, const rg_l
     rg_doc_real(r->doc, k, "pooled", t->pooled_weight);
     rg_doc_real(r->doc, k, "trust", t->trust);
     rg_doc_real(r->doc, k, "shared", t->pooled_share);
+    rg_doc_real(r->doc, k, "middle", t->middle_share);
     rg_doc_real(r->doc, k, "known_spread", t->known_spread);
     rg_doc_real(r->doc, k, "unknown_spread", t->unknown_spread);
     rg_doc_int(r->doc, k, "byte", (int64_t)bytes.size);

@@ -115,11 +115,11 @@ static rg_err mix_line(rg_teaching *t, rg_trees_member *m)
     if (!nodes) return rg_nomem(t->cx);
     for (int i = 0; i < m->node_count; i++) {
         nodes[i] = m->nodes[i];
-        if (nodes[i].feature == RG_TREES_LEAF) nodes[i].value *= (float)(t->belief * (1 - t->line));
+        if (nodes[i].feature == RG_TREES_LEAF) nodes[i].value *= (float)(1 - t->line);
     }
     m->nodes = nodes;
-    m->start = t->belief * t->line * m->start + (1 - t->belief) * m->middle;
-    for (size_t i = 0; i < m->slope_count; i++) m->slopes[i] *= t->belief * t->line;
+    m->start *= t->line;
+    for (size_t i = 0; i < m->slope_count; i++) m->slopes[i] *= t->line;
     if (t->line == 0) m->slope_count = 0;
     if (t->line == 1) m->node_count = 0, m->tree_count = 0;
     return RG_OK;
@@ -311,7 +311,7 @@ static rg_err teach(rg_teaching *t, rg_taught *out)
 rg_err rg_teach(rg_ctx *cx, rg_booster *booster, const rg_lessons *lessons, const rg_lesson *lesson,
                 rg_taught *out)
 {
-    rg_teaching t = {.cx = cx, .booster = booster, .lessons = lessons, .lesson = lesson, .belief = 1};
+    rg_teaching t = {.cx = cx, .booster = booster, .lessons = lessons, .lesson = lesson};
     *out = (rg_taught){0};
     t.trees = RG_NEW(&cx->arena, rg_trees, 1);
     if (!t.trees) return rg_nomem(cx);

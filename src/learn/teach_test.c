@@ -4,7 +4,8 @@
  *               member are tried, and how far the answer is trusted
  *     known     members taught without a fold of groups, tested on it: the device's own together with the
  *               pooled one, whose share is the best of those tried. Neither has seen the fold. Of whole
- *               inferences also: how far both are believed against the middle of what they were taught
+ *               inferences also a share of the middle of what they were taught: of families unlike all of
+ *               these, members say what they remember of one of them
  *
  * What was held out says how wide the intervals of forecasts are, for each device by its own rows where it is
  * known, and how many they hold of what had no say in them (conformal.c).
@@ -16,7 +17,7 @@
 
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
                     trusts[] = {0, 0.25, 0.5, 0.75, 1}, lines[] = {0, 0.25, 0.5, 0.75, 1},
-                    beliefs[] = {1, 0.75, 0.5, 0.25},
+                    middle_shares[] = {0, 0.25, 0.5, 0.75},
                     pooled_shares[] = {0, 0.2, 0.4, 0.6, 0.8, 1};
 
 /* Asking two members takes longer than asking one, and a line is one thing more: what is added has to better
@@ -49,8 +50,7 @@ static parts parts_of(const rg_teaching *t, const rg_trees_member *m, const floa
 
 static double say(const rg_teaching *t, parts p)
 {
-    double said = (1 - t->line) * (double)p.trees + t->line * (double)p.line;
-    return t->belief * said + (1 - t->belief) * (double)p.middle;
+    return (1 - t->line) * (double)p.trees + t->line * (double)p.line;
 }
 
 /* ---- devices that were not measured ---- */
@@ -315,6 +315,8 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
 static double known_error(const rg_teaching *t, const answers *a, double share, size_t i)
 {
     double said = share * say(t, a->pooled[i]) + (1 - share) * say(t, a->own[i]);
+    double middle = share * (double)a->pooled[i].middle + (1 - share) * (double)a->own[i].middle;
+    said += t->trees->middle_share * (middle - said);
     return of_measured(a->part[i], said - (double)a->y[i]);
 }
 
@@ -328,24 +330,24 @@ static double sum_known(const rg_teaching *t, const answers *by_device, double s
     return sum;
 }
 
-/* A share of the pooled member, one of the line, and how far they are believed. */
+/* Shares of the pooled member, of the line, and of the middle of what both were taught. */
 static void choose_share(rg_teaching *t, const answers *by_device)
 {
-    double least = INFINITY, line = 0, belief = 1;
+    double least = INFINITY, line = 0, middle = 0;
     bool whole = t->lesson->of == RG_OF_WHOLE;
     size_t shares = t->device_count > 1 ? RG_COUNT(pooled_shares) : 1;
     for (size_t l = 0; l < (whole ? RG_COUNT(lines) : 1); l++)
-        for (size_t b = 0; b < (whole ? RG_COUNT(beliefs) : 1); b++)
+        for (size_t m = 0; m < (whole ? RG_COUNT(middle_shares) : 1); m++)
             for (size_t w = 0; w < shares; w++) {
-                t->line = lines[l], t->belief = beliefs[b];
+                t->line = lines[l], t->trees->middle_share = middle_shares[m];
                 double is = sum_known(t, by_device, pooled_shares[w]);
                 if (l) is /= GAIN_LEAST;
                 if (w) is /= GAIN_LEAST;
                 if (is >= least) continue;
-                least = is, line = lines[l], belief = beliefs[b];
+                least = is, line = lines[l], middle = middle_shares[m];
                 t->trees->pooled_share = pooled_shares[w];
             }
-    t->line = line, t->belief = belief;
+    t->line = line, t->trees->middle_share = middle;
 }
 
 /* A device has its own spread where it has rows enough. */

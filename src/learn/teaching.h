@@ -34,7 +34,6 @@ typedef struct rg_teaching {
     double *hosts;               /* by device: residual.c; 0: not known */
     rg_trees_member **own;       /* by device; NULL: too few rows */
     double line;                 /* share of the linear law in a member, the same in all */
-    double belief;               /* how far a member goes from its middle, the same in all */
     uint16_t *fold; int folds;   /* of each row */
 } rg_teaching;
 

@@ -119,6 +119,10 @@ static void answer_known(rg_mixture *mixture, size_t own)
         left -= mixture->weights[i];
     }
     mixture->weights[own] = left;
+    for (size_t i = 0; i < trees->member_count; i++) {
+        mixture->middle += trees->middle_share * mixture->weights[i] * trees->members[i].middle;
+        mixture->weights[i] *= 1 - trees->middle_share;
+    }
     mixture->nearest = &trees->members[own];
     mixture->nearness = RG_NEAR_KNOWN;
 }
@@ -219,6 +223,7 @@ static void look(const rg_mixture *mixture, const float *all, float *x, rg_resid
         out->outside += (double)x[i] < trees->low[i] - margin || (double)x[i] > trees->high[i] + margin;
     }
     out->r = mixture->queued ? rg_host_ahead(mixture->host, all) : rg_host_shift(mixture->host, all);
+    out->r += mixture->middle;
     bool own = mixture->nearness == RG_NEAR_KNOWN && mixture->nearest->spread > 0;
     out->spread = own ? mixture->nearest->spread : spreads[mixture->nearness];
     out->spread *= 1 + OUTSIDE_WIDENS * out->outside;

@@ -44,6 +44,7 @@ typedef struct rg_mixture {
     const rg_trees *trees;       /* NULL: nothing was learned, and nothing else is set */
     const rg_device *device;
     double *weights;             /* by member; trust is in them */
+    double middle;               /* what is said of all rows alike */
     double host;                 /* that issues the rows: its own or assumed; 0: none is known */
     bool queued;                 /* rows are asked for that others run before and after */
     rg_nearness nearness;

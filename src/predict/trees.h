@@ -28,6 +28,7 @@ typedef struct rg_trees_member {
     double start;                /* what every sum begins with */
     double host; /* what the host took that issued its rows, in hosts of the profile; 0: unknown */
     double *slopes; size_t slope_count; /* by feature: a linear law beside the trees; none: 0 */
+    double middle;               /* of what it was taught: residuals, by weight */
     bool over;                   /* its sum is added to what the others answer: fitted with few probes */
     double spread;               /* 90 % of |log error| of its device; 0: as the file's */
     /* Mean |forecast / measured - 1| of its device (of all: mean over devices): of the analytic base, with
@@ -39,7 +40,6 @@ typedef struct rg_trees_member {
      */
     double known_coverage, known_width, unknown_coverage, unknown_width;
     /* of the file, not of its JSON */
-    double middle;               /* while it is taught: the median of what it was taught */
     const rg_tree_node *nodes;
     uint32_t *roots; uint32_t tree_count;
 } rg_trees_member;
@@ -55,6 +55,7 @@ typedef struct rg_trees {
     double trust;                /* of the answer for a device that was not measured, 0 to 1 */
     bool hosts_apart;            /* members say what rows take beyond the law of their hosts: residual.c */
     double pooled_share;         /* of the pooled member in the answer for one that was, 0 to 1 */
+    double middle_share;         /* of the middle of what members were taught, likewise */
     /* 90 % of |log(measured / forecast)| where the device is known, where only its architecture is, and where
      * neither is, from rows held out; 0: not validated */
     double known_spread, sister_spread, unknown_spread;
