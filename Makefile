@@ -50,7 +50,7 @@ test: build ## all tests
 check-all: setup-dev test ## tests under gcc and clang, all sanitizers, out of memory, short fuzzing
 	$(call configure,$(B)-clang,CC=clang,-Dbuildtype=debug)
 	@ninja -C $(B)-clang -j$(J) --quiet && $(MESON) test -C $(B)-clang --print-errorlogs --num-processes $(J) --no-rebuild | tools/count.sh
-	$(call configure,$(B)-asan,CC=clang,-Dbuildtype=debug -Db_sanitize=address$(comma)undefined -Db_lundef=false)
+	$(call configure,$(B)-asan,CC=clang,-Dbuildtype=debug -Db_sanitize=address$(comma)undefined -Db_lundef=false -Dc_args=-fsanitize=float-cast-overflow)
 	@ninja -C $(B)-asan -j$(J) --quiet && $(MESON) test -C $(B)-asan --print-errorlogs --num-processes $(J) --no-rebuild --timeout-multiplier 6 | tools/count.sh
 	$(call configure,$(B)-tsan,CC=clang,-Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false)
 	@ninja -C $(B)-tsan -j$(J) --quiet test_threads test_workers test_study test_team test_session test_planned test_meter
@@ -68,7 +68,7 @@ bench: setup ## import, forecast, whole process; the zoo beside ONNX Runtime on 
 
 SECONDS_EACH ?= 60
 fuzz: setup-dev ## every fuzz target for SECONDS_EACH seconds
-	$(call configure,$(B)-fuzz,CC=clang,-Dbuildtype=debugoptimized -Dfuzz=true -Db_sanitize=address$(comma)undefined -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link)
+	$(call configure,$(B)-fuzz,CC=clang,-Dbuildtype=debugoptimized -Dfuzz=true -Db_sanitize=address$(comma)undefined -Db_lundef=false -Dc_args=-fsanitize=fuzzer-no-link$(comma)float-cast-overflow)
 	@ninja -C $(B)-fuzz -j$(J) --quiet && tools/fuzz.sh $(B)-fuzz $(SECONDS_EACH)
 
 cover: setup-dev ## line coverage of src/ and cmd/ by the project's own fixtures

@@ -143,7 +143,7 @@ RG_CHECKED rg_err cmd_machine_plan(rg_ctx *cx, const cmd_machine *m, const cmd_m
      "threads that compute here; 0: one for each core; the answer is the same"}
 #define CMD_INTO_OPTION(at)                                                                              \
     {"into", "DIR", RG_OPT_TEXT, (at), NULL, NULL,                                                       \
-     "write files of trees to DIR: learned/ below a folder that --data or RIDGE_DATA names is read back"}
+     "write files of trees to DIR; from MY/learned, --data MY or RIDGE_DATA=MY reads them back"}
 
 /* A negative number is wrong use. */
 RG_CHECKED rg_err cmd_jobs_check(rg_ctx *cx, int jobs);

@@ -46,6 +46,7 @@ RG_CMD(fit) = {
               "passed over. 5 to 50 kernels, or about ten whole models, are enough: each family of kernels\n"
               "gets a factor, drawn to 1 as far as measurements are few, and trees from 30 rows on.",
     .examples = "ridge fit kernels.csv --on l4 --into my/learned\n"
+                "ridge predict model.onnx --on l4 --data my\n"
                 "ridge fit --whole --on l4 --precision f16\n"
                 "ridge fit --on l4 --model zoo:resnet50",
     .opt_size = sizeof(fit_opt), .opts = opts, .opt_count = CMD_COUNT(opts),

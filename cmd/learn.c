@@ -48,7 +48,10 @@ RG_CMD(learn) = {
               "\n"
               "With --graph networks over the rows of whole inferences learn what their sum misses. They\n"
               "are tested on families of models held out, and written where they do better.",
-    .examples = "ridge learn linear.csv.gz bmm.csv.gz --into data/learned\n"
+    .examples = "ridge learn linear.csv.gz bmm.csv.gz --into my/learned\n"
+                "ridge learn vision.csv.gz --whole --key pytorch-compile --data my --into my/learned\n"
+                "ridge learn linear.csv.gz --without t4 --into unseen/learned\n"
+                "ridge evaluate linear.csv.gz --data unseen\n"
                 "ridge learn llm_ops.csv.gz --export features --format json",
     .opt_size = sizeof(learn_opt), .opts = opts, .opt_count = CMD_COUNT(opts),
     .arg_min = 1, .arg_max = -1, .run = run,

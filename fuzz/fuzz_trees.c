@@ -1,5 +1,5 @@
 /* fuzz_trees.c - files of learned trees from any bytes: those that are read can be summed anywhere, and are
- * written as a file that reads the same.
+ * written as a file that reads the same, once leaves are rounded as files have them.
  */
 #include "predict/trees.h"
 
@@ -18,22 +18,33 @@ static void sum_all(const rg_trees *t, double *sums)
         }
 }
 
+/* As it is written, and read again. */
+static rg_trees *reread(rg_ctx *cx, const rg_trees *t)
+{
+    rg_trees *again = NULL;
+    rg_str bytes;
+    if (rg_trees_write(cx, t, &bytes) || rg_trees_parse(cx, bytes, "written", &again)) abort();
+    for (size_t m = 0; m < t->member_count; m++) /* text has 12 digits of it */
+        again->members[m].start = t->members[m].start;
+    return again;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    rg_trees *trees = NULL, *again = NULL;
-    rg_str bytes;
+    rg_trees *trees = NULL, *rounded = NULL, *again = NULL;
     double before[96] = {0}, after[96] = {0};
     rg_ctx *cx = rg_ctx_new(NULL);
     if (!cx) return 0;
     if (!rg_trees_parse(cx, (rg_str){(const char *)data, size}, "fuzz", &trees)) {
         sum_all(trees, before);
-        if (rg_trees_write(cx, trees, &bytes) || rg_trees_parse(cx, bytes, "written", &again)) abort();
-        for (size_t m = 0; m < trees->member_count; m++) /* text has 12 digits of it */
-            again->members[m].start = trees->members[m].start;
+        rounded = reread(cx, trees);
+        sum_all(rounded, before);
+        again = reread(cx, rounded);
         sum_all(again, after);
         if (memcmp(before, after, sizeof before) != 0) abort();
     }
     rg_trees_free(again);
+    rg_trees_free(rounded);
     rg_trees_free(trees);
     rg_ctx_free(cx);
     return 0;

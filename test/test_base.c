@@ -103,6 +103,24 @@ static void distance_counts_edits(void **state)
 
 /* ---- quantities ---- */
 
+/* A thing and what it allocates later are one arena's; without memory there is neither. */
+static void things_lie_in_their_own_arena(void **state)
+{
+    typedef struct thing { int64_t first; rg_arena arena; int64_t last; } thing;
+    rg_ctx *small = rg_ctx_new(&(rg_ctx_opt){.size = sizeof(rg_ctx_opt), .memory_limit_byte = 64});
+    (void)state;
+    assert_null(RG_NEW_OWN(small, thing));
+    rg_ctx_free(small);
+    rg_ctx *cx = rg_ctx_new(NULL);
+    thing *t = RG_NEW_OWN(cx, thing);
+    assert_true(t && !t->first && !t->last && t->arena.used_byte >= sizeof *t);
+    rg_ctx_free(cx); /* which it outlives */
+    assert_non_null(RG_NEW(&t->arena, char, 100000));
+    assert_true(t->arena.used_byte >= sizeof *t + 100000);
+    rg_arena arena = t->arena;
+    rg_arena_done(&arena);
+}
+
 static void units_print_three_digits(void **state)
 {
     (void)state;
@@ -113,6 +131,7 @@ static void units_print_three_digits(void **state)
         {3, RG_UNIT_BYTE, "3 B"},             {0.5, RG_UNIT_BYTE, "0.500 B"},
         {4.09e9, RG_UNIT_MAC, "4.09 GMAC"},   {-2.5, RG_UNIT_JOULE, "-2.50 J"},
         {7, RG_UNIT_COUNT, "7"},              {25.6e6, RG_UNIT_COUNT, "25.6 M"},
+        {1.1925e9, RG_UNIT_CLOCK, "1192 MHz"}, {0, RG_UNIT_CLOCK, "0 MHz"}, /* as a driver is told */
         {1.41e9, RG_UNIT_HERTZ, "1.41 GHz"},  {3.35e12, RG_UNIT_BYTE_PER_S, "3.35 TB/s"},
         {0.123, RG_UNIT_FRACTION, "12.3 %"},  {295, RG_UNIT_FLOP_PER_BYTE, "295 FLOP/B"},
         {1, RG_UNIT_FRACTION, "100 %"},       {2.5, RG_UNIT_USD, "$2.50"},
@@ -310,7 +329,7 @@ int main(void)
         cmocka_unit_test(cutting_gives_every_part_once),
         cmocka_unit_test(strings_are_ordered_as_bytes),
         cmocka_unit_test(distance_counts_edits),
-        cmocka_unit_test(units_print_three_digits),
+        cmocka_unit_test(things_lie_in_their_own_arena), cmocka_unit_test(units_print_three_digits),
         cmocka_unit_test(sizes_tell_overflow),
         cmocka_unit_test_setup_teardown(arena_memory_is_zeroed_and_aligned, open_context, close_context),
         cmocka_unit_test_setup_teardown(arena_ends_at_its_limit, open_context, close_context),

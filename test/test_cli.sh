@@ -112,6 +112,8 @@ expect 0 'fix the core clock at' frequency "$demo" --on v100-pcie-32gb --objecti
 expect 0 'Each model for itself' frequency "$demo" --on v100-pcie-32gb --mix zoo:mlp=2 --cap 240W
 printf 'core_mhz,latency_ms,power_w\n1380,1,90\n' >"$work/probe.csv"
 expect 0 'fix the core clock at' frequency "$demo" --on v100-pcie-32gb --probe "$work/probe.csv"
+printf 'core_mhz,latency_s,power_w\n1380,1,90\n' >"$work/probe.csv"
+expect 5 "probe.csv:2: 1.00 s measured, .* forecast" frequency "$demo" --on v100-pcie-32gb --probe "$work/probe.csv"
 expect 2 "slowdown.*is no share" frequency "$demo" --on t4 --slowdown fast
 expect 2 "mix.*is no MODEL=WEIGHT" frequency "$demo" --on t4 --mix zoo:mlp
 expect 2 "cap.*above 0" frequency "$demo" --on t4 --cap 0
@@ -198,6 +200,10 @@ done
 expect 2 "learning: 'some' is none of all|rows|none" predict "$demo" --on t4 --learning some
 expect 5 "nowhere: there is no such folder" learn "$work/ops.csv" --into "$work/nowhere"
 expect 5 "nowhere: there is no such folder" learn "$work/ops.csv" --export "$work/nowhere"
+expect 5 "nowhere: there is no such folder" fit "$work/ops.csv" --on t4 --into "$work/nowhere"
+expect 5 "no key of the files begins with 'nosuch'; they have" learn "$work/ops.csv" --export "$work" --key nosuch
+expect 5 "without: device 'martian' is not known" learn "$work/ops.csv" --without martian
+expect 2 "probes: rows of kind llm_op" evaluate "$work/ops.csv" --probes 3
 mkdir -p "$work/data/learned"
 printf '{"schema": "ridge.trees/2"}' >"$work/data/learned/tensorrt.conv.f32.trees"
 expect 5 "learned/tensorrt.conv.f32.trees: none of its 27 bytes ends" predict "$demo" --on t4 --data "$work/data"

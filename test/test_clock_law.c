@@ -76,6 +76,11 @@ static void memory_falls_behind_where_the_profile_says(void **state)
     assert_near(rg_clock_law_at(&law, TOP).time_s, 2, 1e-12);
     assert_near(rg_clock_law_at(&law, 0.9 * TOP).time_s, 2, 0.01);
     assert_near(rg_clock_law_at(&law, 0.1 * TOP).time_s, 2 * 25, 0.01);
+    memory.paced_power = 3; /* a fifth of the clock to the third, and a quarter where it falls no further */
+    assert_near(rg_clock_law_at(&law, 0.1 * TOP).time_s, 2 * 125, 0.01);
+    memory.paced_floor_hz = 0.125 * TOP;
+    assert_near(rg_clock_law_at(&law, 0.1 * TOP).time_s, 2 * 64, 0.01);
+    assert_near(rg_clock_law_at(&law, 0.01 * TOP).time_s, 2 * 64, 0.01);
     memory.paced_hz = 0;
     assert_near(rg_clock_law_at(&law, 0.1 * TOP).time_s, 2, 1e-12);
 }
@@ -111,9 +116,40 @@ static void three_probes_find_a_law(void **state)
         for (double x = 0.3; x <= 1; x += 0.05) {
             rg_clock_point got = rg_clock_law_at(&found, x * TOP), is = rg_clock_law_at(&laws[i], x * TOP);
             assert_near(got.time_s, is.time_s, 0.02);
-            assert_near(got.power_w, is.power_w, 0.02);
+            assert_near(got.power_w, is.power_w,
+                        0.04); /* the corner of its voltages is half of a parabola's */
         }
     }
+}
+
+/* ln P = 4 + x + x^2 at three clocks that were had: halfway between that and the law alone. Of two probes or
+ * of four the law alone. */
+static void three_probes_bend_power(void **state)
+{
+    (void)state;
+    const double clocks[] = {TOP, 0.5 * TOP, 0.75 * TOP, 0.6 * TOP};
+    rg_clock_point probes[4];
+    rg_clock_prior prior = unsure();
+    rg_clock_law found;
+    for (int k = 0; k < 4; k++) {
+        double x = clocks[k] / TOP;
+        probes[k] = (rg_clock_point){clocks[k], 0.2 + 0.8 / x, exp(4 + x + x * x)};
+    }
+    rg_clock_law_fit(&prior, probes, 3, &found);
+    rg_clock_law alone = found;
+    alone.curved = 0;
+    for (double x = 0.55; x < 1; x += 0.1) {
+        rg_clock_point got = rg_clock_law_at(&found, x * TOP), law = rg_clock_law_at(&alone, x * TOP);
+        assert_near(got.power_w, sqrt(law.power_w * exp(4 + x + x * x)), 0.01);
+        assert_near(got.time_s, law.time_s, 1e-12);
+    }
+    rg_clock_law_fit(&prior, probes, 2, &found);
+    assert_true(found.curved == 0);
+    rg_clock_law_fit(&prior, probes, 4, &found);
+    assert_true(found.curved == 0);
+    probes[2].power_w = NAN;
+    rg_clock_law_fit(&prior, probes, 3, &found);
+    assert_true(found.curved == 0);
 }
 
 static void one_probe_is_met_and_use_tells_the_rest(void **state)
@@ -268,7 +304,7 @@ int main(void)
         cmocka_unit_test(voltage_is_flat_and_then_a_square),
         cmocka_unit_test(a_rise_can_be_moved),
         cmocka_unit_test(memory_falls_behind_where_the_profile_says),
-        cmocka_unit_test(three_probes_find_a_law),
+        cmocka_unit_test(three_probes_find_a_law), cmocka_unit_test(three_probes_bend_power),
         cmocka_unit_test(a_probe_below_its_clock_is_seen_through),
         cmocka_unit_test(one_probe_is_met_and_use_tells_the_rest),
         cmocka_unit_test(counters_tell_core_from_memory),

@@ -77,8 +77,20 @@ static void scores_are_their_closed_forms(void **state)
     assert_true(near(s.width, 1.6 - 1 / 1.6));
     assert_int_equal(rg_held_score_of(*state, rows, 4, 0, &s), RG_OK);
     assert_true(isnan(s.coverage) && isnan(s.width) && near(s.median, 0.5));
+    assert_true(isnan(s.tau)); /* sizes were not told */
     assert_int_equal(rg_held_score_of(*state, rows, 0, 1, &s), RG_OK);
     assert_true(isnan(s.mean) && isnan(s.coverage));
+}
+
+/* Measured 1, e, e^2, e^3; forecast 1, 2 e, e^2 / 2, 1.5 e^3: of six pairs the middle one is the wrong way
+ * round. */
+static void tau_counts_pairs_that_are_held_out(void **state)
+{
+    const rg_held rows[] = {{.error = log(1.5), .size = 3}, {.error = log(2), .size = 1},
+                            {.error = 0, .size = 0},        {.error = -log(2), .size = 2}};
+    rg_held_score s;
+    assert_int_equal(rg_held_score_of(*state, rows, 4, 0, &s), RG_OK);
+    assert_true(near(s.tau, (5.0 - 1) / 6));
 }
 
 /* Rows of one group are alike: halves of groups cover 9 of 10 others, halves of rows would cover what they
@@ -105,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_spread_is_an_order_statistic), cmocka_unit_test(devices_are_drawn_as_a_whole),
         cmocka_unit_test(scores_are_their_closed_forms),
+        cmocka_unit_test(tau_counts_pairs_that_are_held_out),
         cmocka_unit_test(halves_cover_each_other),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

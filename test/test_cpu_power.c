@@ -67,23 +67,49 @@ static void rises_with_load(void **state)
     }
 }
 
-/* Another idle power and dearer load: two readings, and every other power follows. */
+/* Another idle power: two readings, and every other power follows. Readings are met as well as they repeat,
+ * and what they do not tell stays between what was known before and what would meet them alone. */
 static void two_readings_settle_it(void **state)
 {
     (void)state;
     rg_cpu_package truth = eight, fitted = eight;
-    truth.idle_w = 31, truth.awake_w *= 1.7, truth.core_w *= 1.7;
-    rg_cpu_reading readings[] = {{{16, 1}, power(&truth, 16, 1)}, {{1, 0.5}, power(&truth, 1, 0.5)}};
+    truth.idle_w = 31;
+    rg_cpu_reading readings[] = {{{16, 1}, power(&truth, 16, 1)}, {{0, 0}, 31}};
     rg_cpu_package_fit(&fitted, readings, 2);
-    for (int i = 0; i <= 16; i++) assert_true(near(power(&fitted, i, 0.7), power(&truth, i, 0.7)));
-    rg_cpu_package one = eight;
-    rg_cpu_package_fit(&one, readings, 1);
-    assert_true(near(power(&one, 16, 1), power(&truth, 16, 1)));
+    for (int i = 0; i <= 16; i++)
+        assert_true(fabs(power(&fitted, i, 0.7) / power(&truth, i, 0.7) - 1) < 0.01);
+    truth.awake_w *= 1.7, truth.core_w *= 1.7, fitted = eight;
+    readings[0].power_w = power(&truth, 16, 1);
+    rg_cpu_package_fit(&fitted, readings, 2);
+    assert_true(fabs(power(&fitted, 16, 1) / power(&truth, 16, 1) - 1) < 0.01);
+    assert_true(fabs(power(&fitted, 0, 0) / 31 - 1) < 0.01);
+    assert_true(fitted.awake_w > eight.awake_w && fitted.core_w > eight.core_w);
     rg_cpu_package capped = eight; /* what is measured at full load is then the cap */
     capped.cap_w = 50;
     rg_cpu_reading limits[] = {{{0, 0}, 25}, {{16, 1}, 45}};
     rg_cpu_package_fit(&capped, limits, 2);
-    assert_true(near(power(&capped, 16, 1), 45) && near(power(&capped, 0, 0), 25));
+    assert_true(near(power(&capped, 16, 1), 45) && fabs(power(&capped, 0, 0) / 25 - 1) < 0.01);
+}
+
+/* One reading of eight threads, 20 + 10 + 40 = 70 W, that is e^0.001 times that: to the first order a term of
+ * share s and spread d moves by d^2 s / (sum of d^2 s^2 + 0.01^2) of it. */
+static void a_reading_moves_terms_by_share_and_spread(void **state)
+{
+    (void)state;
+    const double share[] = {20 / 70., 10 / 70., 40 / 70.}, spread[] = {0.3, 0.7, 0.3};
+    rg_cpu_package fitted = eight;
+    rg_cpu_reading reading = {{8, 1}, 70 * exp(0.001)};
+    double variance = 0.01 * 0.01;
+    for (int i = 0; i < 3; i++) variance += spread[i] * spread[i] * share[i] * share[i];
+    rg_cpu_package_fit(&fitted, &reading, 1);
+    const double had[] = {20, 10, 5}, has[] = {fitted.idle_w, fitted.awake_w, fitted.core_w};
+    for (int i = 0; i < 3; i++) {
+        double wanted = 0.001 * spread[i] * spread[i] * share[i] / variance;
+        assert_true(fabs(log(has[i] / had[i]) - wanted) < 0.01 * wanted);
+    }
+    rg_cpu_package none = eight;
+    rg_cpu_package_fit(&none, NULL, 0);
+    assert_true(near(power(&none, 5, 0.3), power(&eight, 5, 0.3)));
 }
 
 static void names_find_their_power(void **state)
@@ -193,6 +219,7 @@ int main(void)
         cmocka_unit_test(ends_of_the_law),
         cmocka_unit_test(rises_with_load),
         cmocka_unit_test(two_readings_settle_it),
+        cmocka_unit_test(a_reading_moves_terms_by_share_and_spread),
         cmocka_unit_test_setup_teardown(names_find_their_power, setup, teardown),
         cmocka_unit_test_setup_teardown(profiles_make_packages, setup, teardown),
         cmocka_unit_test_setup_teardown(reads_load_only, setup, teardown),

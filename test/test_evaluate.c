@@ -98,6 +98,11 @@ static void tables_are_strict(void **state)
     assert_int_equal(rg_table_read(*state, written(path, ""), &t), RG_FORMAT);
     unlink(path);
     assert_int_equal(rg_table_read(*state, "/nowhere/at.csv", &t), RG_INPUT);
+    assert_int_equal(rg_table_read(*state, "/tmp", &t), RG_INPUT);
+    assert_int_equal(rg_table_read(*state, written(path, "\xEF\xBB\xBF" "a,b\n1,2\n"), &t), RG_OK);
+    assert_true(rg_table_column(t, "a") == 0); /* not behind the mark that spreadsheets begin with */
+    rg_table_free(t);
+    unlink(path);
 }
 
 #define COLUMNS                                                                                              \
@@ -294,6 +299,58 @@ static void a_head_alone_is_no_measurement(void **state)
     unlink(path);
 }
 
+/* What a file lacks is said: of the kind that is meant, or else of the nearest. */
+static void a_missing_column_is_named(void **state)
+{
+    static const struct { const char *text, *kind, *error; } rows[] = {
+        {"device,op,batch,m,n,k,latency_us\nt4,linear,1,8,8,8,9\n", NULL, "nearest, gemm, needs dtype"},
+        {"device,op,batch,m,n,k,dtype\nt4,linear,1,8,8,8,fp32\n", NULL, "nearest, gemm, needs latency_us"},
+        {"device,op,batch,m,n,k,latency_us\nt4,linear,1,8,8,8,9\n", "rowwise", "kind rowwise; rowwise needs"},
+        {"a,b\n1,2\n", NULL, "of no measurement; known: attention, "},
+        {"a,b\n1,2\n", "gem", "of kind gem; known: attention, "},
+    };
+    char path[64];
+    rg_evaluation *all = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < RG_COUNT(rows); i++) {
+        const rg_evaluate_opt opt = {.size = sizeof opt, .kind = rows[i].kind};
+        rg_err err = rg_evaluate_file(*state, written(path, rows[i].text), &opt, &all, &count);
+        assert_int_equal(err, RG_FORMAT);
+        if (!strstr(rg_ctx_error(*state), rows[i].error)) fail_msg("%s", rg_ctx_error(*state));
+        unlink(path);
+    }
+}
+
+/* A row is no curve: to ask for probes of it is not passed over. */
+static void probes_are_of_curves(void **state)
+{
+    char path[64];
+    rg_evaluation *all = NULL;
+    size_t count = 0;
+    const rg_evaluate_opt opt = {.size = sizeof opt, .probes = 1};
+    static const char text[] = COLUMNS "32,8,4096,14336,128256,True,512,1,mlp_up_proj,1,a100,x\n";
+    assert_int_equal(rg_evaluate_file(*state, written(path, text), &opt, &all, &count), RG_USAGE);
+    assert_non_null(strstr(rg_ctx_error(*state), "llm_op"));
+    unlink(path);
+}
+
+/* What is asked of `ridge learn` and is not there, before anything is taught. */
+static void lessons_that_are_not_there_are_named(void **state)
+{
+    char path[64];
+    rg_doc *doc = NULL;
+    const char *file = written(path, COLUMNS "32,8,4096,14336,128256,True,512,1,mlp_up_proj,1,a100,x\n");
+    rg_learn_opt opt = {.size = sizeof opt, .export_to = "/tmp", .key = "vllm.gem,"};
+    assert_int_equal(rg_learn_doc(*state, &file, 1, &opt, &doc), RG_INPUT);
+    assert_non_null(strstr(rg_ctx_error(*state), "'vllm.gem,'; they have vllm.gemm."));
+    opt.key = NULL, opt.without = "a1000000";
+    assert_int_equal(rg_learn_doc(*state, &file, 1, &opt, &doc), RG_INPUT);
+    assert_non_null(strstr(rg_ctx_error(*state), "--without: device 'a1000000'"));
+    opt.without = NULL, opt.out = "/nowhere";
+    assert_int_equal(rg_learn_doc(*state, &file, 1, &opt, &doc), RG_INPUT);
+    unlink(path);
+}
+
 /* Readings are judged alike in both of their forms. */
 static void readings_are_read_in_both_forms(void **state)
 {
@@ -331,7 +388,9 @@ int main(void)
         cmocka_unit_test(misses_count), cmocka_unit_test(kernels_take_no_less_than_their_limit),
         cmocka_unit_test(windows_hide_keys), cmocka_unit_test(limits_of_power_hold),
         cmocka_unit_test(sends_leave_machines), cmocka_unit_test(families_are_told_apart),
-        cmocka_unit_test(a_head_alone_is_no_measurement), cmocka_unit_test(readings_are_read_in_both_forms),
+        cmocka_unit_test(a_head_alone_is_no_measurement), cmocka_unit_test(a_missing_column_is_named),
+        cmocka_unit_test(probes_are_of_curves), cmocka_unit_test(lessons_that_are_not_there_are_named),
+        cmocka_unit_test(readings_are_read_in_both_forms),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -113,6 +113,24 @@ static void a_pointwise_row_is_bound_by_memory(void **state)
     bench_free(&b);
 }
 
+/* Weights of 8 bits cost two operations each, in each block of rows, beside what the product costs. */
+static void narrow_weights_are_unpacked(void **state)
+{
+    static const char text[] = HEAD "const %w = f32[64,64] none\n"
+                                    "graph (%x: f32[32,64]) { %y = MatMul(%x, %w) return %y }";
+    for (int narrow = 0; narrow < 2; narrow++) {
+        bench b = {.cx = *state};
+        rg_err err = machine_device(*state, &machine_default, &b.device);
+        if (!err) err = machine_runtime(*state, &machine_default, &b.runtime);
+        if (!err) err = machine_forecast(&b, text, narrow ? "model+w=i8" : NULL, 0, 0);
+        if (err) fail_msg("%s", rg_ctx_error(*state));
+        double blocks = ceil(32 / b.plan->rows[0].tiling.tile[0]);
+        assert_close(b.forecast->rows[0].energy.compute_j,
+                     (2 * 32 * 64 * 64 + narrow * 2 * 64 * 64 * blocks) * 1e-12);
+        bench_free(&b);
+    }
+}
+
 /* exp costs as much as 16 additions. */
 static void special_functions_cost_more(void **state)
 {
@@ -124,6 +142,21 @@ static void special_functions_cost_more(void **state)
 
 /* 7.68 us of memory and 3 us of launch for a Relu of its own; 0.096 us of arithmetic inside the product's
  * row. */
+/* Rows of up to so many elements stay in registers. */
+static void short_rows_stay_in_registers(void **state)
+{
+    (void)state;
+    const rg_efficiency some = {.compute = 0.25, .held_k = 64, .held_compute = 0.5}, none = {.compute = 0.25};
+    rg_row row = {.efficiency = &some, .work = {.k = 64}};
+    assert_true(rg_row_compute_share(&row) == 0.5);
+    row.work.k = 65;
+    assert_true(rg_row_compute_share(&row) == 0.25);
+    row.work.k = 0; /* no rows */
+    assert_true(rg_row_compute_share(&row) == 0.25);
+    row = (rg_row){.efficiency = &none, .work = {.k = 1}};
+    assert_true(rg_row_compute_share(&row) == 0.25);
+}
+
 static void fusing_saves_launch_and_traffic(void **state)
 {
     knobs k = machine_default;
@@ -280,6 +313,23 @@ static void the_cap_sets_the_clock(void **state)
         b = priced(*state, &k, GEMM, 0);
         assert_false(b.forecast->capped);
         assert_close(b.forecast->power_w.value, 1010);
+        bench_free(&b);
+    }
+}
+
+/* P = 10 + 1000 f again: the clock is the cap's own, or less by a thousandth at most. */
+static void any_cap_is_met_within_a_thousandth(void **state)
+{
+    static const double caps_w[] = {12, 35, 100, 260, 333, 511, 735, 999, 1009.9};
+    for (size_t i = 0; i < RG_COUNT(caps_w); i++) {
+        knobs k = machine_default;
+        k.pj_per_op = 1000, k.pj_per_byte = 0, k.launch_s = k.graph_s = 0, k.fork_s = 1e-15;
+        k.voltage_half_v = 1, k.cap_w = caps_w[i];
+        bench b = priced(*state, &k, GEMM, 0);
+        double exact_hz = (caps_w[i] - 10) / 1000 * 1e9;
+        assert_true(b.forecast->clock_hz <= exact_hz * (1 + 1e-9));
+        assert_true(b.forecast->clock_hz >= exact_hz / (1 + 1e-3));
+        assert_near(b.forecast->power_w.value, 10 + 1000 * b.forecast->clock_hz / 1e9, 1e-6);
         bench_free(&b);
     }
 }
@@ -679,13 +729,15 @@ int main(void)
         TEST(a_product_is_bound_by_compute),
         TEST(a_pointwise_row_is_bound_by_memory),
         TEST(special_functions_cost_more),
+        TEST(short_rows_stay_in_registers),
+        TEST(narrow_weights_are_unpacked),
         TEST(fusing_saves_launch_and_traffic),
         TEST(launches_hide_behind_work),
         TEST(a_cpu_hides_no_launch),
         TEST(launches_follow_the_host_clock),
         TEST(sequences_take_host_time), TEST(uneven_blocks_leave_a_tail),
         TEST(a_fixed_clock_slows_compute_only),
-        TEST(the_cap_sets_the_clock),
+        TEST(the_cap_sets_the_clock), TEST(any_cap_is_met_within_a_thousandth),
         TEST(a_cap_that_no_clock_holds_is_reported), TEST(checks_can_be_spared),
         TEST(the_best_clock_depends_on_the_question),
         TEST(branches_overlap_as_far_as_the_stack_can),

@@ -93,13 +93,13 @@ static void probes_move_the_curve(void **state)
     opt.batch = 0;
     rg_clocking *before = made(*state, opt);
     size_t top = before->count - 1;
-    written(path, "core_mhz,latency_ms,power_w\n1380,5,200\n510,9,70\n945,6,90\n");
+    written(path, "core_mhz,latency_ms,power_w\n1380,.05,200\n510,.09,70\n945,.06,90\n");
     opt.probe = path;
     rg_clocking *after = made(*state, opt);
     assert_int_equal(after->models[0].probe_count, 3);
-    assert_near(after->sum[top].time_s, 5e-3, 0.03);
+    assert_near(after->sum[top].time_s, 5e-5, 0.03);
     assert_near(after->sum[top].power_w, 200, 0.05);
-    assert_near(after->sum[0].time_s, 9e-3, 0.05);
+    assert_near(after->sum[0].time_s, 9e-5, 0.05);
     assert_near(after->sum[0].power_w, 70, 0.05);
     /* what is measured is no longer open */
     double open = log(before->energy_ratio.high / before->energy_ratio.low);
@@ -134,6 +134,8 @@ static void probe_files_are_strict(void **state)
         {"core_mhz,latency_s\n1000,-1\n", RG_FORMAT},
         {"core_mhz,latency_s\n1000\n", RG_FORMAT},
         {"core_mhz,latency_s\n", RG_FORMAT},
+        {"", RG_FORMAT},
+        {"\xEF\xBB\xBF" "core_mhz,latency_s\n1000,1\n", RG_OK}, /* as spreadsheets begin */
     };
     rg_clock_probe *probes;
     size_t count;
@@ -144,6 +146,28 @@ static void probe_files_are_strict(void **state)
     assert_int_equal(count, 2);
     assert_near(probes[0].point.power_w, 15, 1e-12); /* 30 J in 2 s */
     assert_true(isnan(probes[1].point.time_s) && isnan(probes[1].point.power_w));
+}
+
+/* What no run of this model on this device can have said: the line, and both numbers. */
+static void probes_of_other_runs_are_refused(void **state)
+{
+    static const struct { const char *text, *error; } rows[] = {
+        {"core_mhz,latency_ms,power_w\n1380,.05,200\n1e300,.05,200\n", ":3: a clock of 1e+300 MHz; v100"},
+        {"core_mhz,latency_ms,power_w\n1.380,.05,200\n", "510 to 1380 MHz"},
+        {"core_mhz,latency_ms,power_w\n1380,1e300,200\n", ":2: 1e+279 Es measured"},
+        {"core_mhz,latency_s,power_w\n1380,.05,200\n", ":2: 50.0 ms measured"}, /* they were milliseconds */
+        {"core_mhz,latency_ms,power_w\n1380,.05,200000\n", ":2: 200 kW measured"},
+    };
+    char path[64];
+    rg_clocking *c;
+    rg_frequency_opt opt = asked();
+    opt.batch = 0;
+    for (size_t i = 0; i < RG_COUNT(rows); i++) {
+        opt.probe = written(path, rows[i].text);
+        assert_int_equal(rg_clocking_make(*state, &opt, &c), RG_INPUT);
+        if (!strstr(rg_ctx_error(*state), rows[i].error)) fail_msg("%s", rg_ctx_error(*state));
+        unlink(path);
+    }
 }
 
 static void wrong_use_is_refused(void **state)
@@ -182,7 +206,7 @@ int main(void)
         TEST(bounds_hold),
         TEST(probes_move_the_curve),
         TEST(a_mix_is_the_sum_of_its_models),
-        TEST(probe_files_are_strict),
+        TEST(probe_files_are_strict), TEST(probes_of_other_runs_are_refused),
         TEST(wrong_use_is_refused),
         TEST(the_report_obeys_its_schema),
     };

@@ -308,7 +308,7 @@ static rg_err frequency_doc(rg_ctx *cx, rg_doc **out)
 {
     char path[64];
     FILE *file = open_file(path, sizeof path, "csv");
-    fputs("core_mhz,latency_ms,power_w\n1590,5,60\n", file);
+    fputs("core_mhz,latency_ms,power_w\n1590,0.05,60\n", file);
     fclose(file);
     rg_err err = rg_frequency_doc(cx, &(rg_frequency_opt){.size = sizeof(rg_frequency_opt), .device = "t4",
                                                           .models = (const char *const[]){"zoo:mlp"},
@@ -368,7 +368,7 @@ flows[] = {
     {"predict",   predict_flow,   499,   1},
     {"weights",   weights_flow,   1009,  1},
     {"evaluate",  evaluate_flow,  50021, 3},
-    {"dvfs",      dvfs_flow,      50021, 3},
+    {"dvfs",      dvfs_flow,      500009, 31},
     {"frequency", frequency_flow, 50021, 7},
     {"place",     place_flow,     50021, 7},
     {"llm",       llm_flow,       50021, 7},

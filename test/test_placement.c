@@ -15,7 +15,8 @@
 
 static const char *const devices[] = {"t4", "h100-sxm"};
 static const char *const precisions[] = {"f16", "f16+w=i4g128"};
-static const char *const ways[] = {"tp=1", "tp=2", "tp=2,pp=2"};
+static const char *const ways[] = {"tp=1", "tp=2"};
+static const char *const staged_ways[] = {"tp=2", "tp=2,pp=2"};
 
 static rg_place_opt asked(void)
 {
@@ -25,6 +26,15 @@ static rg_place_opt asked(void)
         .parallel_count = RG_COUNT(ways), .prompt = 512, .output = 128, .users = 100, .ttft_s = 0.5,
         .tpot_s = 0.03,
     };
+}
+
+/* A few of its candidates: each costs some twenty forecasts. */
+static rg_place_opt few(size_t device_count, size_t precision_count, size_t parallel_count)
+{
+    rg_place_opt opt = asked();
+    opt.devices = devices + RG_COUNT(devices) - device_count, opt.device_count = device_count;
+    opt.precision_count = precision_count, opt.parallel_count = parallel_count;
+    return opt;
 }
 
 static rg_place *search(rg_ctx *cx, const rg_place_opt *opt)
@@ -50,7 +60,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The step and the prompt of a placement, forecast anew. */
+/* The step and the prompt of a placement without stages, forecast anew. */
 static void forecast(rg_ctx *cx, const rg_place *place, const rg_placement *p, int64_t batch,
                      rg_llm_cost *step, rg_llm_cost *prompt)
 {
@@ -61,9 +71,8 @@ static void forecast(rg_ctx *cx, const rg_place *place, const rg_placement *p, i
     rg_llm_setup how = {.model = place->opt.model, .device = place->devices[p->device]->id,
                         .precision = place->precisions[p->precision],
                         .parallel = rg_parallel_print(parallel, sizeof parallel, &one)};
-    int64_t micro = one.pipeline < batch ? one.pipeline : batch;
     if (rg_llm_open(cx, &how, &llm)) fail_msg("%s", rg_ctx_error(cx));
-    rg_llm_tokens t = {(batch + micro - 1) / micro, 1, place->opt.prompt + place->opt.output / 2};
+    rg_llm_tokens t = {batch, 1, place->opt.prompt + place->opt.output / 2};
     assert_int_equal(rg_llm_step(cx, llm, t, step), RG_OK);
     assert_int_equal(rg_llm_step(cx, llm, (rg_llm_tokens){1, place->opt.prompt, 0}, prompt), RG_OK);
     rg_llm_close(llm);
@@ -79,7 +88,6 @@ static void times_are_those_of_forecasts(void **state)
     for (size_t i = 0; i < place->good; i++) {
         const rg_placement *p = &place->all[i];
         rg_llm_cost step, prompt;
-        if (p->parallel.pipeline > 1) continue;
         forecast(*state, place, p, p->batch, &step, &prompt);
         double tpot = step.latency_s.value + (double)p->batch / opt.output * prompt.latency_s.value;
         double ttft = step.latency_s.value + prompt.latency_s.value;
@@ -97,9 +105,8 @@ static void times_are_those_of_forecasts(void **state)
  * tp x pp devices has its share, for all users and not for those alone that are in a stage at a time. */
 static void memory_is_of_all_users_at_the_end(void **state)
 {
-    static const char *const both[] = {"tp=2", "tp=2,pp=2"};
-    rg_place_opt opt = asked();
-    opt.parallels = both, opt.parallel_count = 2, opt.precision_count = 1;
+    rg_place_opt opt = few(2, 1, 2);
+    opt.parallels = staged_ways;
     rg_place *place = search(*state, &opt);
     size_t staged = 0;
     for (size_t i = 0; i < place->good; i++) {
@@ -118,7 +125,7 @@ static void memory_is_of_all_users_at_the_end(void **state)
 
 static void the_best_comes_first(void **state)
 {
-    rg_place_opt opt = asked();
+    rg_place_opt opt = few(2, 2, 1);
     opt.goal = "energy";
     rg_place *thrifty = search(*state, &opt);
     const rg_place *const places[] = {usual, thrifty}; /* without prices by devices */
@@ -139,7 +146,7 @@ static void the_best_comes_first(void **state)
 /* 16 GB of weights do not fit a T4's 16 GB; 4 bits of them do. */
 static void failures_say_why(void **state)
 {
-    rg_place_opt opt = asked();
+    rg_place_opt opt = few(1, 1, 1);
     bool large = false, small = false;
     for (size_t i = 0; i < usual->count; i++) {
         const rg_placement *p = &usual->all[i];
@@ -159,9 +166,8 @@ static void failures_say_why(void **state)
 static void too_many_users_need_too_many_devices(void **state)
 {
     static const char *const wide[] = {"tp=4", "tp=8"};
-    rg_place_opt opt = asked();
-    opt.devices = devices, opt.device_count = 1, opt.precision_count = 1;
-    opt.parallels = wide, opt.parallel_count = 2;
+    rg_place_opt opt = few(1, 1, 2);
+    opt.devices = devices, opt.parallels = wide;
     opt.users = INT32_MAX, opt.prompt = 100000, opt.ttft_s = opt.tpot_s = 0;
     rg_place *place = search(*state, &opt);
     assert_int_equal(place->good, 0);
@@ -184,12 +190,12 @@ static void wrong_use_is_named(void **state)
     assert_int_equal(rg_place_search(cx, &opt, &place), RG_USAGE);
     opt = asked(), opt.parallels = (const char *const[]){"tp=0"}, opt.parallel_count = 1;
     assert_int_equal(rg_place_search(cx, &opt, &place), RG_USAGE);
-    opt = asked(), opt.model = "zoo:nosuch"; /* what no candidate can do is no verdict of one */
+    opt = few(2, 1, 1), opt.model = "zoo:nosuch"; /* what no candidate can do is no verdict of one */
     assert_int_equal(rg_place_search(cx, &opt, &place), RG_INPUT);
     assert_non_null(strstr(rg_ctx_error(cx), "nosuch"));
-    opt = asked(), opt.precisions = (const char *const[]){"f17"}, opt.precision_count = 1;
+    opt = few(1, 1, 1), opt.precisions = (const char *const[]){"f17"};
     assert_int_equal(rg_place_search(cx, &opt, &place), RG_USAGE);
-    opt = asked(), opt.precisions = (const char *const[]){"f17", "f16"}; /* some can */
+    opt = few(1, 2, 1), opt.precisions = (const char *const[]){"f17", "f16"}; /* some can */
     place = search(cx, &opt);
     assert_true(place->good > 0);
     assert_int_equal(place->all[place->count - 1].verdict, RG_PLACE_ERROR);
@@ -200,7 +206,9 @@ static void document_obeys_its_schema(void **state)
 {
     size_t good = 0;
     rg_doc *doc = NULL;
-    rg_place_opt opt = asked();
+    static const char *const both[] = {"tp=1", "tp=2,pp=2"};
+    rg_place_opt opt = few(2, 1, 2); /* one of them does not fit */
+    opt.parallels = both;
     assert_int_equal(rg_place_doc(*state, &opt, &good, &doc), RG_OK);
     assert_true(good > 0);
     doc_obeys(*state, doc, "place");

@@ -78,8 +78,8 @@ static void members_weigh_by_distance(void **state)
 }
 
 /* Measured behind hosts that are 2 and 8 times as slow as the profile's: for others stands 4, the geometric
- * mean; what has other drivers does not count. A row that takes the device as long as the profile's host:
- * s(1) is 1.5, s(2) 2, s(8) 8, s(4) 4. */
+ * mean; what has other drivers does not count. A row that takes the device as long as the profile's host, 1:
+ * s(1) is 1.5, s(2) 2, s(8) 8, s(4) 4. Files whose members leave hosts in answer as those that do not. */
 static void a_host_is_not_the_device(void **state)
 {
     (void)state;
@@ -102,17 +102,43 @@ static void a_host_is_not_the_device(void **state)
     const tree_file file = {.key = "k", .reach = 1, .pooled = 2, .trust = 0.5};
     rg_trees *t = trees_of(cx, &file, members, 4);
     rg_residual r = answer(cx, t, device, &m);
-    double shifted = 2 * (double)0.8f + 0.25 - log(2 / 1.5) - 0.5 - log(8 / 1.5);
+    double left = 2 * ((double)0.8f - log(1.5)) + 0.25 - log(2) - 0.5 - log(8);
     assert_close(m.host, 4);
-    assert_close(r.r, 0.5 * shifted / 4 + log(4 / 1.5));
+    assert_close(r.r, 0.5 * left / 4 + log(4));
     assert_int_equal(rg_residuals_of(cx, &m, all, 1, &said), RG_OK);
     assert_close(said.r, r.r);
     rg_trees_free(t);
     t = trees_of(cx, &file, (constant[]){{"round", NULL, near, 0.25, 2}, members[2]}, 2);
     assert_close(answer(cx, t, device, &m).r, 0.25); /* it keeps its host */
     rg_trees_free(t);
+    tree_file apart = file;
+    apart.hosts_apart = true;
+    t = trees_of(cx, &apart, members, 4);
+    assert_close(answer(cx, t, device, &m).r, 0.5 * (2 * (double)0.8f + 0.25 - 0.5) / 4 + log(4));
+    rg_trees_free(t);
+    t = trees_of(cx, &apart, (constant[]){{"round", NULL, near, 0.25, 2}, members[2]}, 2);
+    assert_close(answer(cx, t, device, &m).r, 0.25 + log(2));
+    rg_trees_free(t);
     rg_device_free(device);
     rg_ctx_free(cx);
+}
+
+/* With a host of 4, rows that take the device a half, 2, 4 and 16: alone half of the host's time comes before
+ * each; in a queue the longer of both is all. The base is the longer of 1 and the device's. */
+static void a_queue_hides_the_host(void **state)
+{
+    (void)state;
+    static const struct { double device, alone, queued; } rows[] = {
+        {0.5, 4, 4}, {2, 2, 2}, {4, 1.5, 1}, {16, 18.0 / 16, 1}};
+    float x[RG_TREES_FEATURES] = {0};
+    size_t issue = 0;
+    while (strcmp(rg_feature_name(RG_OF_ROW, issue), "issue") != 0) issue++;
+    for (size_t i = 0; i < RG_COUNT(rows); i++) {
+        x[issue] = (float)-log2(rows[i].device);
+        assert_close(rg_host_shift(4, x), log(rows[i].alone));
+        assert_close(rg_host_ahead(4, x), log(rows[i].queued));
+    }
+    assert_true(rg_host_shift(0, x) == 0 && rg_host_ahead(0, x) == 0);
 }
 
 static void a_device_that_is_known_answers_alone(void **state)
@@ -242,6 +268,9 @@ static void a_row_takes_e_to_the_r(void **state)
     assert_int_equal(c->evidence, 1);
     assert_string_equal(f->evidence[1].key, "round.gemm.f32");
     assert_string_equal(f->evidence[1].device, "round");
+    rg_mixture m;
+    assert_int_equal(rg_learned_for(with.b.cx, f, 0, RG_TARGET_LATENCY, &m), RG_OK);
+    assert_true(m.trees && !m.queued); /* its only row */
     assert_true(f->hash != base->hash);
     assert_checks_pass(f);
     scene_close(&without);
@@ -261,7 +290,10 @@ static void intervals_are_mixed_by_time(void **state)
     const rg_forecast *f = s.b.forecast;
     assert_int_equal(f->plan->row_count, 2);
     double a = f->rows[0].total_s, b = f->rows[1].total_s;
+    rg_mixture m;
     assert_close(f->spread, (a * 0.3 + b * log(2)) / (a + b));
+    assert_int_equal(rg_learned_for(s.b.cx, f, 0, RG_TARGET_LATENCY, &m), RG_OK);
+    assert_true(m.trees && m.queued);
     assert_true(f->rows[1].evidence == 0 && f->rows[1].residual == 0);
     scene_close(&s);
     overlay_drop(s.dir, "round.gemm.f32");
@@ -541,6 +573,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_weigh_by_distance),
         cmocka_unit_test(a_host_is_not_the_device),
+        cmocka_unit_test(a_queue_hides_the_host),
         cmocka_unit_test(a_device_that_is_known_answers_alone),
         cmocka_unit_test(all_are_heard_beside_a_known_device),
         cmocka_unit_test(a_row_takes_e_to_the_r),

@@ -209,6 +209,8 @@ static const char small[] =
     " \"rules\": [{\"name\": \"conv\", \"anchor\": [\"Conv\"], \"follow\": [\"Add\", \"#activation\"],"
     " \"max_nodes\": 4, \"why\": \"w\"}],"
     " \"efficiencies\": [{\"family\": \"gemm\", \"compute\": 0.5, \"memory\": 0.75, \"source\": \"s\"},"
+    " {\"family\": \"softmax\", \"compute\": 0.5, \"memory\": 0.75, \"held_k\": 64, \"held_compute\": 1,"
+    " \"source\": \"s\"},"
     " {\"family\": \"default\", \"compute\": 0.25, \"memory\": 0.125, \"source\": \"s\"}],"
     " \"sources\": {\"s\": {\"title\": \"t\"}}}";
 
@@ -229,6 +231,9 @@ static void test_reads_every_field(void **state)
     assert_int_equal(r->rules[0].max_nodes, 4);
     assert_true(rg_runtime_efficiency(r, "gemm", RG_DEVICE_GPU)->memory == 0.75);
     assert_true(rg_runtime_efficiency(r, "pool", RG_DEVICE_GPU)->compute == 0.25); /* default */
+    assert_true(rg_runtime_efficiency(r, "gemm", RG_DEVICE_GPU)->held_k == 0);
+    assert_true(rg_runtime_efficiency(r, "softmax", RG_DEVICE_GPU)->held_k == 64);
+    assert_true(rg_runtime_efficiency(r, "softmax", RG_DEVICE_GPU)->held_compute == 1);
     assert_ptr_equal(rg_runtime_ref(r), r);
     rg_runtime_free(r);
     rg_runtime_free(r);

@@ -38,9 +38,9 @@ static void every_row_keeps_its_word(void **state)
 static void an_unknown_name_is_told_the_nearest(void **state)
 {
     rg_graph *g = NULL;
-    assert_int_equal(rg_zoo_build(*state, "resnet51", NULL, &g), RG_INPUT);
+    assert_int_equal(rg_zoo_build(*state, "bert-bade", NULL, &g), RG_INPUT);
     assert_null(g);
-    assert_non_null(strstr(rg_ctx_error(*state), "zoo:resnet51: no such model; there are: resnet50, "));
+    assert_non_null(strstr(rg_ctx_error(*state), "zoo model 'bert-bade' is not known; nearest: bert-base, "));
     assert_int_equal(rg_zoo_build(*state, "", NULL, &g), RG_INPUT);
 }
 

@@ -10,10 +10,22 @@ static const rg_facts *loaded(rg_ctx *cx, const char *name, const char *shape)
     return zoo_loaded(cx, model, shape);
 }
 
+/* Models of one builder differ by its table, which test_zoo builds in full: here four of each have to do. */
+static bool is_told_already(int index)
+{
+    enum { EACH = 4 };
+    const rg_zoo *zoo = rg_zoo_table[index];
+    int same = 0;
+    for (int i = 0; i < index; i++)
+        same += rg_zoo_table[i]->build == zoo->build && rg_zoo_table[i]->build_share == zoo->build_share;
+    return same >= EACH;
+}
+
 static void passes_keep_every_figure(void **state)
 {
     for (int i = 0; i < rg_zoo_count; i++) {
         const rg_zoo *zoo = rg_zoo_table[i];
+        if (is_told_already(i)) continue;
         const rg_facts *f = loaded(*state, zoo->name, NULL);
         bool same = f->parameters == zoo->parameters && f->mac == zoo->macs;
         if (!same) print_error("%s: %.0f parameters, %.0f MACs\n", zoo->name, f->parameters, f->mac);

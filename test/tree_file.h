@@ -62,6 +62,7 @@ typedef struct tree_file {
     double reach, pooled, trust, shared, known, sister, unknown;
     const char *feature;         /* with everything measured; NULL: "clock", which rows and wholes have */
     double low, high;            /* ... from, to; both 0: everything */
+    bool hosts_apart;
 } tree_file;
 
 static inline rg_str tree_file_text(rg_ctx *cx, const tree_file *f, const constant *members, size_t count)
@@ -76,13 +77,14 @@ static inline rg_str tree_file_text(rg_ctx *cx, const tree_file *f, const consta
     assert_true(count <= MOST);
     for (size_t i = 0; i < count; i++) {
         const constant *m = &members[i];
-        leaves[i] = (rg_tree_node){(float)m->r, RG_TREES_LEAF, 0};
+        leaves[i] = (rg_tree_node){0, RG_TREES_LEAF, 0};
         made[i] = (rg_trees_member){
             .device = m->device ? m->device : RG_TREES_ALL,
             .architecture = m->architecture,
             .traits = (double *)(uintptr_t)m->traits,
             .trait_count = m->traits ? RG_TRAITS : 0,
             .rows = 1000,
+            .start = m->r, /* leaves are rounded */
             .host = m->host,
             .node_count = 1,
             .nodes = &leaves[i],
@@ -93,7 +95,7 @@ static inline rg_str tree_file_text(rg_ctx *cx, const tree_file *f, const consta
         .feature_count = 1, .low = &low, .low_count = 1, .high = &high, .high_count = 1, .members = made,
         .member_count = count, .pooled_weight = f->pooled, .reach = f->reach > 0 ? f->reach : 1,
         .trust = f->trust, .pooled_share = f->shared, .known_spread = f->known, .sister_spread = f->sister,
-        .unknown_spread = f->unknown, .devices = (int)count,
+        .unknown_spread = f->unknown, .devices = (int)count, .hosts_apart = f->hosts_apart,
     };
     if (rg_trees_write(cx, &trees, &bytes)) fail_msg("%s", rg_ctx_error(cx));
     return bytes;

@@ -11,7 +11,7 @@ seed() {
     mkdir -p "$folder"
     for file; do { printf '%s' "$prefix"; cat "$file"; } >"$folder/$(basename "$file")"; done
 }
-for kind in onnx text profile npy wav picture readings hf safetensors gguf trace trees graphnet; do seed fuzz_$kind '' fuzz/seed/$kind/*; done # small ones that reach far, grown from our own
+for kind in onnx text profile npy wav picture readings hf safetensors gguf trace trees graphnet table; do seed fuzz_$kind '' fuzz/seed/$kind/*; done # small ones that reach far, grown from our own
 seed fuzz_onnx '' doc/demo/*.onnx
 seed fuzz_text '' doc/demo/*.rg
 seed fuzz_profile 0 data/hw/*.json # the first byte chooses: even is a device, odd a runtime

@@ -112,13 +112,13 @@ static int long_axes(const rg_graph *g, const rg_type *type, int axes[RG_RANK_MA
     return count;
 }
 
-/* `table` is added to a sequence [..., positions, channels]: the last two axes of both are the same. */
+/* `table` is added to a sequence [..., positions, channels], to windows of one or to an image: all its axes
+ * that are not 1, two or three, are the last ones of both. */
 static bool is_position_table(const rg_graph *g, const rg_type *table, const rg_type *sequence)
 {
-    int axes[RG_RANK_MAX], rank = table->rank;
-    if (rank < 2 || sequence->rank < rank) return false;
-    if (long_axes(g, table, axes) != 2 || axes[0] != rank - 2) return false;
-    for (int i = 1; i <= 2; i++)
+    int axes[RG_RANK_MAX], rank = table->rank, count = long_axes(g, table, axes);
+    if ((count != 2 && count != 3) || axes[0] != rank - count || sequence->rank < rank) return false;
+    for (int i = 1; i <= count; i++)
         if (rg_dim_value(&g->dims, table->dim[rank - i])
             != rg_dim_value(&g->dims, sequence->dim[sequence->rank - i])) return false;
     return true;
@@ -131,13 +131,25 @@ static bool is_single_bias(const rg_flow *f, const rg_node *node, const rg_value
     return rg_node_is(node, "Add") && own->type.rank > 0 && step && f->facts->work[step - 1].mac > 0;
 }
 
+/* One after the other what is a weight each: a bias of queries, zeros, one of values. */
+static bool is_joined(const rg_graph *g, const rg_value *value)
+{
+    if (value->role != RG_ROLE_NODE || !rg_node_is(&g->nodes[value->producer], "Concat")) return false;
+    const rg_node *join = &g->nodes[value->producer];
+    for (uint32_t i = 0; i < join->in_count; i++) {
+        const rg_value *part = &g->values[join->in[i]];
+        if (part->role != RG_ROLE_CONST || part->type.rank != 1) return false;
+    }
+    return true;
+}
+
 /* Whether input i of an Add or Mul is a bias, a scale or a table of positions for the other input, whose
  * channels lie on the axis `channel`. Where nobody knows, each axis may be theirs. */
 static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_t i, int channel, bool tables)
 {
     int axes[RG_RANK_MAX];
     const rg_value *own = &f->g->values[node->in[i]], *other = &f->g->values[node->in[1 - i]];
-    if (own->role != RG_ROLE_CONST || other->role != RG_ROLE_NODE) return false;
+    if ((own->role != RG_ROLE_CONST && !is_joined(f->g, own)) || other->role != RG_ROLE_NODE) return false;
     if (rg_constant_behind(f->g, node->in[1 - i]) || !rg_dtype_is_float(own->type.dtype)) return false;
     int count = long_axes(f->g, &own->type, axes), behind = other->type.rank - channel;
     bool known = channel != RG_CHANNEL_UNKNOWN;
@@ -145,16 +157,18 @@ static bool is_elementwise_weight(const rg_flow *f, const rg_node *node, uint32_
     if (count == 0) return is_single_bias(f, node, own, other);
     if (count == 1) return !known || own->type.rank - axes[0] == behind;
     if (!tables || !rg_node_is(node, "Add") || is_filled(own->data)) return false;
-    return is_position_table(f->g, &own->type, &other->type) && (!known || behind == 1);
+    return is_position_table(f->g, &own->type, &other->type) && (!known || behind == 1 || behind == count);
 }
 
-/* A learned token that is put in front of a sequence: [1, 1, channels]. */
-static bool is_token(const rg_graph *g, rg_value_id v)
+/* Learned tokens that are put in front of a sequence: [1, 1, channels], or several, [1, count, channels],
+ * where what they join is none. */
+static bool is_token(const rg_graph *g, rg_value_id v, bool several)
 {
     int axes[RG_RANK_MAX];
     const rg_type *type = &g->values[v].type;
     if (!v || is_filled(g->values[v].data) || !rg_dtype_is_float(type->dtype) || type->rank < 3) return false;
-    return long_axes(g, type, axes) == 1 && axes[0] == type->rank - 1;
+    int count = long_axes(g, type, axes);
+    return (count == 1 || (count == 2 && several)) && axes[0] == type->rank - count;
 }
 
 /* ---- architecture ---- */
@@ -268,20 +282,35 @@ static bool holds_numbers(const rg_graph *g, const rg_node *node, rg_value_id v)
     return !rg_node_is(node, "Gather") || (rg_dtype_is_float(type->dtype) && type->rank >= 2);
 }
 
+/* Zeros among them are none. */
+static void count_joined(census *c, const rg_node *join)
+{
+    for (uint32_t i = 0; i < join->in_count; i++) {
+        const rg_tensor *t = c->f->g->values[join->in[i]].data;
+        bool zeros = t && rg_tensor_has_data(t) && rg_tensor_is_splat_of(t, 0);
+        if (!zeros) count_parameter(c, join->in[i]);
+    }
+}
+
 /* What has no weight input, but may be given a weight all the same. */
 static void count_loose(census *c, const rg_node *node)
 {
     if (rg_node_is(node, "Concat") && c->attends) {
+        bool joins = false;
+        for (uint32_t i = 0; i < node->in_count; i++) joins |= !rg_constant_behind(c->f->g, node->in[i]);
         for (uint32_t i = 0; i < node->in_count; i++) {
             rg_value_id v = rg_constant_behind(c->f->g, node->in[i]);
-            if (is_token(c->f->g, v)) count_parameter(c, v);
+            if (is_token(c->f->g, v, joins)) count_parameter(c, v);
         }
     }
     if (node->in_count != 2 || !(rg_node_is(node, "Add") || rg_node_is(node, "Mul"))) return;
     bool tables = c->attends && node->out_count && !c->masks[node->out[0]];
-    for (uint32_t i = 0; i < 2; i++)
-        if (is_elementwise_weight(c->f, node, i, c->channel[node->in[1 - i]], tables))
-            count_parameter(c, node->in[i]);
+    for (uint32_t i = 0; i < 2; i++) {
+        if (!is_elementwise_weight(c->f, node, i, c->channel[node->in[1 - i]], tables)) continue;
+        const rg_value *own = &c->f->g->values[node->in[i]];
+        if (own->role == RG_ROLE_CONST) count_parameter(c, node->in[i]);
+        else count_joined(c, &c->f->g->nodes[own->producer]);
+    }
 }
 
 static void count_node(census *c, const rg_node *node)

@@ -95,15 +95,9 @@ static rg_err fill(rg_flow *f)
 
 rg_err rg_facts_make(rg_ctx *cx, const rg_graph *graph, const rg_facts **out)
 {
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_facts *facts = RG_NEW(&arena, rg_facts, 1);
+    rg_facts *facts = RG_NEW_OWN(cx, rg_facts);
     *out = NULL;
-    if (!facts) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    facts->arena = arena;
+    if (!facts) return rg_nomem(cx);
     facts->refs = 1;
     facts->graph = rg_graph_ref(graph);
     facts->graph_hash = rg_graph_hash(graph);

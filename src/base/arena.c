@@ -71,6 +71,16 @@ void rg_arena_done(rg_arena *arena)
     arena->used_byte = 0;
 }
 
+void *rg_arena_own(rg_ctx *cx, size_t size, size_t arena_at)
+{
+    rg_arena arena;
+    rg_arena_init(&arena, cx);
+    char *thing = rg_arena_alloc(&arena, size);
+    if (thing) memcpy(thing + arena_at, &arena, sizeof arena);
+    else rg_arena_done(&arena);
+    return thing;
+}
+
 void rg_arena_reset(rg_arena *arena)
 {
     size_t held = arena->used_byte;

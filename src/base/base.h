@@ -72,6 +72,10 @@ void rg_arena_done(rg_arena *arena);
 void rg_arena_reset(rg_arena *arena);
 void *rg_arena_array(rg_arena *arena, size_t count, size_t size); /* overflow-checked */
 #define RG_NEW(arena, type, count) ((type *)rg_arena_array((arena), (size_t)(count), sizeof(type)))
+/* A thing that lies in the arena that it owns, its member `arena`, through a copy of which it is given back.
+ * NULL: no memory. */
+void *rg_arena_own(rg_ctx *cx, size_t size, size_t arena_at);
+#define RG_NEW_OWN(cx, type) ((type *)rg_arena_own((cx), sizeof(type), offsetof(type, arena)))
 const char *rg_arena_cstr(rg_arena *arena, rg_str s); /* NUL-terminated copy, or NULL */
 rg_str rg_arena_str(rg_arena *arena, rg_str s);       /* copy; data NULL when there is no memory */
 const char *rg_arena_printf(rg_arena *arena, const char *format, ...) RG_PRINTF(2, 3);
@@ -183,8 +187,10 @@ typedef enum rg_unit {
     RG_UNIT_NONE, RG_UNIT_COUNT, RG_UNIT_SECOND, RG_UNIT_JOULE, RG_UNIT_WATT, RG_UNIT_BYTE, RG_UNIT_FLOP,
     RG_UNIT_MAC, RG_UNIT_HERTZ, RG_UNIT_BYTE_PER_S, RG_UNIT_OP_PER_S, RG_UNIT_FRACTION, RG_UNIT_FLOP_PER_BYTE,
     RG_UNIT_GRAM, RG_UNIT_USD, RG_UNIT_WATT_HOUR,
+    RG_UNIT_CLOCK, /* Hz, printed as whole MHz: as a driver is told them */
 } rg_unit;
-/* "1.23 ms", "97.5 MB", "4.09 G", "12.3 %": 3 significant digits, SI prefixes. Returns `buffer`. */
+/* "1.23 ms", "97.5 MB", "4.09 G", "12.3 %": 3 significant digits, SI prefixes; clocks as "1192 MHz". Returns
+ * `buffer`. */
 const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit);
 
 #endif

@@ -1,5 +1,6 @@
 /* csv.h - the cells of a CSV file (RFC 4180), one after the other.
  *
+ *     file  = [byte order mark] *row
  *     row   = cell *("," cell) (CR LF / LF)
  *     cell  = *(all but , " CR LF)  /  '"' *(all but " / '""') '"'
  *

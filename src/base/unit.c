@@ -13,7 +13,7 @@ static const struct { const char *symbol; bool scaled; } units[] = {
     [RG_UNIT_OP_PER_S] = {"op/s", true},  [RG_UNIT_FRACTION] = {"%", false},
     [RG_UNIT_FLOP_PER_BYTE] = {"FLOP/B", false},
     [RG_UNIT_GRAM] = {"g", true},         [RG_UNIT_USD] = {"$", false},
-    [RG_UNIT_WATT_HOUR] = {"Wh", true},
+    [RG_UNIT_WATT_HOUR] = {"Wh", true},   [RG_UNIT_CLOCK] = {"MHz", false},
 };
 
 static const struct { double scale; const char *prefix; } prefixes[] = {
@@ -39,6 +39,7 @@ const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit)
         return buffer;
     }
     if (unit == RG_UNIT_FRACTION) value *= 100;
+    if (unit == RG_UNIT_CLOCK) value /= 1e6;
     const char *prefix = "";
     bool whole = unit == RG_UNIT_COUNT || unit == RG_UNIT_BYTE || unit == RG_UNIT_FLOP || unit == RG_UNIT_MAC;
     if (units[unit].scaled && value != 0) {
@@ -47,7 +48,8 @@ const char *rg_unit_print(char *buffer, size_t size, double value, rg_unit unit)
         value /= prefixes[i].scale;
         prefix = prefixes[i].prefix;
     }
-    if (whole && !*prefix && value == floor(value)) rg_str_print(digits, sizeof digits, "%.0f", value);
+    bool exact = unit == RG_UNIT_CLOCK || (whole && !*prefix && value == floor(value));
+    if (exact) rg_str_print(digits, sizeof digits, "%.0f", value);
     else print_3(digits, sizeof digits, value);
     if (unit == RG_UNIT_USD) snprintf(buffer, size, "$%s", digits);
     else snprintf(buffer, size, "%s%s%s%s", digits, *symbol || *prefix ? " " : "", prefix, symbol);

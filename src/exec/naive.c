@@ -300,15 +300,9 @@ static rg_err run_body(const rg_run *r, rg_region_id region, const rg_datum *con
 
 rg_err rg_naive_new(rg_ctx *cx, const rg_graph *graph, const rg_naive_opt *opt, rg_naive **out)
 {
-    rg_arena arena;
     *out = NULL;
-    rg_arena_init(&arena, cx);
-    rg_naive *n = RG_NEW(&arena, rg_naive, 1);
-    if (!n) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    n->arena = arena;
+    rg_naive *n = RG_NEW_OWN(cx, rg_naive);
+    if (!n) return rg_nomem(cx);
     n->graph = rg_graph_ref(graph);
     if (opt) n->opt = *opt;
     n->constants = RG_NEW(&n->arena, const rg_datum *, graph->value_count);

@@ -397,15 +397,9 @@ static rg_err make(rg_ctx *cx, rg_planned *p)
 
 rg_err rg_planned_new(rg_ctx *cx, const rg_plan *plan, const rg_planned_opt *opt, rg_planned **out)
 {
-    rg_arena arena;
     *out = NULL;
-    rg_arena_init(&arena, cx);
-    rg_planned *p = RG_NEW(&arena, rg_planned, 1);
-    if (!p) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    p->arena = arena;
+    rg_planned *p = RG_NEW_OWN(cx, rg_planned);
+    if (!p) return rg_nomem(cx);
     rg_arena_init(&p->scratch, cx);
     rg_arena_init(&p->making, cx);
     p->plan = rg_plan_ref(plan);

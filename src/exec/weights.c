@@ -16,15 +16,9 @@ struct rg_weights {
 
 rg_err rg_weights_new(rg_ctx *cx, rg_weights **out)
 {
-    rg_arena arena;
     *out = NULL;
-    rg_arena_init(&arena, cx);
-    rg_weights *w = RG_NEW(&arena, rg_weights, 1);
-    if (!w) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    w->arena = arena;
+    rg_weights *w = RG_NEW_OWN(cx, rg_weights);
+    if (!w) return rg_nomem(cx);
     w->arena.block_byte = BLOCK_BYTE;
     w->refs = 1;
     *out = w;

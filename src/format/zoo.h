@@ -140,7 +140,8 @@ rg_value_id rg_zoo_attend(rg_build *b, rg_value_id q, rg_value_id k, rg_value_id
 typedef struct rg_self_attention {
     const char *scope, *packed, *out; /* linear layers SCOPE.PACKED of three times the width, SCOPE.OUT */
     int64_t heads, head;
-    bool plain;                       /* without bias in either layer */
+    bool plain, unbiased;             /* without bias in either layer; in the first one */
+    bool apart;                       /* keys lie as no fused attention takes them: what timm computes so */
     double scale;                     /* of the queries; 0: 1 / sqrt(head) */
     rg_value_id bias;                 /* added to the scores, [1, heads, positions, positions]; 0: none */
     rg_value_id mask;                 /* of each window, where batch is image * windows + window: */
@@ -153,8 +154,40 @@ rg_value_id rg_zoo_feed_forward(rg_build *b, rg_value_id x, const char *scope, c
 /* Bias of windows of side x side places, [1, heads, side^2, side^2]: looked up in the parameter
  * relative_position_bias_table [(2 side - 1)^2, heads], which has a row for each offset of two places. */
 rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads);
+/* Its two halves, for tables that several layers share or that a network makes: the row of each pair of
+ * places, i64[side^4], and the bias by a table [(2 side - 1)^2, heads]. */
+rg_value_id rg_zoo_offset_rows(rg_build *b, int64_t side);
+rg_value_id rg_zoo_bias_of_rows(rg_build *b, rg_value_id table, rg_value_id rows, int64_t side,
+                                int64_t heads);
 /* An f32 constant whose elements are the caller's to fill; *data is NULL once building has failed. */
 rg_value_id rg_zoo_floats(rg_build *b, int rank, const int64_t *dim, float **data);
+
+/* ---- image transformers as timm has them (zoo_tokens.c) ----
+ *
+ * x is [batch, positions, channels] where nothing else is said. Layers are named BLOCK.NAME; either may
+ * be "".
+ */
+void rg_net_name(rg_net *n, const char *block, const char *name); /* of what comes next */
+void rg_net_turn(rg_net *n, const char *perm);                    /* Transpose by "perm=..." */
+void rg_net_dense(rg_net *n, const char *block, const char *name, int64_t out, bool bias);
+void rg_net_layer_norm(rg_net *n, const char *block, const char *name, double epsilon);
+/* Of each place of an image over its channels: timm's LayerNorm2d. */
+void rg_net_image_norm(rg_net *n, const char *block, const char *name, double epsilon);
+/* A convolution BLOCK.CONV and its normalization BLOCK.NORM. */
+void rg_net_conv_bn(rg_net *n, const char *block, const char *conv, const char *norm, rg_conv c);
+void rg_net_unroll(rg_net *n);                                    /* an image -> its places in a row */
+void rg_net_roll(rg_net *n, int64_t side);                        /* and back, side x side of them */
+/* before + x, where x is scaled by BLOCK.GAMMA before, by channel (NULL: it is not); image: x is one. */
+void rg_net_add_scaled(rg_net *n, const char *block, const char *gamma, bool image, rg_value_id before);
+void rg_net_mlp(rg_net *n, const char *block, int64_t inner, const char *activation); /* mlp.fc1, mlp.fc2 */
+rg_value_id rg_zoo_cut(rg_build *b, rg_value_id x, int64_t axis, int64_t from, int64_t until);
+rg_value_id rg_zoo_mean(rg_build *b, rg_value_id x, int64_t axis); /* the axis goes */
+rg_value_id rg_zoo_batch(rg_build *b, rg_value_id image);         /* its first size, i64[1] */
+/* `count` learned tokens of `width`, the same for the whole batch. */
+rg_value_id rg_zoo_tokens(rg_build *b, const char *name, int64_t count, int64_t width, rg_value_id batch);
+/* [1, heads, queries, side^2]: each head's number for how far down and right a key lies, whatever the
+ * direction; queries are every step-th row and column. The parameter is [heads, side^2]. */
+rg_value_id rg_zoo_offset_bias(rg_build *b, const char *name, int64_t heads, int64_t side, int64_t step);
 
 /* ---- language and speech, [batch, positions, features] (zoo_text.c) ---- */
 

@@ -25,24 +25,13 @@ rg_value_id rg_zoo_linear(rg_build *b, rg_value_id x, int64_t in, int64_t out)
 
 /* ---- by name ---- */
 
-/* Every name of the zoo, the nearest spellings first: the list is short. */
 static rg_err fail_unknown(rg_ctx *cx, const char *name)
 {
-    rg_text text;
-    bool *told = RG_NEW(&cx->arena, bool, rg_zoo_count);
-    rg_text_init(&text, &cx->arena);
-    for (int i = 0; told && i < rg_zoo_count; i++) {
-        int nearest = -1, distance = 0;
-        for (int k = 0; k < rg_zoo_count; k++) {
-            int d = rg_str_distance(rg_str_of(name), rg_str_of(rg_zoo_table[k]->name));
-            if (!told[k] && (nearest < 0 || d < distance)) nearest = k, distance = d;
-        }
-        told[nearest] = true;
-        rg_text_printf(&text, "%s%s", i ? ", " : "", rg_zoo_table[nearest]->name);
-    }
-    if (!told || text.failed) return rg_nomem(cx);
-    return rg_fail(cx, RG_INPUT, "zoo:%s: no such model; there are: %.*s", name,
-                   RG_STR(((rg_str){text.data, text.size})));
+    const char **names = RG_NEW(&cx->arena, const char *, rg_zoo_count);
+    if (!names) return rg_nomem(cx);
+    for (int i = 0; i < rg_zoo_count; i++) names[i] = rg_zoo_table[i]->name;
+    return rg_unknown_name(cx, "zoo model", name, names, (size_t)rg_zoo_count,
+                           "`ridge zoo WORD` lists those of a family");
 }
 
 /* Of several models that make an image in turn (data/pipeline): those of the zoo that bear its name. */

@@ -4,7 +4,6 @@
  */
 #include "format/zoo.h"
 
-#include <assert.h>
 #include <math.h>
 
 rg_value_id rg_zoo_int(rg_build *b, int64_t x)
@@ -79,6 +78,17 @@ static void split_packed(rg_build *b, rg_value_id x, int64_t heads, int64_t head
     for (int i = 0; i < 3; i++) parts[i] = rg_build_node(b, "Gather", "axis=0", x, rg_zoo_int(b, i), -1);
 }
 
+/* The same with keys turned already, [batch, heads, head, positions]. */
+static void split_turned(rg_build *b, rg_value_id x, int64_t heads, int64_t head, rg_value_id parts[3])
+{
+    x = rg_zoo_reshape(b, x, 5, (const int64_t[]){0, 0, 3, heads, head});
+    x = rg_build_node(b, "Transpose", "perm=2,0,3,4,1", x, -1);
+    for (int i = 0; i < 3; i++) {
+        parts[i] = rg_build_node(b, "Gather", "axis=0", x, rg_zoo_int(b, i), -1);
+        if (i != 1) parts[i] = rg_build_node(b, "Transpose", "perm=0,1,3,2", parts[i], -1);
+    }
+}
+
 /* The windows of an image side by side, each with its own mask, and back. */
 static rg_value_id mask_windows(rg_build *b, rg_value_id scores, const rg_self_attention *a)
 {
@@ -94,11 +104,12 @@ rg_value_id rg_zoo_self_attention(rg_build *b, rg_value_id x, const rg_self_atte
     double scale = a->scale != 0 ? a->scale : 1 / sqrt((double)a->head);
     rg_value_id parts[3];
     rg_zoo_scope(b, "%s.%s", a->scope, a->packed);
-    x = rg_zoo_dense(b, x, width, 3 * width, !a->plain);
+    x = rg_zoo_dense(b, x, width, 3 * width, !a->plain && !a->unbiased);
     rg_zoo_scope(b, "%s", a->scope);
-    split_packed(b, x, a->heads, a->head, parts);
-    rg_value_id q = rg_build_node(b, "Mul", NULL, parts[0], rg_build_scalar(b, (float)scale), -1);
-    rg_value_id k = rg_build_node(b, "Transpose", "perm=0,1,3,2", parts[1], -1);
+    (a->apart ? split_turned : split_packed)(b, x, a->heads, a->head, parts);
+    rg_value_id q = rg_build_node(b, "Mul", NULL, parts[0], rg_build_scalar(b, (float)scale), -1),
+                k = parts[1];
+    if (!a->apart) k = rg_build_node(b, "Transpose", "perm=0,1,3,2", k, -1);
     rg_value_id scores = rg_build_node(b, "MatMul", NULL, q, k, -1);
     if (a->bias) scores = rg_build_node(b, "Add", NULL, scores, a->bias, -1);
     if (a->mask) scores = mask_windows(b, scores, a);
@@ -116,24 +127,35 @@ rg_value_id rg_zoo_feed_forward(rg_build *b, rg_value_id x, const char *scope, c
     return rg_zoo_dense(b, x, inner, size, true);
 }
 
-rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads)
+rg_value_id rg_zoo_offset_rows(rg_build *b, int64_t side)
 {
-    enum { SIDE_MAX = 8 };
-    int64_t rows[SIDE_MAX * SIDE_MAX * SIDE_MAX * SIDE_MAX], size = side * side, span = 2 * side - 1;
-    assert(side <= SIDE_MAX);
+    int64_t size = side * side, span = 2 * side - 1, *rows = RG_NEW(&b->g->arena, int64_t, size * size);
+    if (!rows && !b->err) b->err = rg_nomem(b->cx);
+    if (b->err) return 0;
     for (int64_t i = 0; i < size; i++) {
         for (int64_t k = 0; k < size; k++) {
             int64_t down = i / side - k / side, right = i % side - k % side;
             rows[i * size + k] = (down + side - 1) * span + right + side - 1;
         }
     }
-    rg_value_id table = rg_build_param(b, "relative_position_bias_table", RG_F32, 2,
-                                       (const int64_t[]){span * span, heads});
-    rg_value_id bias = rg_build_node(b, "Gather", "axis=0", table,
-                                     rg_build_ints(b, (int)(size * size), rows), -1);
+    return rg_build_ints(b, (int)(size * size), rows);
+}
+
+rg_value_id rg_zoo_bias_of_rows(rg_build *b, rg_value_id table, rg_value_id rows, int64_t side, int64_t heads)
+{
+    int64_t size = side * side;
+    rg_value_id bias = rg_build_node(b, "Gather", "axis=0", table, rows, -1);
     bias = rg_zoo_reshape(b, bias, 3, (const int64_t[]){size, size, heads});
     bias = rg_build_node(b, "Transpose", "perm=2,0,1", bias, -1);
     return rg_build_node(b, "Unsqueeze", NULL, bias, rg_build_ints(b, 1, (const int64_t[]){0}), -1);
+}
+
+rg_value_id rg_zoo_relative_bias(rg_build *b, int64_t side, int64_t heads)
+{
+    int64_t span = 2 * side - 1;
+    rg_value_id table = rg_build_param(b, "relative_position_bias_table", RG_F32, 2,
+                                       (const int64_t[]){span * span, heads});
+    return rg_zoo_bias_of_rows(b, table, rg_zoo_offset_rows(b, side), side, heads);
 }
 
 rg_value_id rg_zoo_floats(rg_build *b, int rank, const int64_t *dim, float **data)

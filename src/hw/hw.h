@@ -64,7 +64,9 @@ typedef struct rg_level {            /* nearest first; the last is main memory *
     double read_byte_per_s, write_byte_per_s; /* whole device */
     double alone_read_byte_per_s;    /* of one engine unit while the others rest; 0: not stated */
     double sustained_fraction;       /* reachable share of the peak; 1 when not stated */
-    double paced_hz;                 /* core clock below which it gets slower, as the square; 0: none */
+    double paced_hz;                 /* core clock below which it gets slower; 0: none */
+    double paced_floor_hz;           /* ... and no further below this one; 0: without end */
+    double paced_power;              /* of the clock, that it goes with between them; 0: 2 */
     double latency_s, pj_per_byte;
     const char *source;
 } rg_level;
@@ -206,6 +208,7 @@ typedef struct rg_fuse_rule {
 typedef struct rg_efficiency {
     const char *family; double compute, memory;
     double start_k; /* of products: beginning and ending a block of results takes as long as so much of k */
+    double held_k, held_compute; /* rows of up to so many elements stay in registers, and reach so much */
     const char *source;
 } rg_efficiency;
 
@@ -215,6 +218,7 @@ typedef struct rg_library_tiles {
     const char **architectures; size_t architecture_count;
     bool weights;                            /* of products with a weight, else of two activations */
     double *sizes; size_t size_count;        /* m, n, m, n, ... */
+    bool in_waves;                           /* blocks that are resident begin and end together: tile_gpu.c */
     double strays; /* of what blocks ask of the last cache, this share comes from main
                     * memory where the weights just fill it (tile_gpu.c); 0: not known */
     const char *source;
@@ -240,6 +244,7 @@ struct rg_runtime {
     double branch_overlap;                   /* share of the parallelism between rows; 0: one stream */
     bool folds_constants, fuses_attention;   /* whole attention in one kernel (after recognition) */
     bool strided_views;                      /* rearranged tensors are views (map/strides.c) */
+    bool merges_products;                    /* of the same rows by several weights: one product */
     int grouped_heads;                       /* query heads of the same keys that a block of its kernels for
                                               * few queries takes together, at most; 0: any number */
     const char *tf32;                        /* f32 on matrix units: "allowed", "conv" (convolutions only),
@@ -251,6 +256,7 @@ struct rg_runtime {
                                               * filled up to a multiple of; 0: as they are */
     double one_shot_byte;                    /* all-reduces inside a node up to so many bytes are one
                                               * kernel of the stack's own; 0: it has none */
+    double two_shot_byte;                    /* ... and up to so many bytes, one of two rounds */
     double memory_overhead_byte;             /* context, allocator, code */
     double workspace_fraction;               /* of the largest row's input+output bytes */
     double weight_copies;                    /* of the weights, that it keeps on a CPU beside the file's */

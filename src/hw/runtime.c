@@ -32,6 +32,10 @@ static const rg_field efficiency_fields[] = {
      .help = "share of the sustained bandwidth that large kernels reach"},
     {"start_k", RG_FIELD_REAL, false, AT(start_k),
      .help = "of the reduction, what beginning and ending a block of results takes as long as"},
+    {"held_k", RG_FIELD_REAL, false, AT(held_k),
+     .help = "elements of the longest row that its kernels hold in registers"},
+    {"held_compute", RG_FIELD_SHARE, false, AT(held_compute),
+     .help = "share of the peak that they reach with such rows"},
     {"source", RG_FIELD_TEXT, true, AT(source),
      .help = "where the figures come from: a key of sources, then words"},
 };
@@ -45,6 +49,8 @@ static const rg_field tiles_fields[] = {
      .help = "of the devices"},
     {"weights", RG_FIELD_FLAG, true, AT(weights), .help = "one operand is a weight, else none is"},
     {"sizes", RG_FIELD_REALS, true, AT(sizes), AT(size_count), .help = "rows, columns of each tile in turn"},
+    {"in_waves", RG_FIELD_FLAG, false, AT(in_waves),
+     .help = "blocks that are resident begin and end together; left out: each SM goes on by itself"},
     {"strays", RG_FIELD_SHARE, false, AT(strays),
      .help = "of what blocks ask of the last cache, that it lacks where weights just fill it; left out: not "
              "known"},
@@ -94,6 +100,8 @@ static const rg_record pad_record = RG_RECORD(profile, pad_fields);
 static const rg_field collective_fields[] = {
     {"one_shot_byte", RG_FIELD_POSITIVE, true, AT(one_shot_byte),
      .help = "all-reduces inside a node up to so many bytes take one kernel of its own"},
+    {"two_shot_byte", RG_FIELD_POSITIVE, false, AT(two_shot_byte),
+     .help = "... and up to so many bytes one that sums parts and hands them round"},
     {"source", RG_FIELD_TEXT, true, AT(collective_source),
      .help = "where the figure comes from: a key of sources, then words"},
 };
@@ -145,6 +153,8 @@ static const rg_field runtime_fields[] = {
      .help = "runs a whole attention as one kernel"},
     {"strided_views", RG_FIELD_FLAG, false, AT(strided_views),
      .help = "transposes and slices are views with strides; a copy is made where a reader needs it dense"},
+    {"merges_products", RG_FIELD_FLAG, false, AT(merges_products),
+     .help = "products of the same rows by several weights are one: queries, keys and values; gate and up"},
     {"grouped_heads", RG_FIELD_COUNT, false, AT(grouped_heads),
      .help = "query heads that share keys and that its attention takes together, at most; left out: any"},
     {"tf32", RG_FIELD_TEXT, false, AT(tf32),

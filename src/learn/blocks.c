@@ -1,108 +1,165 @@
-/* blocks.c - families of classifiers of images and what their blocks are made of, as their publications and
- * timm's documentation describe them. Totals say how much is computed and written; whether that goes through
- * depthwise windows, scores of attention or many small copies decides how fast it runs. A letter is one
- * structure:
+/* blocks.c - families of classifiers of images and what their blocks are made of: data/vision/families.json,
+ * as their publications and timm's documentation describe them. Totals say how much is computed and written;
+ * whether that goes through depthwise windows, scores of attention or many small copies decides how fast it
+ * runs. The structures:
  *
- *     b dense windows      g grouped windows      d depthwise in inverted bottlenecks
- *     c depthwise with layer normalization (ConvNeXt, MetaFormer)
- *     v attention of all positions     w of windows or of a pyramid      k over channels, or linear
- *     m products across positions (MLP-Mixer)     p pooling or shifting in place of attention
- *     h convolution and attention in one network
- *     f scores are written: a learned bias, talking heads; no fused attention
- *     a smooth activations (GELU, SiLU, hard swish)      s squeeze and excitation, or its like
- *     x concatenation, shuffles     q splits at several scales, side by side
- *     r branches that could be folded into one     n standardized weights     l blurred strides
- *     o group or layer normalization of images
+ *     dense, grouped windows      depthwise: in inverted bottlenecks
+ *     convnext: depthwise with layer normalization (ConvNeXt, MetaFormer)
+ *     attention of all positions      windows: of windows or of a pyramid      linear: over channels
+ *     mixer: products across positions (MLP-Mixer)      pooling or shifting in place of attention
+ *     hybrid: convolution and attention in one network
+ *     scores are written: a learned bias, talking heads; no fused attention
+ *     smooth activations (GELU, SiLU, hard swish)      squeeze and excitation, or its like
+ *     concat: concatenation, shuffles      split: splits at several scales, side by side
+ *     branches that could be folded into one      standard: standardized weights      blur: blurred strides
+ *     norm: group or layer normalization of images
  */
 #include "learn/blocks.h"
 
+#include "hw/read.h"
 #include "predict/predict.h"
 
-static const struct { const char *begins, *letters; } families[] = {
-    {"adv_inception", "bq"}, {"aimv2", "va"}, {"bat_resnext", "bgsf"}, {"beit", "vaf"}, {"bot", "bhf"},
-    {"caformer", "caw"}, {"cait", "vafx"}, {"coat_", "hwafx"}, {"coatnet", "dsahf"}, {"coatnext", "cahf"},
-    {"convformer", "ca"}, {"convit", "vafx"}, {"convmixer", "ca"}, {"convnext", "cao"},
-    {"convnextv2", "caos"}, {"crossvit", "vaxf"}, {"cs3", "bx"}, {"csatv2", "haw"}, {"csp", "bx"},
-    {"darknet", "b"}, {"davit", "wac"}, {"deit", "va"}, {"densenet", "bx"}, {"densenetblur", "bxl"},
-    {"dla", "bx"}, {"dm_nfnet", "bgsan"}, {"dpn", "bgx"}, {"eca_bot", "bshf"}, {"eca_halo", "bshfx"},
-    {"eca_nfnet", "bgsan"}, {"eca_res", "bs"}, {"ecares", "bs"}, {"edgenext", "cakh"},
-    {"efficientformer", "daph"}, {"efficientformerv2", "dahf"}, {"efficientnet", "dsa"},
-    {"efficientvit_b", "dakh"}, {"efficientvit_l", "dakh"}, {"efficientvit_m", "dswhf"},
-    {"ens_adv_inception", "bq"}, {"ese_vov", "bsx"}, {"eva", "va"}, {"fasternet", "bpx"},
-    {"fastvit", "drah"}, {"fbnetc", "d"}, {"fbnetv3", "dsa"}, {"flexivit", "va"}, {"focalnet", "caq"},
-    {"gc_efficientnet", "dsa"}, {"gcresn", "bs"}, {"gcvit", "wafds"}, {"gernet", "b"}, {"ghost", "dxs"},
-    {"gluon_", "b"}, {"gluon_resnext", "bg"}, {"gluon_se", "bs"}, {"gluon_seresnext", "bgs"},
-    {"gluon_xception", "d"}, {"gluon_inception", "bq"}, {"gmixer", "ma"}, {"gmlp", "ma"},
-    {"halo", "bhfx"}, {"haloregnet", "bgshfx"}, {"hardcore", "da"}, {"hgnet", "bx"}, {"hgnetv2", "bdx"},
-    {"hiera", "wa"}, {"hieradet", "wa"}, {"hrnet", "bx"}, {"ig_", "bg"}, {"inception", "bq"},
-    {"inception_next", "caq"}, {"inception_resnet", "bqx"}, {"jx_", "wa"}, {"lambda", "bhfx"},
-    {"lamhalo", "bhfx"}, {"lcnet", "dsa"}, {"legacy_se", "bs"}, {"legacy_seresnext", "bgs"},
-    {"legacy_xception", "d"}, {"levit", "vaf"}, {"mambaout", "cax"}, {"maxvit", "dsahwf"},
-    {"maxxvit", "cahwf"}, {"mixer", "ma"}, {"mixnet", "dsaq"}, {"mnasnet", "d"}, {"mobilenet_edge", "bd"},
-    {"mobilenetv1", "d"}, {"mobilenetv2", "d"}, {"mobilenetv3", "dsa"}, {"mobilenetv4", "d"},
-    {"mobilenetv4_hybrid", "dhk"}, {"mobileone", "dr"}, {"mobilevit", "dah"}, {"mobilevitv2", "dahk"},
-    {"mvitv2", "wafd"}, {"naflexvit", "va"}, {"nasnet", "dx"}, {"nest", "waf"}, {"nextvit", "bghwa"},
-    {"nf_", "bn"}, {"nf_regnet", "bgsan"}, {"nf_ecaresnet", "bsn"}, {"nf_seresnet", "bsn"},
-    {"nfnet", "bgsna"}, {"pit_", "va"}, {"pnasnet", "dx"}, {"poolformer", "pao"}, {"pvt", "wad"},
-    {"rdnet", "cxas"}, {"regnetv", "bgsna"}, {"regnetx", "bg"}, {"regnety", "bgs"}, {"regnetz", "dgsa"},
-    {"repghost", "drxs"}, {"repvgg", "br"}, {"repvit", "dsra"}, {"res2n", "bq"}, {"resmlp", "ma"},
-    {"resnest", "bsq"}, {"resnet", "b"}, {"resnetaa", "bl"}, {"resnetblur", "bl"}, {"resnetrs", "bs"},
-    {"resnetv2", "b"}, {"resnext", "bg"}, {"rexnet", "dsa"}, {"sam2_hiera", "wa"}, {"samvit", "vaf"},
-    {"sehalo", "bhsfx"}, {"selecsls", "bx"}, {"semnas", "ds"}, {"semobilevit", "dsah"}, {"senet", "bgs"},
-    {"sequencer", "max"}, {"seresnet", "bs"}, {"seresnext", "bgs"}, {"shvit", "dah"}, {"skres", "bsq"},
-    {"spnas", "d"}, {"ssl_", "b"}, {"starnet", "da"}, {"swiftformer", "dahk"}, {"swin", "waf"},
-    {"swsl", "b"}, {"tf_efficientnet", "dsa"}, {"tf_inception", "bq"}, {"tf_mixnet", "dsaq"},
-    {"tf_mobilenet", "dsa"}, {"tiny_vit", "hwadf"}, {"tinynet", "dsa"}, {"tnt", "vaxf"},
-    {"tresnet", "bsxl"}, {"tv_", "b"}, {"twins", "wa"}, {"vgg", "b"}, {"visformer", "vah"},
-    {"vit_", "va"}, {"vit_relpos", "vaf"}, {"vit_srelpos", "vaf"}, {"vitamin", "dahv"}, {"volo", "vafx"},
-    {"vovnet", "bx"}, {"wide", "b"}, {"xception", "d"}, {"xcit", "kad"},
-};
+#include <string.h>
 
-/* Words anywhere in a name that add a structure. */
-static const struct { const char *part, *letters; } words[] = {
-    {"_se", "s"}, {"seres", "s"}, {"ecares", "s"}, {"gcres", "s"}, {"aa_", "l"}, {"aa2", "l"}, {"blur", "l"},
-    {"_gn", "o"}, {"evos", "o"}, {"evob", "o"}, {"_ln", "o"}, {"relpos", "f"},
+/* In the order of their letters, so that a name's index is that of its bit. */
+static const char *const names[] = {
+    "dense", "grouped", "depthwise", "convnext", "attention", "windows", "linear", "mixer", "pooling",
+    "hybrid", "scores", "smooth", "squeeze", "concat", "split", "branches", "standard", "blur", "norm",
 };
+_Static_assert(RG_COUNT(names) == sizeof RG_BLOCK_LETTERS - 1, "a letter each");
 
-uint32_t rg_block(char letter)
+/* What a beginning of a name, or a word in it, tells. */
+typedef struct sign {
+    const char *text;
+    const char **blocks; size_t block_count;
+    bool plain;
+} sign;
+
+typedef struct signs {
+    rg_arena arena;
+    const char *note, *source;
+    sign *families; size_t family_count;
+    sign *words; size_t word_count;
+} signs;
+
+#define AT(member) offsetof(sign, member)
+static const rg_field family_fields[] = {
+    {"begins", RG_FIELD_TEXT, true, AT(text), .help = "what names of its models begin with"},
+    {"blocks", RG_FIELD_TEXTS, true, AT(blocks), AT(block_count), .help = "structures, by name"},
+    {"plain", RG_FIELD_FLAG, false, AT(plain), .help = "all layers see the same positions"},
+};
+static const rg_field word_fields[] = {
+    {"has", RG_FIELD_TEXT, true, AT(text), .help = "a part of a name"},
+    {"blocks", RG_FIELD_TEXTS, true, AT(blocks), AT(block_count), .help = "structures, by name"},
+};
+#undef AT
+static const rg_record family_record = RG_RECORD(sign, family_fields);
+static const rg_record word_record = RG_RECORD(sign, word_fields);
+
+static const char *const marks[] = {"ridge.vision/1", NULL};
+#define AT(member) offsetof(signs, member)
+static const rg_field file_fields[] = {
+    {"schema", RG_FIELD_MARK, true, .names = marks, .help = "the format of this file"},
+    {"note", RG_FIELD_TEXT, false, AT(note), .help = "what it is for"},
+    {"source", RG_FIELD_TEXT, true, AT(source), .help = "where it is from"},
+    {"families", RG_FIELD_ROWS, true, AT(families), AT(family_count), &family_record,
+     .help = "beginnings of names, of which the longest counts"},
+    {"words", RG_FIELD_ROWS, true, AT(words), AT(word_count), &word_record, .help = "parts that add to them"},
+};
+#undef AT
+static const rg_record file_record = RG_RECORD(signs, file_fields);
+
+/* ---- reading ---- */
+
+uint32_t rg_block(const char *name)
 {
-    static const char all[] = RG_BLOCK_LETTERS;
-    for (uint32_t i = 0; all[i]; i++)
-        if (all[i] == letter) return UINT32_C(1) << i;
+    for (uint32_t i = 0; i < RG_COUNT(names); i++)
+        if (strcmp(names[i], name) == 0) return UINT32_C(1) << i;
     return 0;
 }
 
-static uint32_t bits_of(const char *letters)
+static uint32_t bits_of(const sign *s)
 {
     uint32_t bits = 0;
-    for (; *letters; letters++) bits |= rg_block(*letters);
+    for (size_t i = 0; i < s->block_count; i++) bits |= rg_block(s->blocks[i]);
     return bits;
 }
 
-uint32_t rg_blocks_of(rg_str name)
+static rg_err check(rg_ctx *cx, const sign *rows, size_t count)
 {
-    const char *best = "";
-    size_t longest = 0;
-    for (size_t i = 0; i < RG_COUNT(families); i++) {
-        rg_str begins = rg_str_of(families[i].begins);
-        if (begins.size > longest && rg_str_starts(name, families[i].begins))
-            longest = begins.size, best = families[i].letters;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < rows[i].block_count; k++) {
+            const char *name = rows[i].blocks[k];
+            if (rg_block(name)) continue;
+            rg_err err = rg_unknown_name(cx, "structure", name, names, RG_COUNT(names), NULL);
+            return rg_note(cx, err, "'%s'", rows[i].text);
+        }
+    return RG_OK;
+}
+
+static rg_err parse(rg_ctx *cx, rg_str json, signs *s)
+{
+    RG_TRY(rg_read_record(cx, &s->arena, json, &file_record, NULL, s));
+    RG_TRY(check(cx, s->families, s->family_count));
+    return check(cx, s->words, s->word_count);
+}
+
+static void free_signs(const void *object)
+{
+    rg_arena arena = ((const signs *)object)->arena; /* they lie in it themselves */
+    rg_arena_done(&arena);
+}
+
+/* For rg_ctx_keep. */
+static rg_err make_signs(rg_ctx *cx, const char *path, const void **out)
+{
+    rg_str json;
+    RG_TRY(rg_data_read(cx, path, &json));
+    signs *s = RG_NEW_OWN(cx, signs);
+    if (!s) return rg_nomem(cx);
+    rg_err err = parse(cx, json, s);
+    if (err) {
+        free_signs(s);
+        return rg_note(cx, err, "%s", path);
     }
-    uint32_t bits = bits_of(best);
+    *out = s;
+    return RG_OK;
+}
+
+/* ---- names ---- */
+
+static const sign *family_of(const signs *s, rg_str name)
+{
+    const sign *best = NULL;
+    for (size_t i = 0; i < s->family_count; i++) {
+        const sign *row = &s->families[i];
+        if (rg_str_starts(name, row->text) && (!best || strlen(row->text) > strlen(best->text))) best = row;
+    }
+    return best;
+}
+
+rg_err rg_blocks_of(rg_ctx *cx, rg_str name, rg_blocks *out)
+{
+    static const rg_maker maker = {make_signs, free_signs};
+    const void *kept = NULL;
+    RG_TRY(rg_ctx_keep(cx, "vision/families.json", &maker, &kept));
+    const signs *s = kept;
+    const sign *family = family_of(s, name);
+    *out = family ? (rg_blocks){bits_of(family), family->plain} : (rg_blocks){0};
     for (rg_str rest = name; rest.size; rest.data++, rest.size--)
-        for (size_t i = 0; i < RG_COUNT(words); i++)
-            if (rg_str_starts(rest, words[i].part)) bits |= bits_of(words[i].letters);
-    return bits;
+        for (size_t i = 0; i < s->word_count; i++)
+            if (rg_str_starts(rest, s->words[i].text)) out->bits |= bits_of(&s->words[i]);
+    return RG_OK;
 }
 
 int64_t rg_patch_of(rg_str name)
 {
-    static const char *const marks[] = {"patch", "_p"};
+    static const char *const before[] = {"patch", "_p"};
     for (rg_str rest = name; rest.size; rest.data++, rest.size--)
-        for (size_t i = 0; i < RG_COUNT(marks); i++) {
-            size_t at = rg_str_of(marks[i]).size;
+        for (size_t i = 0; i < RG_COUNT(before); i++) {
+            size_t at = rg_str_of(before[i]).size;
             int64_t number = 0;
-            if (!rg_str_starts(rest, marks[i])) continue;
+            if (!rg_str_starts(rest, before[i])) continue;
             for (; at < rest.size && number < 100 && rest.data[at] >= '0' && rest.data[at] <= '9'; at++)
                 number = number * 10 + rest.data[at] - '0';
             if (number) return number;

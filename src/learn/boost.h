@@ -1,5 +1,5 @@
 /* boost.h - boosted trees trained by XGBoost (its C library, opened when it is first needed), as nodes of
- * "ridge.trees/1".
+ * trees.h.
  */
 #ifndef RG_BOOST_H
 #define RG_BOOST_H

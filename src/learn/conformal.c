@@ -59,22 +59,25 @@ rg_err rg_conformal_device_spread(rg_ctx *cx, const rg_held *rows, size_t count,
     return RG_OK;
 }
 
-rg_held_score rg_held_score_none(void) { return (rg_held_score){NAN, NAN, NAN, NAN}; }
+rg_held_score rg_held_score_none(void) { return (rg_held_score){NAN, NAN, NAN, NAN, NAN}; }
 
 rg_err rg_held_score_of(rg_ctx *cx, const rg_held *rows, size_t count, double spread, rg_held_score *out)
 {
     double *apes = RG_NEW(&cx->arena, double, count + 1), inside = 0;
+    rg_pair *pairs = RG_NEW(&cx->arena, rg_pair, 2 * count + 1);
     *out = rg_held_score_none();
-    if (!apes) return rg_nomem(cx);
+    if (!apes || !pairs) return rg_nomem(cx);
     if (!count) return RG_OK;
     out->mean = 0;
     for (size_t i = 0; i < count; i++) {
         apes[i] = fabs(expm1(rows[i].error));
         out->mean += apes[i] / (double)count;
         inside += fabs(rows[i].error) <= spread;
+        pairs[i] = (rg_pair){rows[i].size, rows[i].size + rows[i].error};
     }
     rg_sort_ascending(apes, count);
     out->median = rg_percentile(apes, count, 0.5);
+    out->tau = rg_kendall_tau(pairs, pairs + count, count);
     if (spread <= 0) return RG_OK;
     out->coverage = inside / (double)count;
     out->width = exp(spread) - exp(-spread);

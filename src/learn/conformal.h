@@ -11,6 +11,7 @@ typedef struct rg_held {
     uint32_t device;
     uint64_t group;              /* what is known together: a model, a family, or a shape */
     double error;                /* log(forecast / measured) */
+    double size;                 /* log of what was measured; of all 0: not told */
 } rg_held;
 typedef struct rg_held_rows { rg_held *items; size_t count; uint32_t capacity; } rg_held_rows;
 
@@ -23,9 +24,9 @@ rg_err rg_conformal_spread(rg_ctx *cx, const rg_held *rows, size_t count, double
  * enough, as rg_conformal_spread. */
 rg_err rg_conformal_device_spread(rg_ctx *cx, const rg_held *rows, size_t count, double *out) RG_CHECKED;
 
-/* Means and medians of |forecast / measured - 1|, and of intervals [f / e^s, f e^s] what they hold and how
- * wide they are: (high - low) / f. NAN: not tried. */
-typedef struct rg_held_score { double mean, median, coverage, width; } rg_held_score;
+/* Means and medians of |forecast / measured - 1|, Kendall's tau of both, and of intervals [f / e^s, f e^s]
+ * what they hold and how wide they are: (high - low) / f. NAN: not tried. */
+typedef struct rg_held_score { double mean, median, tau, coverage, width; } rg_held_score;
 rg_held_score rg_held_score_none(void);
 /* spread 0: no interval. */
 rg_err rg_held_score_of(rg_ctx *cx, const rg_held *rows, size_t count, double spread,

@@ -106,6 +106,8 @@ bool rg_sitting_dirty(const rg_sitting *s, size_t curve, size_t setting);
 /* What was measured, by quantity, NAN where it was not: medians of its rows. Of curve 0 it makes the setting
  * a probe; false: there are no more. Of others false: its rows are dirty. */
 bool rg_sitting_measured(rg_sitting *s, size_t curve, size_t setting, double *out);
+/* Setting of curve 0 has no forecast, and why; the text lives as long as the context's scratch. */
+void rg_sitting_miss(rg_sitting *s, size_t setting, const char *why);
 
 /* ---- scores (score.c) ---- */
 
@@ -149,6 +151,7 @@ typedef struct rg_setting {      /* of a curve: rows that repeat each other */
     double at;                   /* of the column that is varied; NAN: of none */
     double measured[RG_JUDGE_QUANTITIES], forecast[RG_JUDGE_QUANTITIES];
     bool dirty, probe;           /* dirty: each of its rows is */
+    const char *error;           /* why it has no forecast, where that is not the curve's */
 } rg_setting;
 typedef struct rg_curve {
     uint32_t group;              /* of its first row */

@@ -252,8 +252,8 @@ static rg_err add_result(scoring *s, rg_item *results, const char *path)
         {"forecast", "forecast", q->unit, false},     {"ape", "error", RG_UNIT_FRACTION, true},
     };
     rg_doc_section(d, 2, "%s of %s", q->name, e->judge->name);
-    rg_doc_say(d, "%s. Devices are weighted equally in the first line; a row without a forecast counts as an "
-                  "error of 100 %%.", e->judge->brief);
+    rg_doc_say(d, "%s. Devices are weighted equally in the first figures; a row without a forecast counts as "
+                  "an error of 100 %%.", e->judge->brief);
     rg_doc_fields(d, rg_item_find(r, "overall"), overall_columns, RG_COUNT(overall_columns));
     rg_points_doc(d, r, results->count, e, s->quantity);
     rg_doc_table(d, "devices", devices, device_columns, RG_COUNT(device_columns), 0);

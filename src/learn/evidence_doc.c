@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define ERRORS(name, heading, bar)                                                                         \
-    {name, heading, RG_UNIT_FRACTION, bar}, {name "_median", "median", RG_UNIT_FRACTION, false}
+    {name, heading, RG_UNIT_FRACTION, bar}, {name "_median", "median", RG_UNIT_FRACTION, false},            \
+    {name "_tau", "tau", RG_UNIT_NONE, false}
 #define INTERVALS(name)                                                                                    \
     {name "_coverage", "in 90 %", RG_UNIT_FRACTION, false}, {name "_width", "wide", RG_UNIT_FRACTION, false}
 
@@ -35,6 +36,7 @@ typedef struct listing { rg_ctx *cx; rg_doc *doc; rg_item *keys, *devices; } lis
 
 /* 0 stands for what was not tried. */
 static double tried(double error) { return error > 0 ? error : NAN; }
+static double told(double tau) { return tau != 0 ? tau : NAN; }
 
 /* m NULL: nothing is told. */
 static void add_errors(rg_doc *doc, rg_item *to, const rg_trees_member *m)
@@ -43,12 +45,15 @@ static void add_errors(rg_doc *doc, rg_item *to, const rg_trees_member *m)
     if (!m) m = &none;
     rg_doc_real(doc, to, "analytic", tried(m->analytic));
     rg_doc_real(doc, to, "analytic_median", tried(m->analytic_median));
+    rg_doc_real(doc, to, "analytic_tau", told(m->analytic_tau));
     rg_doc_real(doc, to, "known", tried(m->known));
     rg_doc_real(doc, to, "known_median", tried(m->known_median));
+    rg_doc_real(doc, to, "known_tau", told(m->known_tau));
     rg_doc_real(doc, to, "known_coverage", tried(m->known_coverage));
     rg_doc_real(doc, to, "known_width", tried(m->known_width));
     rg_doc_real(doc, to, "unknown", tried(m->unknown));
     rg_doc_real(doc, to, "unknown_median", tried(m->unknown_median));
+    rg_doc_real(doc, to, "unknown_tau", told(m->unknown_tau));
     rg_doc_real(doc, to, "unknown_coverage", tried(m->unknown_coverage));
     rg_doc_real(doc, to, "unknown_width", tried(m->unknown_width));
 }
@@ -118,9 +123,10 @@ rg_err rg_learned_doc(rg_ctx *cx, const char *word, rg_doc **out)
     rg_doc_say(l.doc,
                "Mean and median errors |forecast / measured - 1|, devices weighted equally: of the "
                "analytic base; with the device known and a fifth of the models or shapes held out; with "
-               "the whole device held out. Behind the latter what 90 %% intervals hold of what was held "
-               "out, where others said how wide they have to be (other models or shapes; other devices), "
-               "and how wide that is: (high - low) / forecast. Files are data/learned/KEY.trees.");
+               "the whole device held out; and Kendall's tau-b of each. Behind the latter what 90 %% "
+               "intervals hold of what was held out, where others said how wide they have to be (other "
+               "models or shapes; other devices), and how wide that is: (high - low) / forecast. Files are "
+               "data/learned/KEY.trees.");
     rg_doc_table(l.doc, "keys", l.keys, key_columns, RG_COUNT(key_columns), 0);
     rg_doc_section(l.doc, 2, "By device");
     rg_doc_table(l.doc, "devices", l.devices, device_columns, RG_COUNT(device_columns), 0);

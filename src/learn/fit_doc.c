@@ -231,23 +231,32 @@ static void lay_out(fit_run *r)
     rg_doc_table(r->doc, "probes", r->probes, probe_columns, RG_COUNT(probe_columns), 0);
 }
 
+static rg_err fit(fit_run *r, const char *const *files, size_t count)
+{
+    bool asks = r->opt->whole && !count;
+    rg_item *root = rg_doc_root(r->doc);
+    rg_doc_str(r->doc, root, "device", r->device->id);
+    r->keys = rg_doc_array(r->doc, root, "keys");
+    r->probes = rg_doc_array(r->doc, root, "probes");
+    if (asks) r->networks = rg_doc_array(r->doc, root, "networks");
+    if (count) RG_TRY(fit_files(r, files, count));
+    if (asks) RG_TRY(plan_networks(r));
+    if (r->opt->model) RG_TRY(plan_model(r));
+    lay_out(r);
+    return rg_doc_done(r->cx, r->doc);
+}
+
 rg_err rg_fit_doc(rg_ctx *cx, const char *const *files, size_t count, const rg_fit_opt *opt, rg_doc **out)
 {
-    fit_run r = {.cx = cx, .opt = opt};
+    rg_fit_opt o = {0};
+    fit_run r = {.cx = cx, .opt = &o};
+    memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
     *out = NULL;
-    RG_TRY(rg_device_find(cx, opt->device, &r.device));
+    RG_TRY(rg_learned_folder(cx, o.out));
+    RG_TRY(rg_device_find(cx, o.device, &r.device));
     rg_err err = rg_doc_new(cx, "ridge.fit/1", &r.doc);
     if (!err) {
-        rg_doc_str(r.doc, rg_doc_root(r.doc), "device", r.device->id);
-        r.keys = rg_doc_array(r.doc, rg_doc_root(r.doc), "keys");
-        r.probes = rg_doc_array(r.doc, rg_doc_root(r.doc), "probes");
-        bool asks = opt->whole && !count;
-        if (asks) r.networks = rg_doc_array(r.doc, rg_doc_root(r.doc), "networks");
-        if (count) err = fit_files(&r, files, count);
-        if (!err && asks) err = plan_networks(&r);
-        if (!err && opt->model) err = plan_model(&r);
-        lay_out(&r);
-        if (!err) err = rg_doc_done(cx, r.doc);
+        err = fit(&r, files, count);
         if (err) rg_doc_free(r.doc);
         else *out = r.doc;
     }

@@ -26,18 +26,24 @@
  * picture of 256 tokens (Gemma 3, arXiv:2503.19786) to 1024 (a million pixels, 32 x 32 a token as Qwen3-VL
  * makes them); a video of 32 pictures, of which two a second and at least two pairs are looked at; code to be
  * filled in with the file around it. What turns pictures into tokens is not forecast. */
-static const struct { const char *task; int64_t tokens; } prompts[] = {
-    {"gpqa", 256}, {"lm-arena-chat", 256}, {"image-chat", 512}, {"video-chat", 1024},
-    {"sourcegraph-fim", 2048},
-};
-enum { PROMPT = 512 }; /* of any other */
+typedef struct prompt { const char *task; int64_t tokens; double within; } prompt;
 
-static int64_t prompt_of(const rg_exam *exam)
+/* `within`: the factor that nine means in ten are within, assumed: of texts that were counted and of pictures
+ * 2; films and files of code are as long as somebody chose. */
+static const prompt prompts[] = {
+    {"gpqa", 256, 2}, {"lm-arena-chat", 256, 2}, {"image-chat", 512, 2}, {"video-chat", 1024, 4},
+    {"sourcegraph-fim", 2048, 4}, {NULL, 512, 4}, /* any other */
+};
+
+static const prompt *prompt_of(const rg_exam *exam)
 {
-    for (size_t i = 0; i < RG_COUNT(prompts); i++)
-        if (rg_str_is(rg_exam_text(exam, "task"), prompts[i].task)) return prompts[i].tokens;
-    return PROMPT;
+    const prompt *p = prompts;
+    while (p->task && !rg_str_is(rg_exam_text(exam, "task"), p->task)) p++;
+    return p;
 }
+
+/* What prompts `within` times as long add to the logarithm of what they have `part` of. */
+static double longer(double part, double within) { return log1p(part * (within - 1)); }
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -94,16 +100,28 @@ static rg_err show(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, rg_llm_tokens s
     return err;
 }
 
-static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
+/* Of so many watts, what work takes: the more the sooner it is done. The rest is drawn all the while. */
+static double moving_share(const rg_llm *llm, double watts)
+{
+    const rg_device *d = rg_llm_device(llm);
+    return fmax(0, 1 - rg_llm_devices(llm) * (d->idle_w + d->active_w) / watts);
+}
+
+/* `state`: tokens that a cache holds as many bytes as which a layer's state has, from the first token on. */
+static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, int64_t state, double *out)
 {
     rg_llm_cost step;
     rg_parallel p = rg_llm_parallel(llm);
     double output = fmax(rg_exam_real(exam, "osl"), 1), prompt_s, prompt_j;
-    int64_t each = llround(fmax(1, rg_exam_real(exam, "batch") / p.data)), read = prompt_of(exam);
-    rg_llm_tokens write = {each, 1, read + (int64_t)(output / 2)};
+    const prompt *asked = prompt_of(exam);
+    int64_t each = llround(fmax(1, rg_exam_real(exam, "batch") / p.data)), read = asked->tokens;
+    int64_t past = read + (int64_t)(output / 2);
+    rg_llm_tokens write = {each, 1, past > state ? past : state};
     RG_TRY(show(cx, exam, llm, write));
     RG_TRY(rg_llm_step(cx, llm, write, &step));
-    RG_TRY(rg_served_join(cx, llm, each, read, &prompt_s, &prompt_j));
+    /* over twice the mean: lengths differ, and waves of blocks make a time of steps */
+    RG_TRY(rg_served_join(cx, llm, each, 2 * read, &prompt_s, &prompt_j));
+    prompt_s /= 2, prompt_j /= 2;
     double joins = (double)each / output; /* prompts a step */
     rg_served_sum joined = rg_served_most(joins, p.expert > p.tensor ? p.data : 1);
     double step_s = fmax(step.interval_s, step.latency_s.value) + joined.mean * prompt_s;
@@ -112,7 +130,11 @@ static rg_err serve(rg_ctx *cx, const rg_exam *exam, rg_llm *llm, double *out)
     out[2] = p.data * (step.energy_j + joined.mean * prompt_j) / step_s;
     out[3] = out[2] / out[1];
     double apart = log(step.latency_s.high / step.latency_s.value), watts = step.power_spread;
-    const double spreads[] = {apart, apart, watts, hypot(apart, watts)};
+    double shares[] = {joined.median * prompt_s / out[0], joined.mean * prompt_s / step_s};
+    double typical = hypot(apart, longer(shares[0], asked->within));
+    double whole = hypot(apart, longer(shares[1], asked->within));
+    double moving = moving_share(llm, out[2]);
+    const double spreads[] = {typical, whole, hypot(watts, moving * apart), hypot(whole, watts)};
     for (int i = 0; i < 4; i++)
         rg_exam_interval(exam, i, (rg_estimate){1, exp(-spreads[i]), exp(spreads[i])});
     return RG_OK;
@@ -131,10 +153,11 @@ static rg_err forecast(rg_ctx *cx, const rg_exam *exam, double *out)
         return rg_fail(cx, RG_LIMIT, "a batch of %g or an answer of %g tokens exceeds %d or %d", batch,
                        output, RG_BATCH_MAX, RG_REQUEST_MAX);
     find_parallel(exam, parallel, sizeof parallel);
-    RG_TRY(rg_served_choose(cx, rg_exam_text(exam, "model"), totals_of(exam), &sizes, &setup));
+    rg_llm_totals totals = totals_of(exam);
+    RG_TRY(rg_served_choose(cx, rg_exam_text(exam, "model"), totals, &sizes, &setup));
     RG_TRY(rg_served_precision(cx, rg_exam_text(exam, "precision"), &setup.precision));
     RG_TRY(rg_llm_open(cx, &setup, &llm));
-    rg_err err = serve(cx, exam, llm, out);
+    rg_err err = serve(cx, exam, llm, setup.decoder && totals.hybrid ? sizes.window : 0, out);
     rg_llm_close(llm);
     return err;
 }

@@ -201,44 +201,36 @@ static int64_t layers_of(rg_str name)
     return 50;
 }
 
-/* Networks whose layers all see the same positions, by what their names begin with. */
-static int stages_of(rg_str name)
-{
-    static const char *const plain[] = {
-        "vit_", "deit", "beit", "eva", "aimv2", "naflexvit", "flexivit", "samvit", "cait", "xcit", "crossvit",
-        "volo", "tnt", "mixer", "gmixer", "gmlp", "resmlp", "convmixer",
-    };
-    for (size_t i = 0; i < RG_COUNT(plain); i++)
-        if (rg_str_starts(name, plain[i])) return 1;
-    return 4;
-}
-
 /* Each parameter meets every position: of a transformer those are its patches; networks of convolutions use
  * it as often as if all of them saw an image 17 times smaller, with depthwise ones 19 (median of timm's
  * tables, which lie within a factor of 1.3 and 2), and write an element for so many multiply-adds. */
 static void guess(rg_totals *t, double side, double patch, uint32_t blocks)
 {
     struct { double step, macs; } is = {17, 450};
-    if (blocks & rg_block('d')) is.step = 19, is.macs = 170;
+    if (blocks & rg_block("depthwise")) is.step = 19, is.macs = 170;
     if (patch > 0) is.step = patch, is.macs = 600;
     t->macs = t->parameters * side * side / (is.step * is.step);
     t->activations = t->macs / is.macs;
 }
 
-static void read_totals(const rg_exam *exam, rg_totals *t, rg_sketch *sketch)
+/* Of a plain network all layers are one stage. */
+static rg_err read_totals(rg_ctx *cx, const rg_exam *exam, rg_totals *t, rg_sketch *sketch)
 {
     rg_str name = rg_exam_text(exam, "model");
+    rg_blocks blocks;
+    RG_TRY(rg_blocks_of(cx, name, &blocks));
     *t = (rg_totals){
         .macs = rg_exam_real(exam, "gmacs") * 1e9, .activations = rg_exam_real(exam, "macts_m") * 1e6,
         .parameters = rg_exam_real(exam, "params_m") * 1e6, .layers = layers_of(name),
-        .stages = stages_of(name),
+        .stages = blocks.plain ? 1 : 4,
     };
     sketch->side = fmax((double)rg_exam_int(exam, "img_size"), 0);
     sketch->patch = (double)rg_patch_of(name);
-    sketch->blocks = rg_blocks_of(name);
+    sketch->blocks = blocks.bits;
     sketch->guessed = !(t->macs > 0 && t->activations > 0);
     if (sketch->guessed) guess(t, sketch->side, sketch->patch, sketch->blocks);
     sketch->macs = t->macs, sketch->activations = t->activations, sketch->parameters = t->parameters;
+    return RG_OK;
 }
 
 static rg_err forecast_totals(rg_ctx *cx, const rg_exam *exam, double *out)
@@ -247,7 +239,7 @@ static rg_err forecast_totals(rg_ctx *cx, const rg_exam *exam, double *out)
     rg_graph *graph = NULL;
     rg_totals totals;
     RG_TRY(read_setting(cx, exam, &s));
-    read_totals(exam, &totals, &s.sketch);
+    RG_TRY(read_totals(cx, exam, &totals, &s.sketch));
     s.precision = plain(s.precision); /* a stand-in is products alone */
     RG_TRY(rg_stand_in(cx, &totals, s.batch, &graph));
     rg_err err = answer(cx, exam, &s, graph, "totals", out);
@@ -265,16 +257,18 @@ static rg_err refuse(rg_ctx *cx, const rg_exam *exam, double *out)
 /* ---- a device of which a few networks were timed ---- */
 
 /* Amounts, and what the name says of the structure. */
-static void probe_features(const rg_exam *exam, const double *forecast, double *x)
+static rg_err probe_features(rg_ctx *cx, const rg_exam *exam, const double *forecast, double *x)
 {
     double macs = rg_exam_real(exam, "gmacs"), written = rg_exam_real(exam, "macts_m");
     double batch = rg_exam_real(exam, "batch");
-    uint32_t blocks = rg_blocks_of(rg_exam_text(exam, "model"));
+    rg_blocks blocks;
+    RG_TRY(rg_blocks_of(cx, rg_exam_text(exam, "model"), &blocks));
     *x++ = macs > 0 && written > 0 ? log(macs / written) : 0;
     *x++ = batch > 0 ? log(forecast[0] / batch) : 0;
     *x++ = batch > 0 ? log(batch) : 0;
     *x++ = rg_str_is(rg_exam_text(exam, "layout"), "nhwc");
-    for (uint32_t i = 0; i < RG_PROBED_FEATURES - 4; i++) x[i] = blocks >> i & 1;
+    for (uint32_t i = 0; i < RG_PROBED_FEATURES - 4; i++) x[i] = blocks.bits >> i & 1;
+    return RG_OK;
 }
 
 static rg_err correct(rg_ctx *cx, rg_sitting *sitting, double (*out)[RG_JUDGE_QUANTITIES])

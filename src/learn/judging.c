@@ -266,6 +266,10 @@ static rg_err answer_curve(rg_ctx *cx, void *user, size_t index)
     rg_err err = why ? RG_OK : rg_curve_sit(cx, j->e, j->opt, index);
     if (err == RG_NOMEM || err == RG_INTERNAL || err == RG_INTERRUPTED || err == RG_USAGE) return err;
     if (err) why = rg_ctx_error(cx);
+    for (uint32_t i = 0; i < curve->count && !why; i++) {
+        const char **text = &curve->settings[i].error;
+        if (*text && !(*text = rg_arena_cstr(&j->texts[index], rg_str_of(*text)))) return rg_nomem(cx);
+    }
     if (!why) return RG_OK;
     curve->error = rg_arena_cstr(&j->texts[index], rg_str_of(why));
     return curve->error ? RG_OK : rg_nomem(cx);
@@ -309,8 +313,8 @@ static rg_err answer_curves(judging *j)
         const rg_setting *setting = &curve->settings[v->setting];
         memcpy(v->forecast, setting->forecast, sizeof v->forecast);
         v->probe = setting->probe;
-        if (curve->error && !(v->error = rg_arena_cstr(&e->arena, rg_str_of(curve->error))))
-            return rg_nomem(j->cx);
+        const char *text = curve->error ? curve->error : setting->error;
+        if (text && !(v->error = rg_arena_cstr(&e->arena, rg_str_of(text)))) return rg_nomem(j->cx);
     }
     return RG_OK;
 }
@@ -342,21 +346,64 @@ static rg_err judge(rg_ctx *cx, const rg_evaluate_opt *opt, rg_evaluation *e, ju
     return e->count ? answer_all(j) : RG_OK;
 }
 
+/* Columns that a file of that kind has and this one lacks, into `text`; answers their number, and how many it
+ * has into *found. Of what was measured one is enough. */
+static size_t list_missing(const rg_table *t, const rg_judge *judge, rg_text *text, size_t *found)
+{
+    size_t missing = 0, measured = 0;
+    *found = 0;
+    for (int i = 0; i < RG_JUDGE_COLUMNS && judge->columns[i]; i++) {
+        if (rg_table_column(t, judge->columns[i]) != SIZE_MAX) ++*found;
+        else if (!judge->required || i < judge->required)
+            rg_text_printf(text, "%s%s", missing++ ? ", " : "", judge->columns[i]);
+    }
+    for (int i = 0; i < RG_JUDGE_QUANTITIES && judge->quantities[i].name; i++)
+        measured += rg_table_column(t, judge->quantities[i].column) != SIZE_MAX;
+    if (!measured) rg_text_printf(text, "%s%s", missing++ ? ", " : "", judge->quantities[0].column);
+    return missing;
+}
+
+/* "; the nearest, gemm, needs dtype": the kind that fewest columns are missing of, and of which the file has
+ * at least as many. Nothing where there is none. */
+static rg_err say_nearest(rg_ctx *cx, const char *path, const char *kind, rg_text *out)
+{
+    rg_table *t;
+    size_t least = SIZE_MAX;
+    RG_TRY(rg_table_read(cx, path, &t));
+    for (int i = 0; i < rg_judge_count; i++) {
+        const rg_judge *judge = rg_judge_table[i];
+        size_t found, missing;
+        rg_text names;
+        if (kind && strcmp(kind, judge->name) != 0) continue;
+        rg_text_init(&names, &cx->arena);
+        missing = list_missing(t, judge, &names, &found);
+        if (names.failed || !missing || missing >= least || (!kind && found < missing)) continue;
+        least = missing;
+        out->size = 0;
+        rg_text_printf(out, "; %s%s%s needs %s", kind ? "" : "the nearest, ", judge->name,
+                       kind ? "" : ",", names.data);
+    }
+    rg_table_free(t);
+    return out->failed ? rg_nomem(cx) : RG_OK;
+}
+
 /* fits: kinds whose columns the file has. */
 static rg_err no_kind(rg_ctx *cx, const char *path, const char *kind, const rg_text *fits, size_t rows)
 {
-    rg_text names;
+    rg_text names, near;
     if (fits->size && !rows)
         return rg_fail(cx, RG_FORMAT, "%s: it names the columns of %s and has no row", path, fits->data);
     if (fits->size)
         return rg_fail(cx, RG_FORMAT, "%s: it has the columns of %s, but none of its %zu rows a measurement",
                        path, fits->data, rows);
+    rg_text_init(&near, &cx->arena);
+    RG_TRY(say_nearest(cx, path, kind, &near));
     rg_text_init(&names, &cx->arena);
-    for (int i = 0; i < rg_judge_count; i++)
-        rg_text_printf(&names, "%s%s", i ? ", " : "", rg_judge_table[i]->name);
+    for (int i = 0; i < rg_judge_count && !near.size; i++)
+        rg_text_printf(&names, "%s%s", i ? ", " : "; known: ", rg_judge_table[i]->name);
     if (names.failed) return rg_nomem(cx);
-    return rg_fail(cx, RG_FORMAT, "%s: its columns are those of no measurement%s%s; known: %s", path,
-                   kind ? " of kind " : "", kind ? kind : "", names.data);
+    return rg_fail(cx, RG_FORMAT, "%s: its columns are those of no measurement%s%s%s", path,
+                   kind ? " of kind " : "", kind ? kind : "", near.size ? near.data : names.data);
 }
 
 rg_err rg_evaluate_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, rg_evaluation **out,

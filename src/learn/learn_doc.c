@@ -11,29 +11,42 @@
 #include <string.h>
 
 #define SCORES(name, heading)                                                                              \
-    {name, heading, RG_UNIT_FRACTION, true}, {name "_median", "median", RG_UNIT_FRACTION, false}
+    {name, heading, RG_UNIT_FRACTION, true}, {name "_median", "median", RG_UNIT_FRACTION, false},           \
+    {name "_tau", "tau", RG_UNIT_NONE, false}
 #define INTERVALS(name)                                                                                    \
     {name "_coverage", "in 90 %", RG_UNIT_FRACTION, false}, {name "_width", "wide", RG_UNIT_FRACTION, false}
 
 static const rg_column card_columns[] = {
     {"key", "key", RG_UNIT_NONE, false},    {"device", "device", RG_UNIT_NONE, false},
     {"rows", "rows", RG_UNIT_COUNT, false}, SCORES("base", "analytic"),
-    SCORES("known", "device known"),        INTERVALS("known"),
-    SCORES("unknown", "device held out"),   INTERVALS("unknown"),
+    SCORES("known", "known"),               INTERVALS("known"),
+    SCORES("unknown", "held out"),          INTERVALS("unknown"),
 };
 static const rg_column key_columns[] = {
     {"key", "key", RG_UNIT_NONE, false},          {"rows", "rows", RG_UNIT_COUNT, false},
-    SCORES("base", "analytic"),                   SCORES("known", "device known"),
-    INTERVALS("known"),                           SCORES("unknown", "device held out"),
+    SCORES("base", "analytic"),                   SCORES("known", "known"),
+    INTERVALS("known"),                           SCORES("unknown", "held out"),
     INTERVALS("unknown"),                         {"reach", "reach", RG_UNIT_NONE, false},
     {"pooled", "pooled", RG_UNIT_NONE, false},    {"trust", "trust", RG_UNIT_NONE, false},
     {"shared", "shared", RG_UNIT_NONE, false},
-    {"known_spread", "90 % known", RG_UNIT_NONE, false},
-    {"unknown_spread", "90 % held out", RG_UNIT_NONE, false}, {"byte", "file", RG_UNIT_BYTE, false},
+    {"known_spread", "spread", RG_UNIT_NONE, false},
+    {"unknown_spread", "held-out spread", RG_UNIT_NONE, false}, {"byte", "file", RG_UNIT_BYTE, false},
     {"written", "written", RG_UNIT_NONE, false},
 };
 
-typedef struct report { rg_doc *doc; rg_item *keys, *cards; } report;
+static const rg_column few_columns[] = {
+    {"key", "key", RG_UNIT_NONE, false}, {"rows", "rows", RG_UNIT_COUNT, false},
+};
+
+enum { ROWS_LEAST = 100 };       /* of a key: below, its forecasts stay analytic */
+
+typedef struct report { rg_doc *doc; rg_item *keys, *cards, *few; } report;
+
+rg_err rg_learned_folder(rg_ctx *cx, const char *dir)
+{
+    if (!dir || rg_path_is_dir(dir)) return RG_OK;
+    return rg_fail(cx, RG_INPUT, "%s: there is no such folder", dir);
+}
 
 /* Beside its place, then there: whoever forecasts meanwhile reads the old one or the new one. */
 rg_err rg_learned_write(rg_ctx *cx, const char *path, rg_str bytes)
@@ -92,12 +105,15 @@ static void add_card(rg_doc *doc, rg_item *to, const rg_report_card *card)
     rg_doc_int(doc, to, "rows", (int64_t)card->rows);
     rg_doc_real(doc, to, "base", card->base.mean);
     rg_doc_real(doc, to, "base_median", card->base.median);
+    rg_doc_real(doc, to, "base_tau", card->base.tau);
     rg_doc_real(doc, to, "known", card->known.mean);
     rg_doc_real(doc, to, "known_median", card->known.median);
+    rg_doc_real(doc, to, "known_tau", card->known.tau);
     rg_doc_real(doc, to, "known_coverage", card->known.coverage);
     rg_doc_real(doc, to, "known_width", card->known.width);
     rg_doc_real(doc, to, "unknown", card->unknown.mean);
     rg_doc_real(doc, to, "unknown_median", card->unknown.median);
+    rg_doc_real(doc, to, "unknown_tau", card->unknown.tau);
     rg_doc_real(doc, to, "unknown_coverage", card->unknown.coverage);
     rg_doc_real(doc, to, "unknown_width", card->unknown.width);
 }
@@ -174,14 +190,36 @@ static rg_err teach_key(rg_ctx *cx, report *r, rg_booster *booster, const rg_les
     return err;
 }
 
+static bool is_asked(const rg_learn_opt *opt, const rg_lesson *lesson)
+{
+    return !opt->key || rg_str_starts(rg_str_of(lesson->key), opt->key);
+}
+
+static rg_err find_asked(rg_ctx *cx, const rg_lessons *lessons, const rg_learn_opt *opt)
+{
+    rg_text keys;
+    rg_text_init(&keys, &cx->arena);
+    for (size_t i = 0; i < lessons->count; i++) {
+        if (is_asked(opt, &lessons->items[i])) return RG_OK;
+        rg_text_printf(&keys, "%s%s", i ? ", " : "", lessons->items[i].key);
+    }
+    if (keys.failed) return rg_nomem(cx);
+    return rg_fail(cx, RG_INPUT, "--key: no key of the files begins with '%s'; they have %s", opt->key,
+                   keys.data);
+}
+
 static rg_err teach_keys(rg_ctx *cx, report *r, rg_booster *booster, const rg_lessons *lessons,
                          const rg_learn_opt *opt)
 {
-    enum { ROWS_LEAST = 100 };   /* of a key: below, its forecasts stay analytic */
     for (size_t i = 0; i < lessons->count; i++) {
         const rg_lesson *lesson = &lessons->items[i];
-        if (opt->key && !rg_str_starts(rg_str_of(lesson->key), opt->key)) continue;
-        if (lesson->count < ROWS_LEAST) continue;
+        if (!is_asked(opt, lesson)) continue;
+        if (lesson->count < ROWS_LEAST) {
+            rg_item *few = rg_doc_object(r->doc, r->few, NULL);
+            rg_doc_str(r->doc, few, "key", lesson->key);
+            rg_doc_int(r->doc, few, "rows", (int64_t)lesson->count);
+            continue;
+        }
         RG_TRY(teach_key(cx, r, booster, lessons, lesson, opt));
         if (opt->progress && !opt->progress(opt->user, i + 1, lessons->count))
             return rg_fail(cx, RG_INTERRUPTED, "interrupted after %zu of %zu keys", i + 1, lessons->count);
@@ -197,13 +235,8 @@ static rg_err collect(rg_ctx *cx, const char *const *files, size_t count, const 
                            .user = opt->user, .learning = opt->whole ? RG_LEARN_ROWS : RG_LEARN_NONE};
     for (size_t i = 0; i < count; i++) RG_TRY(rg_lessons_add(cx, lessons, files[i], &how, opt->whole, NULL));
     if (!lessons->count) return rg_fail(cx, RG_INPUT, "no row of the files teaches anything");
+    RG_TRY(find_asked(cx, lessons, opt));
     return opt->export_to ? rg_lessons_export(cx, lessons, opt->export_to) : RG_OK;
-}
-
-static rg_err is_folder(rg_ctx *cx, const char *path)
-{
-    if (!path || rg_path_is_dir(path)) return RG_OK;
-    return rg_fail(cx, RG_INPUT, "%s: there is no such folder", path);
 }
 
 /* What would be missed at the end is looked for first: judging the files takes minutes. */
@@ -212,7 +245,7 @@ static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg
     rg_lessons lessons;
     rg_booster *booster = NULL;
     bool teaches = opt->out || !opt->export_to;
-    RG_TRY(is_folder(cx, opt->export_to));
+    RG_TRY(rg_learned_folder(cx, opt->export_to));
     if (teaches) RG_TRY(rg_booster_open(cx, &booster));
     rg_lessons_init(cx, &lessons);
     lessons.without = opt->without;
@@ -223,22 +256,41 @@ static rg_err learn(rg_ctx *cx, const char *const *files, size_t count, const rg
     return err;
 }
 
+static void lay_out(const report *r)
+{
+    rg_doc_section(r->doc, 1, "What was learned");
+    if (r->keys->count) rg_doc_table(r->doc, "keys", r->keys, key_columns, RG_COUNT(key_columns), 0);
+    if (r->cards->count) rg_doc_table(r->doc, "devices", r->cards, card_columns, RG_COUNT(card_columns), 0);
+    if (!r->few->count) return;
+    rg_doc_say(r->doc, "Keys of fewer than %d rows stay analytic:", ROWS_LEAST);
+    rg_doc_table(r->doc, "few", r->few, few_columns, RG_COUNT(few_columns), 0);
+}
+
+/* The id of a device that may be called by another name. */
+static rg_err find_id(rg_ctx *cx, const char **name)
+{
+    const rg_device *device = NULL;
+    if (!*name) return RG_OK;
+    RG_TRY_NOTE(cx, rg_device_find(cx, *name, &device), "--without");
+    *name = rg_arena_cstr(&cx->arena, rg_str_of(device->id));
+    rg_device_free(device);
+    return *name ? RG_OK : rg_nomem(cx);
+}
+
 rg_err rg_learn_doc(rg_ctx *cx, const char *const *files, size_t count, const rg_learn_opt *opt, rg_doc **out)
 {
     report r;
     rg_learn_opt o = {0};
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
     *out = NULL;
+    RG_TRY(rg_learned_folder(cx, o.out));
+    RG_TRY(find_id(cx, &o.without));
     RG_TRY(rg_doc_new(cx, "ridge.learn/1", &r.doc));
     r.keys = rg_doc_array(r.doc, rg_doc_root(r.doc), "keys");
     r.cards = rg_doc_array(r.doc, rg_doc_root(r.doc), "devices");
-    rg_err err = is_folder(cx, o.out);
-    if (!err) err = o.graph ? rg_graph_learn(cx, files, count, &o, r.doc) : learn(cx, files, count, &o, &r);
-    if (!o.graph) {
-        rg_doc_section(r.doc, 1, "What was learned");
-        rg_doc_table(r.doc, "keys", r.keys, key_columns, RG_COUNT(key_columns), 0);
-        rg_doc_table(r.doc, "devices", r.cards, card_columns, RG_COUNT(card_columns), 0);
-    }
+    r.few = rg_doc_array(r.doc, rg_doc_root(r.doc), "few");
+    rg_err err = o.graph ? rg_graph_learn(cx, files, count, &o, r.doc) : learn(cx, files, count, &o, &r);
+    if (!err && !o.graph) lay_out(&r);
     if (!err) err = rg_doc_done(cx, r.doc);
     if (err) rg_doc_free(r.doc);
     else *out = r.doc;

@@ -196,7 +196,8 @@ static rg_err end(rg_ctx *cx, void *user, const rg_evaluation *e, const uint32_t
         if (!s->seen || e->verdicts[i].dirty) continue;
         rg_verdict_measured(e, &e->verdicts[i], &seconds, &watt);
         double own_s = fmax(seconds - s->rest_s, 0.05 * seconds); /* the others may be priced too dear */
-        rg_lesson_part part = {(float)(own_s / seconds), (float)(s->rest_s / seconds)}, all = {1, 0};
+        rg_lesson_part part = {(float)(own_s / seconds), (float)(s->rest_s / seconds), (float)log(seconds)};
+        rg_lesson_part all = {1, 0, (float)log(watt)};
         if (seconds > 0) RG_TRY(add_row(cx, c, s, s->key, log(own_s / s->base_s), part));
         if (watt > 0 && s->base_w > 0) RG_TRY(add_row(cx, c, s, s->power_key, log(watt / s->base_w), all));
     }

@@ -13,7 +13,7 @@
 #include "learn/evaluate.h"
 #include "predict/residual.h"
 
-typedef struct rg_lesson_part { float own, rest; } rg_lesson_part;
+typedef struct rg_lesson_part { float own, rest, size; } rg_lesson_part; /* size: log of what was measured */
 
 typedef struct rg_lesson {
     const char *key;

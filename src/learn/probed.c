@@ -21,6 +21,7 @@ enum { KEYS_MOST = 16 };
 typedef struct share { const rg_trees *trees; size_t rows, probes; } share; /* of a key */
 
 typedef struct probing {
+    rg_arena *arena;             /* of whoever asked: what lasts longer than one forecast */
     rg_sitting *sitting;
     double (*out)[RG_JUDGE_QUANTITIES];
     double (*x)[RG_PROBED_FEATURES]; /* by setting */
@@ -64,8 +65,11 @@ static rg_err forecast_one(rg_ctx *cx, void *user, size_t index)
     exam.index = index;
     rg_err err = exam.judge->forecast(cx, &exam, p->out[index]);
     if (err == RG_NOMEM || err == RG_INTERNAL || err == RG_INTERRUPTED) return err;
-    for (int q = 0; err && q < RG_JUDGE_QUANTITIES; q++) p->out[index][q] = NAN;
-    return RG_OK;
+    if (!err) return RG_OK;
+    for (int q = 0; q < RG_JUDGE_QUANTITIES; q++) p->out[index][q] = NAN;
+    const char *why = rg_arena_cstr(p->arena, rg_str_of(rg_ctx_error(cx)));
+    rg_sitting_miss(p->sitting, index, why);
+    return why ? RG_OK : rg_nomem(cx);
 }
 
 static bool is_answered(const probing *p, size_t i)
@@ -181,13 +185,13 @@ static rg_err open_probing(rg_ctx *cx, probing *p)
 rg_err rg_probed_forecast(rg_ctx *cx, rg_sitting *sitting, rg_probed_features *features,
                           double (*out)[RG_JUDGE_QUANTITIES])
 {
-    probing p = {.sitting = sitting, .out = out, .count = rg_sitting_count(sitting, 0)};
+    probing p = {.arena = &cx->arena, .sitting = sitting, .out = out, .count = rg_sitting_count(sitting, 0)};
     rg_workers work = {.count = p.count, .threads = 1, .run = forecast_one, .user = &p};
     RG_TRY(open_probing(cx, &p));
     RG_TRY(rg_workers_run(cx, &work));
     for (size_t i = 0; i < p.count; i++) p.odd[i] = is_answered(&p, i) ? 0 : NAN;
     for (size_t i = 0; i < p.count; i++)
-        if (is_answered(&p, i)) features(rg_sitting_exam(sitting, 0, i), out[i], p.x[i]);
+        if (is_answered(&p, i)) RG_TRY(features(cx, rg_sitting_exam(sitting, 0, i), out[i], p.x[i]));
     find_keys(&p);
     rg_odd_rows(p.x[0], p.count, RG_PROBED_FEATURES, p.key_of, p.odd);
     for (size_t k = 0; k < p.key_count; k++)

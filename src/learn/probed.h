@@ -7,7 +7,7 @@
 enum { RG_PROBED_FEATURES = 32 };
 
 /* What tells a usual row from an odd one, x[RG_PROBED_FEATURES]; forecast: by quantity. Unused ones are 0. */
-typedef void rg_probed_features(const rg_exam *exam, const double *forecast, double *x);
+typedef rg_err rg_probed_features(rg_ctx *cx, const rg_exam *exam, const double *forecast, double *x);
 
 /* Forecasts all settings of curve 0 by the kind's `forecast`, asks for as many probes as there are, and
  * corrects the others. Quantities in seconds are times, counts are rates. */

@@ -54,6 +54,11 @@ bool rg_sitting_measured(rg_sitting *s, size_t curve, size_t setting, double *ou
     return true;
 }
 
+void rg_sitting_miss(rg_sitting *s, size_t setting, const char *why)
+{
+    s->own->settings[setting].error = why;
+}
+
 /* ---- rows into curves ---- */
 
 typedef struct gathering {
@@ -205,6 +210,8 @@ rg_err rg_sitting_check(rg_ctx *cx, const rg_judge *judge, const rg_evaluate_opt
 {
     rg_text names;
     if (opt->probes < 0) return rg_fail(cx, RG_USAGE, "--probes: %d is negative", opt->probes);
+    if (opt->probes && !judge->curve)
+        return rg_fail(cx, RG_USAGE, "--probes: rows of kind %s are no points of a curve", judge->name);
     if (known_of(opt->known) < 0)
         return rg_fail(cx, RG_USAGE, "--known: '%s' is none of none, kernels, families, devices", opt->known);
     const rg_baseline *baseline = opt->baseline ? baseline_of(judge, opt->baseline) : NULL;

@@ -1,12 +1,17 @@
 /* stand_in_llm.c - a language model of which only the totals are known, as a decoder of the usual shape:
  * heads of 128 features, eight of keys and values, gated inner layers. With V words, d features and L layers
  *
- *     dense      P = 13 L d^2 + 2 V d,  L = d / 128      Llama 3 (arXiv:2407.21783), Qwen3
- * (arXiv:2505.09388): L is d / 102 to d / 128, a layer 12 to 14 d^2 mixture    A = 12 L d^2 + 2 V d,  L = d /
- * 64       Qwen3, gpt-oss (arXiv:2508.10925), DeepSeek-V3 (arXiv:2412.19437): L is d / 43 to d / 117
+ *     dense      P = 13 L d^2 + 2 V d,  L = d / 128
+ *     mixture    A = 12 L d^2 + 2 V d,  L = d / 64
+ *     hybrid     P = 14 L d^2 + 2 V d,  L = d / 160
  *
- * give d, a multiple of 1024 so that eight devices can share the heads; the inner features then take what is
- * left of the total. Of a mixture's E experts each token goes through k:
+ * give d. Llama 3 (arXiv:2407.21783) and Qwen3 (arXiv:2505.09388): L is d / 102 to d / 128, a layer 12 to 14
+ * d^2. Mixtures of Qwen3, gpt-oss (arXiv:2508.10925), DeepSeek-V3 (arXiv:2412.19437): d / 43 to d / 117.
+ * Nemotron-H (arXiv:2504.03624), Nemotron Nano 2 (arXiv:2508.14444): 26, 28 and 31 pairs of a state and an
+ * inner layer at 4096, 4480 and 5120 features; 6 d^2 of a state's projections, 8 d^2 of the inner layer's.
+ *
+ * d is a multiple of 1024, of a hybrid 512, with heads that eight devices can share; the inner features then
+ * take what is left of the total. Of a mixture's E experts each token goes through k:
  *
  *     k E_1 = 0.65 A',  k E_1 + (E - k) E_1 = ~P   ->   k = 0.65 A' E / P,    E_1 = (P - A) / (E - k)
  *
@@ -32,17 +37,27 @@ static double words_of(const rg_llm_totals *t, double d)
     return (t->parameters < SMALL ? 1 : 2) * WORDS * d;
 }
 
+/* Of d and a layer's parameters over d^2. */
+typedef struct usual { double step, narrow, square; } usual;
+
+static usual usual_of(const rg_llm_totals *t)
+{
+    if (t->mixture) return (usual){STEP, 64, 12};
+    return t->hybrid ? (usual){STEP / 2, 160, 14} : (usual){STEP, 128, 13};
+}
+
 static double layers_of(const rg_llm_totals *t, double d)
 {
-    return fmax(1, round(d / (t->mixture ? 64 : 128)));
+    return fmax(1, round(d / usual_of(t).narrow));
 }
 
 /* The width whose usual total is nearest. */
 static double find_width(const rg_llm_totals *t)
 {
     double wanted = t->mixture ? t->active : t->parameters, best = INFINITY, width = 0;
-    for (double d = STEP; d <= 32 * STEP; d += STEP) {
-        double has = (t->mixture ? 12 : 13) * layers_of(t, d) * d * d + words_of(t, d);
+    usual u = usual_of(t);
+    for (double d = STEP; d <= 32 * STEP; d += u.step) {
+        double has = u.square * layers_of(t, d) * d * d + words_of(t, d);
         double off = fabs(log(has / wanted));
         if (off < best) best = off, width = d;
     }
@@ -78,7 +93,7 @@ rg_err rg_stand_in_decoder(rg_ctx *cx, const rg_llm_totals *t, rg_decoder *out)
         .names = &rg_llama_names, .dtype = RG_BF16, .activation = "Swish", .gated = true, .epsilon = 1e-5,
         .theta = 5e5, .words = WORDS, .tied = t->parameters < SMALL, .layers = (int)layers,
         .width = (int64_t)d, .inner = inner > STEP ? inner / STEP * STEP : STEP,
-        .heads = (int64_t)d / HEAD, .kv_heads = KV_HEADS, .head = HEAD,
+        .heads = ((int64_t)d + STEP - 1) / STEP * (STEP / HEAD), .kv_heads = KV_HEADS, .head = HEAD,
     };
     if (t->hybrid) out->window = (int64_t)d / 2, out->period = ATTENDS;
     if (t->mixture) add_experts(t, rest, out);

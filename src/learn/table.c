@@ -17,6 +17,7 @@
 static rg_err load(rg_ctx *cx, const char *path, rg_text *text)
 {
     enum { PIECE = 65536 };
+    if (rg_path_is_dir(path)) return rg_fail(cx, RG_INPUT, "%s: is a directory, not a file", path);
     char *piece = RG_NEW(&cx->arena, char, PIECE);
     gzFile file = gzopen(path, "rb"); /* reads plain files, too */
     if (!file || !piece) {
@@ -32,7 +33,7 @@ static rg_err load(rg_ctx *cx, const char *path, rg_text *text)
             err = rg_fail(cx, RG_LIMIT, "%s: more than %d bytes of text", path, RG_TABLE_BYTE_MAX);
     }
     if (!err && size < 0)
-        err = rg_fail(cx, RG_FORMAT, "%s: not readable, or damaged: it does not unpack", path);
+        err = rg_fail(cx, RG_FORMAT, "%s: damaged: it does not unpack", path);
     bool whole = gzclose_r(file) == Z_OK; /* it alone tells of an archive that ends too soon */
     if (!err && !whole) err = rg_fail(cx, RG_FORMAT, "%s: damaged: it ends before its archive does", path);
     return err;
@@ -129,14 +130,8 @@ static rg_err cut(rg_ctx *cx, rg_table *t)
 
 rg_err rg_table_read(rg_ctx *cx, const char *path, rg_table **out)
 {
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_table *t = RG_NEW(&arena, rg_table, 1);
-    if (!t) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    t->arena = arena;
+    rg_table *t = RG_NEW_OWN(cx, rg_table);
+    if (!t) return rg_nomem(cx);
     t->path = path;
     rg_err err = cut(cx, t);
     if (err) rg_table_free(t);

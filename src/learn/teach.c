@@ -7,6 +7,7 @@
 #include "learn/line.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -39,7 +40,7 @@ static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
         };
     if (!pooled && rows >= PRODUCTS_LEAST && is_narrow_product(lesson))
         return (rg_boost_opt){
-            .rounds = 200, .depth = 16, .leaves = 128, .rate = 0.1, .leaf_weight = 3, .rows = 0.8,
+            .rounds = 300, .depth = 16, .leaves = 255, .rate = 0.07, .leaf_weight = 2, .rows = 0.8,
             .columns = 0.5, .seed = 1, .threads = 1,
         };
     bool fine = !pooled && rows >= 20000; /* enough for shapes that only a fine tree tells apart */
@@ -64,12 +65,40 @@ static rg_boost_opt options(const rg_lesson *lesson, size_t rows, bool pooled)
     return o;
 }
 
+typedef struct weighed { float y, weight; } weighed;
+
+static int by_value(const void *a, const void *b)
+{
+    float x = ((const weighed *)a)->y, y = ((const weighed *)b)->y;
+    return (x > y) - (x < y);
+}
+
+/* Half of the weight lies on either side. */
+static rg_err find_middle(rg_teaching *t, const rg_teach_set *s, double *out)
+{
+    weighed *rows = RG_NEW(&t->cx->arena, weighed, s->count + 1);
+    double all = 0, below = 0;
+    if (!rows) return rg_nomem(t->cx);
+    for (size_t i = 0; i < s->count; i++) {
+        rows[i] = (weighed){s->y[i], s->weight[i]};
+        all += (double)s->weight[i];
+    }
+    qsort(rows, s->count, sizeof *rows, by_value);
+    *out = 0;
+    for (size_t i = 0; i < s->count && 2 * below < all; i++) {
+        *out = (double)rows[i].y;
+        below += (double)rows[i].weight;
+    }
+    return RG_OK;
+}
+
 rg_err rg_teach_member(rg_teaching *t, const rg_teach_set *s, bool pooled, rg_trees_member *out)
 {
     rg_boost_opt o = options(t->lesson, s->count, pooled);
     rg_boost_data data = {s->x, s->y, s->weight, s->count, t->lesson->features};
     RG_TRY(rg_booster_train(t->cx, t->booster, &data, &o, &t->cx->arena, out));
     if (t->lesson->of == RG_OF_WHOLE) {
+        RG_TRY(find_middle(t, s, &out->middle));
         out->slopes = RG_NEW(&t->cx->arena, double, t->lesson->features);
         if (!out->slopes) return rg_nomem(t->cx);
         out->slope_count = t->lesson->features;
@@ -86,11 +115,11 @@ static rg_err mix_line(rg_teaching *t, rg_trees_member *m)
     if (!nodes) return rg_nomem(t->cx);
     for (int i = 0; i < m->node_count; i++) {
         nodes[i] = m->nodes[i];
-        if (nodes[i].feature == RG_TREES_LEAF) nodes[i].value *= (float)(1 - t->line);
+        if (nodes[i].feature == RG_TREES_LEAF) nodes[i].value *= (float)(t->belief * (1 - t->line));
     }
     m->nodes = nodes;
-    m->start *= t->line;
-    for (size_t i = 0; i < m->slope_count; i++) m->slopes[i] *= t->line;
+    m->start = t->belief * t->line * m->start + (1 - t->belief) * m->middle;
+    for (size_t i = 0; i < m->slope_count; i++) m->slopes[i] *= t->belief * t->line;
     if (t->line == 0) m->slope_count = 0;
     if (t->line == 1) m->node_count = 0, m->tree_count = 0;
     return RG_OK;
@@ -125,6 +154,19 @@ static rg_err count_devices(rg_teaching *t)
     return RG_OK;
 }
 
+/* Where rows of a device do not tell, its host is the middle of the others'. */
+static rg_err assume_hosts(rg_teaching *t)
+{
+    double *known = RG_NEW(&t->cx->arena, double, t->device_count + 1);
+    if (!known) return rg_nomem(t->cx);
+    for (size_t i = 0; i < t->device_count; i++) known[i] = t->hosts[t->devices[i]];
+    double middle = rg_host_middle(known, t->device_count);
+    for (size_t i = 0; i < t->device_count; i++)
+        if (t->hosts[t->devices[i]] <= 0) t->hosts[t->devices[i]] = middle;
+    t->trees->hosts_apart = middle > 0;
+    return RG_OK;
+}
+
 /* Of latencies of rows: the host of each device, from rows that wait for it, twice as long as for the device.
  */
 static rg_err find_hosts(rg_teaching *t)
@@ -145,7 +187,7 @@ static rg_err find_hosts(rg_teaching *t)
         bool flat = rg_percentile(waited, count, 0.75) - rg_percentile(waited, count, 0.25) < FLAT;
         if (count >= HOST_ROWS_LEAST && flat) t->hosts[d] = middle;
     }
-    return RG_OK;
+    return assume_hosts(t);
 }
 
 static rg_err set_range(rg_teaching *t)
@@ -203,11 +245,11 @@ static rg_held_score mean_of(const rg_report_card *cards, size_t count, size_t a
     double sum[FIGURES] = {0}, n[FIGURES] = {0};
     for (size_t i = 0; i < count; i++) {
         const rg_held_score *s = (const rg_held_score *)(const void *)((const char *)&cards[i] + at);
-        const double parts[FIGURES] = {s->mean, s->median, s->coverage, s->width};
+        const double parts[FIGURES] = {s->mean, s->median, s->tau, s->coverage, s->width};
         for (int k = 0; k < FIGURES; k++)
             if (!isnan(parts[k])) sum[k] += parts[k], n[k]++;
     }
-    return (rg_held_score){sum[0] / n[0], sum[1] / n[1], sum[2] / n[2], sum[3] / n[3]};
+    return (rg_held_score){sum[0] / n[0], sum[1] / n[1], sum[2] / n[2], sum[3] / n[3], sum[4] / n[4]};
 }
 
 static void average(rg_report_card *cards, size_t count)
@@ -233,6 +275,8 @@ static void note_errors(const rg_teaching *t, const rg_report_card *cards)
         m->analytic = tried(card->base.mean), m->analytic_median = tried(card->base.median);
         m->known = tried(card->known.mean), m->known_median = tried(card->known.median);
         m->unknown = tried(card->unknown.mean), m->unknown_median = tried(card->unknown.median);
+        m->analytic_tau = tried(card->base.tau), m->known_tau = tried(card->known.tau);
+        m->unknown_tau = tried(card->unknown.tau);
         m->known_coverage = tried(card->known.coverage), m->known_width = tried(card->known.width);
         m->unknown_coverage = tried(card->unknown.coverage), m->unknown_width = tried(card->unknown.width);
     }
@@ -267,7 +311,7 @@ static rg_err teach(rg_teaching *t, rg_taught *out)
 rg_err rg_teach(rg_ctx *cx, rg_booster *booster, const rg_lessons *lessons, const rg_lesson *lesson,
                 rg_taught *out)
 {
-    rg_teaching t = {.cx = cx, .booster = booster, .lessons = lessons, .lesson = lesson};
+    rg_teaching t = {.cx = cx, .booster = booster, .lessons = lessons, .lesson = lesson, .belief = 1};
     *out = (rg_taught){0};
     t.trees = RG_NEW(&cx->arena, rg_trees, 1);
     if (!t.trees) return rg_nomem(cx);

@@ -31,5 +31,7 @@ rg_err rg_trees_save(rg_ctx *cx, const rg_trees *trees, const char *dir) RG_CHEC
 
 /* A file anew, as above. */
 rg_err rg_learned_write(rg_ctx *cx, const char *path, rg_str bytes) RG_CHECKED;
+/* Whether DIR can be written into, looked for before work that takes minutes; NULL: nobody wants to. */
+rg_err rg_learned_folder(rg_ctx *cx, const char *dir) RG_CHECKED;
 
 #endif

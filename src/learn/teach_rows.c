@@ -134,11 +134,12 @@ rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wanted, size_t most, rg_teach
     *out = (rg_teach_set){
         .x = RG_NEW(&t->cx->arena, float, (c.count + 1) * columns),
         .y = RG_NEW(&t->cx->arena, float, c.count + 1),
+        .host = RG_NEW(&t->cx->arena, float, c.count + 1),
         .weight = RG_NEW(&t->cx->arena, float, c.count + 1),
         .group = RG_NEW(&t->cx->arena, uint64_t, c.count + 1),
         .part = RG_NEW(&t->cx->arena, rg_lesson_part, c.count + 1),
     };
-    if (!out->x || !out->y || !out->weight || !out->group || !out->part) return rg_nomem(t->cx);
+    if (!out->x || !out->y || !out->host || !out->weight || !out->group || !out->part) return rg_nomem(t->cx);
     for (size_t i = 0; i < l->count; i++) {
         if (!is_eligible(t, &c, i)) continue;
         uint32_t d = l->device[i];
@@ -146,11 +147,10 @@ rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wanted, size_t most, rg_teach
         if (!taken) continue;
         c.wanted[d]--;
         memcpy(out->x + out->count * columns, l->x + i * columns, columns * sizeof *l->x);
-        out->y[out->count] = l->r[i];
-        if (wanted.device == RG_EVERY)
-            out->y[out->count] -= (float)rg_host_shift(t->hosts[d], l->x + i * columns);
+        out->host[out->count] = (float)rg_host_shift(t->hosts[d], l->x + i * columns);
+        out->y[out->count] = l->r[i] - out->host[out->count];
         out->group[out->count] = l->group[i];
-        out->part[out->count] = l->part ? l->part[i] : (rg_lesson_part){1, 0};
+        out->part[out->count] = l->part ? l->part[i] : (rg_lesson_part){1, 0, 0};
         out->weight[out->count++] = (float)(each * rg_teach_claim(all.left[d]) / (double)all.wanted[d]);
     }
     return RG_OK;

@@ -3,7 +3,8 @@
  *     unknown   each device in turn answered by the others: all pairs of a reach and a weight of the pooled
  *               member are tried, and how far the answer is trusted
  *     known     members taught without a fold of groups, tested on it: the device's own together with the
- *               pooled one, whose share is the best of those tried. Neither has seen the fold
+ *               pooled one, whose share is the best of those tried. Neither has seen the fold. Of whole
+ *               inferences also: how far both are believed against the middle of what they were taught
  *
  * What was held out says how wide the intervals of forecasts are, for each device by its own rows where it is
  * known, and how many they hold of what had no say in them (conformal.c).
@@ -15,6 +16,7 @@
 
 static const double reaches[] = {1, 2, 4, 8}, pooled_weights[] = {0.01, 0.1, 0.5, 2},
                     trusts[] = {0, 0.25, 0.5, 0.75, 1}, lines[] = {0, 0.25, 0.5, 0.75, 1},
+                    beliefs[] = {1, 0.75, 0.5, 0.25},
                     pooled_shares[] = {0, 0.2, 0.4, 0.6, 0.8, 1};
 
 /* Asking two members takes longer than asking one, and a line is one thing more: what is added has to better
@@ -36,18 +38,19 @@ static rg_err add_held(rg_teaching *t, rg_held_rows *to, rg_held held)
     return RG_OK;
 }
 
-/* What the two parts of a member say. */
-typedef struct parts { float trees, line; } parts;
+/* What the parts of a member say, and the middle of what it was taught. */
+typedef struct parts { float trees, line, middle; } parts;
 
 static parts parts_of(const rg_teaching *t, const rg_trees_member *m, const float *x)
 {
     double line = m->start + rg_trees_line(t->trees, m, x);
-    return (parts){(float)(rg_trees_sum(m, x) - m->start), (float)line};
+    return (parts){(float)(rg_trees_sum(m, x) - m->start), (float)line, (float)m->middle};
 }
 
 static double say(const rg_teaching *t, parts p)
 {
-    return (1 - t->line) * (double)p.trees + t->line * (double)p.line;
+    double said = (1 - t->line) * (double)p.trees + t->line * (double)p.line;
+    return t->belief * said + (1 - t->belief) * (double)p.middle;
 }
 
 /* ---- devices that were not measured ---- */
@@ -102,8 +105,6 @@ static rg_err prepare(rg_teaching *t, uint32_t device, trial *out)
         out->distance2[i] = INFINITY; /* nobody to ask */
         if (!t->own[d] || d == device) continue;
         RG_TRY(sums_at(t, t->own[d], &out->rows, &out->by[i]));
-        for (size_t k = 0; k < out->rows.count && out->host > 0; k++)
-            out->by[i][k] -= (float)rg_host_shift(t->hosts[d], out->rows.x + k * t->lesson->features);
         out->distance2[i] = rg_traits_distance2(t->own[d]->traits, mine);
     }
     return RG_OK;
@@ -140,7 +141,8 @@ static double mixed(const rg_teaching *t, const trial *seen, size_t row, const m
 
 static double missed(const rg_teaching *t, const trial *seen, size_t row, const mix *m)
 {
-    return of_measured(seen->rows.part[row], mixed(t, seen, row, m) - (double)seen->rows.y[row]);
+    double measured = (double)seen->rows.y[row] + (double)seen->rows.host[row];
+    return of_measured(seen->rows.part[row], mixed(t, seen, row, m) - measured);
 }
 
 static double mean_error(const rg_teaching *t, const trial *seen, mixing m, size_t without)
@@ -186,7 +188,7 @@ static rg_err add_trial(rg_teaching *t, const trial *seen, size_t device, mixing
     const mix weights = mix_of(t, seen, m, without);
     for (size_t i = 0; i < seen->rows.count; i++)
         RG_TRY(add_held(t, to, (rg_held){t->devices[device], seen->rows.group[i],
-                                         missed(t, seen, i, &weights)}));
+                                         missed(t, seen, i, &weights), (double)seen->rows.part[i].size}));
     return RG_OK;
 }
 
@@ -260,7 +262,7 @@ rg_err rg_teach_test_unknown(rg_teaching *t, rg_report_card *cards, rg_held_rows
 typedef struct class { rg_trees_member pooled, *own[RG_TEACH_DEVICES_MAX]; } class;
 typedef struct answers {
     parts *own, *pooled;
-    float *y;
+    float *y, *host;
     uint64_t *group;
     rg_lesson_part *part;
     size_t count;
@@ -300,10 +302,9 @@ static rg_err ask_fold(rg_teaching *t, int fold, answers *by_device)
         for (size_t i = 0; i < held.count; i++, a->count++) {
             const float *x = held.x + i * t->lesson->features;
             a->own[a->count] = parts_of(t, c.own[d], x);
-            a->pooled[a->count] = t->device_count > 1 ? parts_of(t, &c.pooled, x) : (parts){0, 0};
-            a->pooled[a->count].trees +=
-                (float)rg_host_shift(t->hosts[t->devices[d]], x); /* of rows: no line */
+            a->pooled[a->count] = t->device_count > 1 ? parts_of(t, &c.pooled, x) : (parts){0, 0, 0};
             a->y[a->count] = held.y[i];
+            a->host[a->count] = held.host[i];
             a->group[a->count] = held.group[i];
             a->part[a->count] = held.part[i];
         }
@@ -327,22 +328,24 @@ static double sum_known(const rg_teaching *t, const answers *by_device, double s
     return sum;
 }
 
+/* A share of the pooled member, one of the line, and how far they are believed. */
 static void choose_share(rg_teaching *t, const answers *by_device)
 {
-    double least = INFINITY, best = 0;
+    double least = INFINITY, line = 0, belief = 1;
+    bool whole = t->lesson->of == RG_OF_WHOLE;
     size_t shares = t->device_count > 1 ? RG_COUNT(pooled_shares) : 1;
-    size_t kinds = t->lesson->of == RG_OF_WHOLE ? RG_COUNT(lines) : 1;
-    for (size_t l = 0; l < kinds; l++)
-        for (size_t w = 0; w < shares; w++) {
-            t->line = lines[l];
-            double is = sum_known(t, by_device, pooled_shares[w]);
-            if (l) is /= GAIN_LEAST;
-            if (w) is /= GAIN_LEAST;
-            if (is >= least) continue;
-            least = is, best = lines[l];
-            t->trees->pooled_share = pooled_shares[w];
-        }
-    t->line = best;
+    for (size_t l = 0; l < (whole ? RG_COUNT(lines) : 1); l++)
+        for (size_t b = 0; b < (whole ? RG_COUNT(beliefs) : 1); b++)
+            for (size_t w = 0; w < shares; w++) {
+                t->line = lines[l], t->belief = beliefs[b];
+                double is = sum_known(t, by_device, pooled_shares[w]);
+                if (l) is /= GAIN_LEAST;
+                if (w) is /= GAIN_LEAST;
+                if (is >= least) continue;
+                least = is, line = lines[l], belief = beliefs[b];
+                t->trees->pooled_share = pooled_shares[w];
+            }
+    t->line = line, t->belief = belief;
 }
 
 /* A device has its own spread where it has rows enough. */
@@ -354,8 +357,10 @@ static rg_err grade_known(rg_teaching *t, size_t device, const answers *a, rg_re
     size_t before = all->count;
     if (a->count < 5) return RG_OK;
     for (size_t i = 0; i < a->count; i++) {
-        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], of_measured(a->part[i], -(double)a->y[i])}));
-        RG_TRY(add_held(t, all, (rg_held){d, a->group[i], known_error(t, a, t->trees->pooled_share, i)}));
+        double size = (double)a->part[i].size, measured = (double)a->y[i] + (double)a->host[i];
+        double is = known_error(t, a, t->trees->pooled_share, i);
+        RG_TRY(add_held(t, &base, (rg_held){d, a->group[i], of_measured(a->part[i], -measured), size}));
+        RG_TRY(add_held(t, all, (rg_held){d, a->group[i], is, size}));
     }
     const rg_held *rows = all->items + before;
     RG_TRY(rg_held_score_of(t->cx, base.items, base.count, 0, &card->base));
@@ -371,9 +376,10 @@ static rg_err make_answers(rg_teaching *t, answers **out)
     for (size_t d = 0; d < t->device_count; d++) {
         answers *a = &(*out)[d];
         size_t most = t->rows[t->devices[d]] + 1;
-        *a = (answers){RG_NEW(arena, parts, most), RG_NEW(arena, parts, most), RG_NEW(arena, float, most),
+        *a = (answers){RG_NEW(arena, parts, most),    RG_NEW(arena, parts, most),
+                       RG_NEW(arena, float, most),    RG_NEW(arena, float, most),
                        RG_NEW(arena, uint64_t, most), RG_NEW(arena, rg_lesson_part, most), 0};
-        if (!a->own || !a->pooled || !a->y || !a->group || !a->part) return rg_nomem(t->cx);
+        if (!a->own || !a->pooled || !a->y || !a->host || !a->group || !a->part) return rg_nomem(t->cx);
     }
     return RG_OK;
 }

@@ -14,9 +14,10 @@ enum {
     RG_TEACH_DEVICES_MAX = 256,
 };
 
-/* Rows that were taken: features one row after the other, log(measured / base), weights, groups. */
+/* Rows that were taken: features one row after the other, log(measured / base) less what the host is, that,
+ * weights, groups. */
 typedef struct rg_teach_set {
-    float *x, *y, *weight;
+    float *x, *y, *host, *weight;
     uint64_t *group;
     rg_lesson_part *part;
     size_t count;
@@ -33,6 +34,7 @@ typedef struct rg_teaching {
     double *hosts;               /* by device: residual.c; 0: not known */
     rg_trees_member **own;       /* by device; NULL: too few rows */
     double line;                 /* share of the linear law in a member, the same in all */
+    double belief;               /* how far a member goes from its middle, the same in all */
     uint16_t *fold; int folds;   /* of each row */
 } rg_teaching;
 
@@ -52,13 +54,13 @@ rg_err rg_teach_make_folds(rg_teaching *t) RG_CHECKED;
 double rg_teach_claim(size_t rows);
 
 /* At most so many rows of each device, each as likely as any other; where there are several devices, each
- * weighs its claim, and all rows are as if one host had issued them. */
+ * weighs its claim. */
 rg_err rg_teach_take(rg_teaching *t, rg_teach_wish wish, size_t most, rg_teach_set *out) RG_CHECKED;
 
 /* A member from rows; pooled: of several devices. Of whole inferences it is a line and trees, mixed: a line
  * says something of networks that are unlike those that were taught, trees of those that are alike. Its share
- * is chosen with that of the pooled member; until then both stand for themselves, and `start` is the line's.
- */
+ * is chosen with that of the pooled member, and how far both are believed; until then all stand for
+ * themselves, and `start` is the line's. */
 rg_err rg_teach_member(rg_teaching *t, const rg_teach_set *s, bool pooled, rg_trees_member *out) RG_CHECKED;
 
 /* Known devices: members without a fold, tested on it; chooses the pooled member's share and sets known

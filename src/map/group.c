@@ -167,6 +167,50 @@ static bool grow_row(grouping *x, rg_row *row, uint32_t row_index, const rg_fuse
     return true;
 }
 
+/* What a step multiplies by a matrix of weights; 0: nothing. */
+static rg_value_id weighted_by(const grouping *x, uint32_t step)
+{
+    const rg_node *node = node_of(x, step);
+    if (!rg_node_is(node, "MatMul") || x->folded[step]) return 0;
+    const rg_value *weight = &x->g->values[node->in[1]];
+    return weight->role == RG_ROLE_CONST && weight->type.rank == 2 ? node->in[0] : 0;
+}
+
+/* Whether two steps multiply the same rows by weights, which lie side by side then: one product as wide as
+ * both. */
+static bool are_siblings(const grouping *x, uint32_t step, uint32_t other)
+{
+    const rg_step *a = &x->facts->steps[step], *b = &x->facts->steps[other];
+    rg_value_id rows = weighted_by(x, step);
+    return step != other && rows && rows == weighted_by(x, other) && a->arm == b->arm && a->times == b->times;
+}
+
+/* A step that the row of products takes: one of them, or the bias of the one before. */
+static bool is_beside(const grouping *x, const rg_row *row, uint32_t step, const rg_fuse_rule *rule)
+{
+    if (x->row_of[step] != NOBODY) return false;
+    if (are_siblings(x, row->anchor, step)) return true;
+    const rg_node *node = node_of(x, step);
+    bool follows = rule && any_matches(x, step, rule->follow, rule->follow_count)
+                   && rg_node_is(node, "Add") && only_reader(x, step - 1) == step;
+    return follows && (is_constant(x, node->in[0]) || is_constant(x, node->in[1]));
+}
+
+/* Siblings join where they and what the row has so far follow each other without a gap: nobody outside can
+ * stand between what is read and what is made then. */
+static bool add_siblings(grouping *x, rg_row *row, uint32_t row_index, const rg_fuse_rule *rule)
+{
+    uint32_t end = row->anchor + 1;
+    if (!x->plan->runtime->merges_products) return true;
+    while (end < x->facts->step_count
+           && (x->row_of[end] == row_index || is_beside(x, row, end, rule))) end++;
+    for (uint32_t i = 0; i < row->step_count; i++)
+        if (row->steps[i] >= end) return true;
+    for (uint32_t step = row->anchor + 1; step < end; step++)
+        if (x->row_of[step] == NOBODY && !add_member(x, row, row_index, step)) return false;
+    return true;
+}
+
 /* A view goes with the row that computes what it views. One of an input or a constant is a row of its own,
  * and so is one that waits for something else too: a computed shape. */
 static uint32_t row_of_source(const grouping *x, uint32_t step)
@@ -196,8 +240,10 @@ static rg_err form_rows(grouping *x)
         const rg_fuse_rule *rule = view ? NULL : rule_for(x, step);
         row->anchor = step;
         row->kernels = rule ? rule->kernels : 0;
-        if (!add_member(x, row, index, step) || !grow_row(x, row, index, rule)) return rg_nomem(x->cx);
-        row->kind = row->step_count > 1 ? rule->name : rg_arena_cstr(&plan->arena, node_of(x, step)->type);
+        if (!add_member(x, row, index, step) || !grow_row(x, row, index, rule) ||
+            (!view && !add_siblings(x, row, index, rule))) return rg_nomem(x->cx);
+        row->kind = rule && row->step_count > 1 ? rule->name
+                                                 : rg_arena_cstr(&plan->arena, node_of(x, step)->type);
         if (!row->kind) return rg_nomem(x->cx);
     }
     return RG_OK;
@@ -326,9 +372,13 @@ static void sum_work(grouping *x, rg_row *row, uint32_t index)
         if (row->steps[i] == row->anchor || is_view(x, row->steps[i])) continue;
         before += w->in_byte + w->weight_byte + w->out_byte;
         row->work.mac += w->mac, row->work.flop += w->flop, row->work.special += w->special;
-        row->work.in_byte += w->in_byte;
         row->work.weight_byte += w->weight_byte;
         row->work.out_byte += w->out_byte;
+        if (are_siblings(x, row->anchor, row->steps[i])) { /* what they share is read once */
+            row->work.n += w->n;
+            continue;
+        }
+        row->work.in_byte += w->in_byte;
         settle_inputs(x, row, index, row->steps[i]);
     }
     row->side_byte = row->work.in_byte > own ? row->work.in_byte - own : 0;

@@ -61,15 +61,9 @@ rg_err rg_plan_among(rg_ctx *cx, const rg_facts *facts, const rg_device *device,
     rg_plan_opt o = {0};
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
     RG_TRY(check(cx, device, runtime, &o));
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_plan *plan = RG_NEW(&arena, rg_plan, 1);
-    if (!plan) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
+    rg_plan *plan = RG_NEW_OWN(cx, rg_plan);
+    if (!plan) return rg_nomem(cx);
     plan->refs = 1;
-    plan->arena = arena;
     plan->graph = rg_graph_ref(facts->graph);
     plan->facts = rg_facts_ref(facts);
     plan->device = rg_device_ref(device);

@@ -83,6 +83,7 @@ static double weight_reads(const rg_work *w)
 static double missed_share(const rg_plan *plan, double kept)
 {
     double round = plan->weight_byte + plan->beside_byte + (double)plan->block_byte;
+    if (kept <= 0) return round > 0; /* a cache of nothing */
     return fmin(fmax((round / kept - 1) / ROUND_FADES, 0), 1);
 }
 

@@ -47,6 +47,14 @@ static double blocks_per_unit(const rg_engine *e, double tm, double tn)
 
 static double balance(double blocks, double units) { return blocks / (units * rg_ceil_div(blocks, units)); }
 
+/* The same of a library that counts in waves: as many blocks as are resident begin together, and where there
+ * are more, the last wave takes as long as the others. */
+static double wave_balance(double blocks, double units, double per_unit)
+{
+    double resident = units * per_unit;
+    return blocks <= resident ? balance(blocks, units) : balance(blocks, resident);
+}
+
 /* f32 sums of the pieces of a split reduction, written and read again. */
 static double partial_byte(const rg_work *w, double split)
 {
@@ -63,7 +71,8 @@ static double element_byte(const rg_row *row)
 }
 
 /* A product cut into blocks of tm x tn, its reduction into `split` pieces. */
-static void cut(const rg_engine *e, const rg_row *row, double tm, double tn, double split, rg_tiling *t)
+static void cut(const rg_engine *e, const rg_row *row, const rg_library_tiles *own, double tm, double tn,
+                double split, rg_tiling *t)
 {
     const rg_work *w = &row->work;
     double m = rg_ceil_div(w->m, tm), n = rg_ceil_div(w->n, tn);
@@ -73,7 +82,9 @@ static void cut(const rg_engine *e, const rg_row *row, double tm, double tn, dou
     double ahead = e->bulk_copies ? BULK_AHEAD : THREADS_AHEAD;
     t->trips = rg_ceil_div(w->k / split, t->tile[2]) / ahead + 1;
     t->blocks = m * n * w->batch * split;
-    t->utilization = row->filled * w->m * w->n / (m * tm * n * tn) * balance(t->blocks, row->unit_count);
+    double even = own && own->in_waves ? wave_balance(t->blocks, row->unit_count, t->per_unit)
+                                       : balance(t->blocks, row->unit_count);
+    t->utilization = row->filled * w->m * w->n / (m * tm * n * tn) * even;
 }
 
 /* The part of the result that one fetch from the level behind the SMs serves: two blocks. Neighbors that
@@ -162,7 +173,7 @@ static void tile_product(const rg_plan *plan, rg_row *row)
             if (split > 1 && (w->k / split < SPLIT_K_MIN || t.blocks >= row->unit_count)) break;
             if (split > 1 && own && !own->weights) break; /* batches are not split */
             t.per_unit = fit;
-            cut(e, row, tm, tn, split, &t);
+            cut(e, row, own, tm, tn, split, &t);
             double cost = cost_of(plan, row, &t);
             if (cost >= least) continue; /* of equals the larger tile, which comes first */
             least = cost;
@@ -171,7 +182,7 @@ static void tile_product(const rg_plan *plan, rg_row *row)
         }
     }
     /* a unit too small for any of them computes the smallest anyway */
-    if (isinf(least)) cut(e, row, sizes[count - 2], sizes[count - 1], 1, &row->tiling);
+    if (isinf(least)) cut(e, row, own, sizes[count - 2], sizes[count - 1], 1, &row->tiling);
     row->tiling.utilization *= issue_limit(row, e);
     if (row->family == RG_FAMILY_GEMM) row->tiling.utilization *= reached(row, &row->tiling);
 }

@@ -6,15 +6,10 @@
 
 static rg_err new_datum(rg_ctx *cx, rg_kind kind, rg_datum **out)
 {
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_datum *d = RG_NEW(&arena, rg_datum, 1);
+    rg_datum *d = RG_NEW_OWN(cx, rg_datum);
     *out = d;
-    if (!d) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    *d = (rg_datum){.kind = kind, .arena = arena, .refs = 1};
+    if (!d) return rg_nomem(cx);
+    d->kind = kind, d->refs = 1;
     return RG_OK;
 }
 

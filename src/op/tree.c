@@ -5,15 +5,14 @@
  *
  *     comparisons = rows * trees * log2(nodes / trees + 1)
  *
- * The kernel turns both forms into one forest: nodes that know their children by index, leaves that know
- * their votes.
+ * The kernel reads all of them as one forest (ensemble.h).
  * Where ONNX leaves a choice open, ONNX Runtime 1.30's is taken: when all votes of two classes are for one of
  * them, their sum s decides, s > 0.5 where no weight is negative, else s > 0.
  */
+#include "op/ensemble.h"
 #include "op/learned.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { NODE_BYTE = 16 }; /* as runtimes pack a node: feature, threshold, two children, 4 bytes each */
 
@@ -145,39 +144,18 @@ static void ensemble_work(const rg_site *s, rg_work *w)
     w->special = rg_op_int(s, "post_transform") ? rg_out_count(s, 0) : 0;
 }
 
-/* ---- the forest ---- */
+/* ---- walking ---- */
 
-/* Numbered as TreeEnsemble numbers them. */
-typedef enum mode { LEQ, LT, GTE, GT, EQ, NEQ, MEMBER, LEAF } mode;
-
-/* Of a leaf, `yes` and `no` are where its votes begin and end. */
-typedef struct node {
-    mode mode;
-    bool missing;                /* NaN goes to `yes` */
-    int64_t feature, yes, no;
-    int64_t set, set_end;        /* MEMBER: its values among the members */
-    double split;
-} node;
-
-typedef struct vote { int64_t target; double weight; } vote;
-
-typedef struct forest {
-    node *nodes; int64_t node_count;
-    vote *votes; int64_t vote_count;
-    int64_t *roots, root_count;
-    const double *members;
-} forest;
-
-static bool holds(const forest *f, const node *n, double x)
+static bool holds(const rg_ensemble *f, const rg_ensemble_node *n, double x)
 {
     if (n->missing && isnan(x)) return true;
     switch (n->mode) {
-    case LEQ: return x <= n->split;
-    case LT:  return x < n->split;
-    case GTE: return x >= n->split;
-    case GT:  return x > n->split;
-    case EQ:  return x == n->split;
-    case NEQ: return x != n->split;
+    case RG_TREE_LEQ: return x <= n->split;
+    case RG_TREE_LT:  return x < n->split;
+    case RG_TREE_GTE: return x >= n->split;
+    case RG_TREE_GT:  return x > n->split;
+    case RG_TREE_EQ:  return x == n->split;
+    case RG_TREE_NEQ: return x != n->split;
     default: break;
     }
     for (int64_t i = n->set; i < n->set_end; i++)
@@ -186,263 +164,22 @@ static bool holds(const forest *f, const node *n, double x)
 }
 
 /* A way longer than there are nodes goes in a circle. */
-static rg_err walk(const rg_run *r, const forest *f, int64_t root, const double *x, const node **leaf)
+static rg_err walk(const rg_run *r, const rg_ensemble *f, int64_t root, const double *x,
+                   const rg_ensemble_node **leaf)
 {
-    const node *n = &f->nodes[root];
+    const rg_ensemble_node *n = &f->nodes[root];
     int64_t steps = 0;
-    while (n->mode != LEAF && steps++ < f->node_count)
+    while (n->mode != RG_TREE_LEAF && steps++ < f->node_count)
         n = &f->nodes[holds(f, n, x[n->feature]) ? n->yes : n->no];
     *leaf = n;
-    return n->mode == LEAF ? RG_OK : rg_run_fail(r, RG_FORMAT, "a tree goes in circles");
-}
-
-static rg_err check_node(const rg_run *r, const node *n, int64_t features)
-{
-    if (n->feature >= 0 && n->feature < features) return RG_OK;
-    return rg_run_fail(r, RG_FORMAT, "a node compares feature %lld of %lld", (long long)n->feature,
-                       (long long)features);
-}
-
-/* Attribute `name` of `count` integers; *out stays NULL where it is optional and left out. */
-static rg_err read_ints(const rg_run *r, const char *name, int64_t count, bool optional, const int64_t **out)
-{
-    uint32_t have;
-    *out = rg_op_ints(&r->site, name, &have);
-    if (have == count || (optional && !have)) return RG_OK;
-    return rg_run_fail(r, RG_FORMAT, "%s has %u elements, needs %lld", name, have, (long long)count);
-}
-
-static rg_err read_reals(const rg_run *r, const char *name, int64_t count, const double **out)
-{
-    uint32_t have;
-    RG_TRY(rg_learned_reals(r, name, out, &have));
-    if (have == count) return RG_OK;
-    return rg_run_fail(r, RG_FORMAT, "%s has %u elements, needs %lld", name, have, (long long)count);
-}
-
-/* ---- the older form: nodes and votes are named by tree and number ---- */
-
-typedef struct place { int64_t tree, node, index; } place;
-
-static int by_name(const void *a, const void *b)
-{
-    const place *x = a, *y = b;
-    if (x->tree != y->tree) return x->tree < y->tree ? -1 : 1;
-    if (x->node != y->node) return x->node < y->node ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
-}
-
-/* Sorted by name, then as listed. */
-static place *sort_places(const rg_run *r, const int64_t *tree, const int64_t *number, int64_t count)
-{
-    place *places = RG_NEW(r->scratch, place, count);
-    for (int64_t i = 0; places && i < count; i++) places[i] = (place){tree[i], number[i], i};
-    if (places) qsort(places, (size_t)count, sizeof *places, by_name);
-    return places;
-}
-
-/* The first place that is not before `tree`, `number`; `count` when there is none. */
-static int64_t find_place(const place *places, int64_t count, int64_t tree, int64_t number)
-{
-    int64_t low = 0, high = count;
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-        if (by_name(&places[middle], &(place){tree, number, 0}) < 0) low = middle + 1;
-        else high = middle;
-    }
-    return low;
-}
-
-static bool is_at(const place *places, int64_t count, int64_t at, int64_t tree, int64_t number)
-{
-    return at < count && places[at].tree == tree && places[at].node == number;
-}
-
-/* Votes in the order of their leaves, so that each leaf has a run of them. */
-static rg_err read_votes(const rg_run *r, const char *const names[4], const int64_t *node_tree,
-                         const int64_t *node_number, forest *f)
-{
-    const int64_t *tree, *number, *target;
-    const double *weight;
-    int64_t count = f->vote_count = rg_learned_count(&r->site, names[0]);
-    RG_TRY(read_ints(r, names[0], count, false, &target));
-    RG_TRY(read_ints(r, names[1], count, false, &number));
-    RG_TRY(read_ints(r, names[2], count, false, &tree));
-    RG_TRY(read_reals(r, names[3], count, &weight));
-    place *places = sort_places(r, tree, number, count);
-    f->votes = RG_NEW(r->scratch, vote, count);
-    if (!places || !f->votes) return rg_nomem(r->site.cx);
-    for (int64_t i = 0; i < count; i++)
-        f->votes[i] = (vote){target[places[i].index], weight[places[i].index]};
-    for (int64_t i = 0; i < f->node_count; i++) {
-        node *n = &f->nodes[i];
-        if (n->mode != LEAF) continue;
-        n->yes = n->no = find_place(places, count, node_tree[i], node_number[i]);
-        while (is_at(places, count, n->no, node_tree[i], node_number[i])) n->no++;
-    }
-    return RG_OK;
-}
-
-static rg_err read_mode(const rg_run *r, rg_str name, mode *out)
-{
-    static const char *const names[] = {
-        [LEQ] = "BRANCH_LEQ", [LT] = "BRANCH_LT", [GTE] = "BRANCH_GTE", [GT] = "BRANCH_GT",
-        [EQ] = "BRANCH_EQ", [NEQ] = "BRANCH_NEQ", [MEMBER] = "BRANCH_MEMBER", [LEAF] = "LEAF",
-    };
-    size_t i = 0;
-    while (i < RG_COUNT(names) && !rg_str_is(name, names[i])) i++;
-    if (i == RG_COUNT(names) || i == MEMBER)
-        return rg_run_fail(r, RG_FORMAT, "there is no nodes_modes '%.*s'", RG_STR(name));
-    *out = (mode)i;
-    return RG_OK;
-}
-
-/* The child of node i by its number. */
-static rg_err read_child(const rg_run *r, const place *places, int64_t count, int64_t tree, int64_t number,
-                         int64_t *out)
-{
-    int64_t at = find_place(places, count, tree, number);
-    *out = 0;
-    if (!is_at(places, count, at, tree, number))
-        return rg_run_fail(r, RG_FORMAT, "tree %lld has no node %lld", (long long)tree, (long long)number);
-    *out = places[at].index;
-    return RG_OK;
-}
-
-/* A tree's root is its first node as listed. */
-static rg_err find_roots(const rg_run *r, const place *places, forest *f)
-{
-    f->roots = RG_NEW(r->scratch, int64_t, f->node_count);
-    if (!f->roots) return rg_nomem(r->site.cx);
-    for (int64_t i = 0; i < f->node_count; i++) {
-        if (i == 0 || places[i].tree != places[i - 1].tree) f->roots[f->root_count++] = places[i].index;
-        int64_t *root = &f->roots[f->root_count - 1];
-        if (places[i].index < *root) *root = places[i].index;
-    }
-    return RG_OK;
-}
-
-/* votes: names of the attributes of target, node, tree, weight. */
-static rg_err read_old(const rg_run *r, int64_t features, const char *const votes[4], forest *f)
-{
-    const int64_t *tree, *number, *feature, *yes, *no, *missing;
-    const rg_str *modes;
-    const double *split;
-    uint32_t mode_count;
-    int64_t count = rg_learned_count(&r->site, "nodes_treeids");
-    *f = (forest){.node_count = count, .nodes = RG_NEW(r->scratch, node, count)};
-    RG_TRY(read_ints(r, "nodes_treeids", count, false, &tree));
-    RG_TRY(read_ints(r, "nodes_nodeids", count, false, &number));
-    RG_TRY(read_ints(r, "nodes_featureids", count, false, &feature));
-    RG_TRY(read_ints(r, "nodes_truenodeids", count, false, &yes));
-    RG_TRY(read_ints(r, "nodes_falsenodeids", count, false, &no));
-    RG_TRY(read_ints(r, "nodes_missing_value_tracks_true", count, true, &missing));
-    RG_TRY(read_reals(r, "nodes_values", count, &split));
-    RG_TRY(rg_learned_strings(r, "nodes_modes", &modes, &mode_count));
-    if (mode_count != count)
-        return rg_run_fail(r, RG_FORMAT, "nodes_modes has %u elements, needs %lld", mode_count,
-                           (long long)count);
-    place *places = sort_places(r, tree, number, count);
-    if (!places || !f->nodes) return rg_nomem(r->site.cx);
-    for (int64_t i = 0; i < count; i++) {
-        node *n = &f->nodes[i];
-        *n = (node){.feature = feature[i], .split = split[i], .missing = missing && missing[i]};
-        RG_TRY(read_mode(r, modes[i], &n->mode));
-        if (n->mode == LEAF) continue;
-        RG_TRY(check_node(r, n, features));
-        RG_TRY(read_child(r, places, count, tree[i], yes[i], &n->yes));
-        RG_TRY(read_child(r, places, count, tree[i], no[i], &n->no));
-    }
-    RG_TRY(find_roots(r, places, f));
-    return read_votes(r, votes, tree, number, f);
-}
-
-/* ---- TreeEnsemble: nodes and leaves are named by index ---- */
-
-/* Sets in the order of the nodes that test them, a NaN behind each. */
-static rg_err read_sets(const rg_run *r, forest *f)
-{
-    uint32_t count;
-    int64_t at = 0;
-    RG_TRY(rg_learned_reals(r, "membership_values", &f->members, &count));
-    for (int64_t i = 0; i < f->node_count; i++) {
-        node *n = &f->nodes[i];
-        if (n->mode != MEMBER) continue;
-        n->set = at;
-        while (at < count && !isnan(f->members[at])) at++;
-        n->set_end = at;
-        if (n->set == count)
-            return rg_run_fail(r, RG_FORMAT, "membership_values has no set for node %lld", (long long)i);
-        at++;
-    }
-    return RG_OK;
-}
-
-/* Children of inner nodes; leaves come behind the inner nodes. */
-static rg_err read_branch(const rg_run *r, int64_t inner, int64_t leaves, bool leaf, int64_t to, int64_t *out)
-{
-    int64_t count = leaf ? leaves : inner;
-    *out = leaf ? inner + to : to;
-    if (to >= 0 && to < count) return RG_OK;
-    return rg_run_fail(r, RG_FORMAT, "there is no %s %lld, only %lld", leaf ? "leaf" : "node", (long long)to,
-                       (long long)count);
-}
-
-static rg_err read_inner(const rg_run *r, int64_t features, int64_t inner, int64_t leaves, node *nodes)
-{
-    const int64_t *feature, *yes, *no, *yes_leaf, *no_leaf, *missing;
-    const double *modes, *split;
-    RG_TRY(read_ints(r, "nodes_featureids", inner, false, &feature));
-    RG_TRY(read_ints(r, "nodes_truenodeids", inner, false, &yes));
-    RG_TRY(read_ints(r, "nodes_falsenodeids", inner, false, &no));
-    RG_TRY(read_ints(r, "nodes_trueleafs", inner, false, &yes_leaf));
-    RG_TRY(read_ints(r, "nodes_falseleafs", inner, false, &no_leaf));
-    RG_TRY(read_ints(r, "nodes_missing_value_tracks_true", inner, true, &missing));
-    RG_TRY(read_reals(r, "nodes_modes", inner, &modes));
-    RG_TRY(read_reals(r, "nodes_splits", inner, &split));
-    for (int64_t i = 0; i < inner; i++) {
-        node *n = &nodes[i];
-        if (!(modes[i] >= LEQ && modes[i] <= MEMBER))
-            return rg_run_fail(r, RG_FORMAT, "there is no nodes_modes %g", modes[i]);
-        *n = (node){.mode = (mode)modes[i], .feature = feature[i], .split = split[i],
-                    .missing = missing && missing[i]};
-        RG_TRY(check_node(r, n, features));
-        RG_TRY(read_branch(r, inner, leaves, yes_leaf[i] != 0, yes[i], &n->yes));
-        RG_TRY(read_branch(r, inner, leaves, no_leaf[i] != 0, no[i], &n->no));
-    }
-    return RG_OK;
-}
-
-static rg_err read_new(const rg_run *r, int64_t features, forest *f)
-{
-    const int64_t *target, *root;
-    const double *weight;
-    int64_t inner = rg_learned_count(&r->site, "nodes_featureids");
-    int64_t leaves = rg_learned_count(&r->site, "leaf_targetids");
-    int64_t roots = rg_learned_count(&r->site, "tree_roots");
-    *f = (forest){
-        .node_count = inner + leaves, .nodes = RG_NEW(r->scratch, node, inner + leaves), .vote_count = leaves,
-        .votes = RG_NEW(r->scratch, vote, leaves), .root_count = roots,
-        .roots = RG_NEW(r->scratch, int64_t, roots),
-    };
-    if (!f->nodes || !f->votes || !f->roots) return rg_nomem(r->site.cx);
-    RG_TRY(read_ints(r, "leaf_targetids", leaves, false, &target));
-    RG_TRY(read_reals(r, "leaf_weights", leaves, &weight));
-    RG_TRY(read_ints(r, "tree_roots", roots, false, &root));
-    RG_TRY(read_inner(r, features, inner, leaves, f->nodes));
-    for (int64_t i = 0; i < leaves; i++) {
-        f->nodes[inner + i] = (node){.mode = LEAF, .yes = i, .no = i + 1};
-        f->votes[i] = (vote){target[i], weight[i]};
-    }
-    for (int64_t i = 0; i < roots; i++) RG_TRY(read_branch(r, inner, leaves, false, root[i], &f->roots[i]));
-    return read_sets(r, f);
+    return n->mode == RG_TREE_LEAF ? RG_OK : rg_run_fail(r, RG_FORMAT, "a tree goes in circles");
 }
 
 /* ---- counting the votes ---- */
 
 typedef enum aggregate { AVERAGE, SUM, MIN, MAX } aggregate; /* numbered as TreeEnsemble numbers them */
 
-static rg_err check_targets(const rg_run *r, const forest *f, int64_t targets)
+static rg_err check_targets(const rg_run *r, const rg_ensemble *f, int64_t targets)
 {
     for (int64_t i = 0; i < f->vote_count; i++)
         if (f->votes[i].target < 0 || f->votes[i].target >= targets)
@@ -452,15 +189,15 @@ static rg_err check_targets(const rg_run *r, const forest *f, int64_t targets)
 }
 
 /* Scores of one row; a target without a vote gets 0. */
-static rg_err count_votes(const rg_run *r, const forest *f, aggregate how, const double *x, int64_t targets,
-                          double *score, bool *voted)
+static rg_err count_votes(const rg_run *r, const rg_ensemble *f, aggregate how, const double *x,
+                          int64_t targets, double *score, bool *voted)
 {
     for (int64_t k = 0; k < targets; k++) score[k] = 0, voted[k] = false;
     for (int64_t t = 0; t < f->root_count; t++) {
-        const node *leaf;
+        const rg_ensemble_node *leaf;
         RG_TRY(walk(r, f, f->roots[t], x, &leaf));
         for (int64_t i = leaf->yes; i < leaf->no; i++) {
-            const vote *v = &f->votes[i];
+            const rg_vote *v = &f->votes[i];
             double *to = &score[v->target];
             if (how == MIN) *to = voted[v->target] ? fmin(*to, v->weight) : v->weight;
             else if (how == MAX) *to = voted[v->target] ? fmax(*to, v->weight) : v->weight;
@@ -483,7 +220,7 @@ static rg_err read_base(const rg_run *r, int64_t targets, const double **out)
 }
 
 /* Values of all rows: of a regressor in either form. */
-static rg_err regress(const rg_run *r, const forest *f, const rg_rows *in, aggregate how, rg_post post,
+static rg_err regress(const rg_run *r, const rg_ensemble *f, const rg_rows *in, aggregate how, rg_post post,
                       const double *base, const rg_array *y)
 {
     int64_t targets = y->dim[1];
@@ -505,10 +242,10 @@ static rg_err run_ensemble(const rg_run *r)
     int64_t how = rg_op_int(&r->site, "aggregate_function"), post = rg_op_int(&r->site, "post_transform");
     bool stated = rg_op_has(&r->site, "n_targets");
     rg_rows in;
-    forest f;
+    rg_ensemble f;
     rg_array *y;
     RG_TRY(rg_learned_input(r, &in));
-    RG_TRY(read_new(r, in.size, &f));
+    RG_TRY(rg_ensemble_read(r, in.size, &f));
     if (how < AVERAGE || how > MAX || post < RG_POST_NONE || post > RG_POST_PROBIT)
         return rg_run_fail(r, RG_FORMAT, "aggregate_function is %lld, post_transform %lld", (long long)how,
                            (long long)post);
@@ -528,13 +265,13 @@ static rg_err run_regressor(const rg_run *r)
     const double *base;
     rg_post post;
     rg_rows in;
-    forest f;
+    rg_ensemble f;
     while (how < RG_COUNT(names) && !rg_str_is(name, names[how])) how++;
     if (how == RG_COUNT(names))
         return rg_run_fail(r, RG_FORMAT, "there is no aggregate_function '%.*s'", RG_STR(name));
     RG_TRY(rg_learned_input(r, &in));
     RG_TRY(rg_learned_post_of(r, &post));
-    RG_TRY(read_old(r, in.size, votes, &f));
+    RG_TRY(rg_ensemble_read_old(r, in.size, votes, &f));
     RG_TRY(read_base(r, rg_result(r, 0)->dim[1], &base));
     return regress(r, &f, &in, (aggregate)how, post, base, rg_result(r, 0));
 }
@@ -542,7 +279,7 @@ static rg_err run_regressor(const rg_run *r)
 /* ---- the classifier ---- */
 
 /* The class that all votes are for, where there are two classes; else -1. */
-static int64_t only_class(const forest *f, int64_t classes)
+static int64_t only_class(const rg_ensemble *f, int64_t classes)
 {
     if (classes != 2 || f->vote_count == 0) return -1;
     for (int64_t i = 1; i < f->vote_count; i++)
@@ -550,7 +287,7 @@ static int64_t only_class(const forest *f, int64_t classes)
     return f->votes[0].target;
 }
 
-static bool is_sure(const forest *f)
+static bool is_sure(const rg_ensemble *f)
 {
     bool sure = true;
     for (int64_t i = 0; i < f->vote_count; i++) sure = sure && f->votes[i].weight >= 0;
@@ -566,13 +303,13 @@ static rg_err run_classifier(const rg_run *r)
     uint32_t bases;
     rg_post post;
     rg_rows in;
-    forest f;
+    rg_ensemble f;
     double *score = RG_NEW(r->scratch, double, classes);
     bool *voted = RG_NEW(r->scratch, bool, classes);
     if (!score || !voted) return rg_nomem(r->site.cx);
     RG_TRY(rg_learned_input(r, &in));
     RG_TRY(rg_learned_post_of(r, &post));
-    RG_TRY(read_old(r, in.size, votes, &f));
+    RG_TRY(rg_ensemble_read_old(r, in.size, votes, &f));
     RG_TRY(check_targets(r, &f, classes));
     RG_TRY(rg_learned_reals(r, "base_values", &base, &bases));
     int64_t only = only_class(&f, classes);

@@ -13,6 +13,14 @@
  * A board may not run at a clock below those that it is meant for, whatever was set: every kernel then takes
  * longer than even the clock explains. So the lowest of several probes has the clock f e^drag, and what drag
  * costs grows straight: it is nought, or as large as it has to be.
+ *
+ * Three probes say how ln P bends, too, and a parabola through them is another law, with no corner where that
+ * of voltages is but customary. The answer is the geometric mean of both, and the law's alone as far as the
+ * lowest clock was not had:
+ *
+ *     P = P_law^(1 - s) e^(s parabola(f))        s = e^(-(drag / spread)^2 / 2) / 2
+ *
+ * Of time it is no better: that the law is sure of.
  */
 #include "predict/clock_law.h"
 
@@ -93,8 +101,11 @@ rg_clock_point rg_clock_law_at(const rg_clock_law *w, double clock_hz)
     double core = w->core_s / x, memory = w->memory_s * slower(w, clock_hz);
     double most = fmax(core, memory), t = w->fixed_s;
     if (most > 0) t += most * pow(pow(core / most, OVERLAP) + pow(memory / most, OVERLAP), 1 / OVERLAP);
-    double work = t > 0 ? (w->core_j * v2 + w->memory_j) / t : 0;
-    return (rg_clock_point){clock_hz, t, w->idle_w + w->active_w * x * v2 + work};
+    double work = t > 0 ? (w->core_j * v2 + w->memory_j) / t : 0,
+           watt = w->idle_w + w->active_w * x * v2 + work;
+    double parabola = w->curve[0] + x * (w->curve[1] + x * w->curve[2]);
+    if (w->curved > 0) watt = pow(watt, 1 - w->curved) * exp(w->curved * parabola);
+    return (rg_clock_point){clock_hz, t, watt};
 }
 
 static void law_of(const rg_clock_prior *prior, const double *u, rg_clock_law *out)
@@ -272,6 +283,25 @@ static bool step(const fitting *f, double *u, double *damping)
     return false;
 }
 
+/* Through ln P of three probes at clocks of their own, by Newton's divided differences; drag: of the lowest.
+ */
+static void bend_power(const fitting *f, double drag, rg_clock_law *law)
+{
+    double x[3], y[3], off = drag / f->prior->spread[RG_LAW_DRAG];
+    if (f->count != 3) return;
+    for (size_t i = 0; i < 3; i++) {
+        x[i] = f->probes[i].clock_hz / f->prior->top_hz * (i == f->lowest ? exp(drag) : 1);
+        y[i] = log(f->probes[i].power_w);
+    }
+    double first = (y[1] - y[0]) / (x[1] - x[0]), second = (y[2] - y[1]) / (x[2] - x[1]);
+    double c = (second - first) / (x[2] - x[0]), b = first - c * (x[0] + x[1]);
+    if (!isfinite(c)) return; /* a power that was not measured, or a clock twice */
+    law->curve[0] = y[0] - x[0] * (b + c * x[0]);
+    law->curve[1] = b;
+    law->curve[2] = c;
+    law->curved = exp(-off * off / 2) / 2;
+}
+
 void rg_clock_law_fit(const rg_clock_prior *prior, const rg_clock_point *probes, size_t count,
                       rg_clock_law *out)
 {
@@ -296,6 +326,7 @@ void rg_clock_law_fit(const rg_clock_prior *prior, const rg_clock_point *probes,
         if (cost < least) least = cost, memcpy(best, u, sizeof best);
     }
     law_of(&p, best, out);
+    bend_power(&f, f.lowest < f.count ? best[RG_LAW_DRAG] : 0, out);
 }
 
 void rg_clock_prior_from(const rg_clock_law *law, rg_clock_prior *out)

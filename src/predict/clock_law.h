@@ -23,6 +23,7 @@ typedef struct rg_clock_law {
     double begin;                      /* where the curve of voltages begins to rise, of the top clock */
     bool paced;                        /* memory_s is main memory's: rg_device_pace */
     double bend;                       /* ln of where the voltage really does over that */
+    double curved, curve[3];           /* share of a parabola of ln P, c0 + c1 x + c2 x^2; x: f over top */
 } rg_clock_law;
 
 /* What is thought before anything is measured: of each unknown a mean and a standard deviation. */

@@ -53,19 +53,25 @@ static double dynamic(const rg_cpu_package *p, double busy)
     return f * v * v;
 }
 
-/* Above idle, whatever the cap. */
-static double above_idle(const rg_cpu_package *p, rg_cpu_load load)
+enum { IDLE, AWAKE, CORES, TERMS };
+
+/* Its terms, whatever the cap; their sum. */
+static double terms(const rg_cpu_package *p, rg_cpu_load load, double out[TERMS])
 {
     double n = fmin(fmax(load.threads, 0), p->threads), b = fmin(fmax(load.busy, 0), 1);
     double one = fmin(n, p->cores), two = n - one;
     double g = dynamic(p, b), awake = 1 - pow(1 - b, fmin(n, APART));
     double first = (one - two) * b + two * (1 - (1 - b) * (1 - b)), second = two * b * b;
-    return p->awake_w * awake * (p->own_fabric ? 1 : g) + p->core_w * g * (first + SECOND_THREAD * second);
+    out[IDLE] = p->idle_w;
+    out[AWAKE] = p->awake_w * awake * (p->own_fabric ? 1 : g);
+    out[CORES] = p->core_w * g * (first + SECOND_THREAD * second);
+    return out[IDLE] + out[AWAKE] + out[CORES];
 }
 
 double rg_cpu_power_w(const rg_cpu_package *package, rg_cpu_load load)
 {
-    return fmin(package->idle_w + above_idle(package, load), package->cap_w);
+    double w[TERMS];
+    return fmin(terms(package, load, w), package->cap_w);
 }
 
 /* ---- a package ---- */
@@ -136,36 +142,73 @@ rg_err rg_cpu_package_of(rg_ctx *cx, const rg_device *device, rg_cpu_package *ou
 
 /* ---- readings ---- */
 
-static void scale(rg_cpu_package *p, double by)
+/* Two readings against three unknowns, the logarithms of what the terms are to be multiplied by: the rest
+ * comes from what is known without a reading, so the fit is the maximum a posteriori,
+ *
+ *     min  sum_i ((ln P(x) - ln P_i) / SCATTER)^2 + sum_k (x_k / spread_k)^2       d ln P / d x_k = P_k / P
+ *
+ * by Gauss's and Newton's steps, each of them the readings one after the other, as Kalman has it: that
+ * divides by numbers alone.
+ */
+#define SCATTER 0.01 /* of a reading repeated; the same as of clock_law.c */
+enum { STEPS = 40 };
+
+/* Of what profiles say: idle as in clock_law.c; what being awake draws is assumed in all of them, within a
+ * factor of two; cores as the nanofarads that fit each of three processors scatter about 0.1. */
+static const double spreads[TERMS] = {[IDLE] = 0.3, [AWAKE] = 0.7, [CORES] = 0.3};
+
+static rg_cpu_package moved(const rg_cpu_package *p, const double x[TERMS])
 {
-    p->awake_w *= by;
-    p->core_w *= by;
+    rg_cpu_package out = *p;
+    out.idle_w *= exp(x[IDLE]);
+    out.awake_w *= exp(x[AWAKE]);
+    out.core_w *= exp(x[CORES]);
+    return out;
 }
 
-/* Where the busier reading would be above the cap, it shows the cap: it says nothing of what lies below. */
+/* One reading more: the mean and covariance that it leaves, with the law straight about x. */
+static void hear(const rg_cpu_package *prior, const rg_cpu_reading *reading, const double x[TERMS],
+                 double mean[TERMS], double covariance[TERMS][TERMS])
+{
+    rg_cpu_package p = moved(prior, x);
+    double slope[TERMS], moves[TERMS] = {0}, variance = SCATTER * SCATTER;
+    double watt = terms(&p, reading->load, slope), off = log(reading->power_w / watt);
+    for (int i = 0; i < TERMS; i++) {
+        slope[i] /= watt;
+        off -= slope[i] * (mean[i] - x[i]);
+    }
+    for (int i = 0; i < TERMS; i++) {
+        for (int k = 0; k < TERMS; k++) moves[i] += covariance[i][k] * slope[k];
+        variance += slope[i] * moves[i];
+    }
+    for (int i = 0; i < TERMS; i++) {
+        mean[i] += moves[i] * off / variance;
+        for (int k = 0; k < TERMS; k++) covariance[i][k] -= moves[i] * moves[k] / variance;
+    }
+}
+
+/* Where a reading would be above the cap, it shows the cap: it says nothing of what lies below. */
+static bool shows_cap(const rg_cpu_package *p, const rg_cpu_reading *reading)
+{
+    double w[TERMS];
+    return terms(p, reading->load, w) >= p->cap_w;
+}
+
 void rg_cpu_package_fit(rg_cpu_package *package, const rg_cpu_reading *readings, size_t count)
 {
-    if (count == 1) {
-        double by = readings[0].power_w / rg_cpu_power_w(package, readings[0].load);
-        package->idle_w *= by;
-        package->cap_w *= by;
-        scale(package, by);
+    double x[TERMS] = {0}, cap_w = 0, most_w = 0;
+    for (int step = 0; step < STEPS; step++) {
+        double mean[TERMS] = {0}, covariance[TERMS][TERMS] = {{0}};
+        for (int i = 0; i < TERMS; i++) covariance[i][i] = spreads[i] * spreads[i];
+        for (size_t i = 0; i < count; i++)
+            if (readings[i].power_w > 0 && !shows_cap(package, &readings[i]))
+                hear(package, &readings[i], x, mean, covariance);
+        for (int i = 0; i < TERMS; i++) x[i] = (x[i] + mean[i]) / 2; /* halfway: the law is curved */
     }
-    if (count < 2) return;
-    double low = above_idle(package, readings[0].load), high = above_idle(package, readings[1].load);
-    const rg_cpu_reading *least = &readings[low <= high ? 0 : 1], *most = &readings[low <= high ? 1 : 0];
-    if (low > high) {
-        double swap = low;
-        low = high, high = swap;
+    for (size_t i = 0; i < count; i++) {
+        most_w = fmax(most_w, readings[i].power_w);
+        if (shows_cap(package, &readings[i])) cap_w = fmax(cap_w, readings[i].power_w);
     }
-    if (package->idle_w + high >= package->cap_w) {
-        package->cap_w = most->power_w;
-        package->idle_w = fmax(least->power_w - low, 0);
-        return;
-    }
-    double by = (most->power_w - least->power_w) / (high - low), idle_w = least->power_w - by * low;
-    if (!(by > 0) || !(idle_w >= 0)) return;
-    package->idle_w = idle_w;
-    scale(package, by);
-    package->cap_w = fmax(package->cap_w, most->power_w);
+    *package = moved(package, x);
+    package->cap_w = fmax(cap_w > 0 ? cap_w : package->cap_w, most_w);
 }

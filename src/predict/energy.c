@@ -16,6 +16,7 @@
  * thousandth. */
 #define CLOCK_CLOSE 1e-3
 #define CLOCK_LEAST 1e-3
+#define GUESSES 6
 
 static double relative_voltage(const rg_device *device, double clock_hz)
 {
@@ -32,10 +33,9 @@ static double joule_per_op(const rg_device *device, rg_hw_dtype dtype)
 }
 
 /* Of clocks that run: f v2, of the highest clock's. */
-static double activity(const rg_device *device, double clock_hz)
+static double activity(const rg_device *device, double clock_hz, double v2)
 {
-    double v = relative_voltage(device, clock_hz);
-    return clock_hz / rg_device_clock_max(device) * v * v;
+    return clock_hz / rg_device_clock_max(device) * v2;
 }
 
 /* The sequences' share of it is kernels that sample and copies as much as the host's loop: engines awake, and
@@ -47,7 +47,7 @@ rg_energy rg_energy_fixed(const rg_forecast *f)
     double awake_j = d->active_w * f->sequences_s + d->ready_w * (f->graph_s - f->sequences_s);
     for (size_t i = 0; i < d->level_count; i++)
         pj += d->levels[i].pj_per_byte * (&d->levels[i] == rg_device_memory(d) ? 1 : v * v);
-    return (rg_energy){.static_j = d->idle_w * f->graph_s + activity(d, f->clock_hz) * awake_j,
+    return (rg_energy){.static_j = d->idle_w * f->graph_s + activity(d, f->clock_hz, v * v) * awake_j,
                        .memory_j = f->sequences * f->plan->runtime->sequence_byte * pj * 1e-12};
 }
 
@@ -55,6 +55,20 @@ double rg_energy_fixed_j(const rg_forecast *f)
 {
     rg_energy e = rg_energy_fixed(f);
     return e.static_j + e.memory_j;
+}
+
+/* Operations of lanes for a weight that is stored in 8 bits or less where products compute in more: one of
+ * logic brings it into place, one scales it (Marlin: Frantar et al. 2024, arXiv:2408.11743), in each block of
+ * rows anew. */
+enum { UNPACK_OPS = 2, UNPACK_BITS = 16 };
+
+static double unpacking(const rg_row *row)
+{
+    const rg_work *w = &row->work;
+    double weights = w->n * w->k * w->batch, rows = fmax(row->tiling.tile[0], 1);
+    if (!w->weight_in_b || !(weights > 0) || rg_hw_dtype_bits(row->dtype) < UNPACK_BITS) return 0;
+    bool narrow = 8 * w->weight_byte / weights < (8 + UNPACK_BITS) / 2.0; /* with its scales */
+    return narrow ? UNPACK_OPS * weights * rg_ceil_div(w->m, rows) : 0;
 }
 
 void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_row_cost *cost)
@@ -76,32 +90,63 @@ void rg_energy_row(const rg_plan *plan, const rg_row *row, double clock_hz, rg_r
     }
     double work_s = fmax(cost->latency_s - cost->terms_s[RG_TERM_LAUNCH], 0); /* a correction may be < 0 */
     double active_j = device->active_w * work_s + device->ready_w * (cost->latency_s - work_s);
-    cost->energy.compute_j = times * v2 * done * (2 * w->mac * product_j + others * other_j);
+    double unpack_j = unpacking(row) * joule_per_op(device, RG_HW_F32);
+    cost->energy.compute_j = times * v2 * (done * (2 * w->mac * product_j + others * other_j) + unpack_j);
     cost->energy.memory_j = times * memory;
     cost->energy.static_j =
-        times * (device->idle_w * cost->latency_s + active_j * activity(device, clock_hz));
+        times * (device->idle_w * cost->latency_s + active_j * activity(device, clock_hz, v2));
     cost->energy_j = cost->energy.compute_j + cost->energy.memory_j + cost->energy.static_j;
     cost->power_w = cost->total_s > 0 ? cost->energy_j / cost->total_s : 0;
 }
 
-/* Bisection: power rises with the clock, because every dynamic term does and time falls. A cap that no
- * clock can hold (the check of power will say so) leaves the lowest. */
+/* What is known of the clock: power rises with it, because every dynamic term does and time falls. */
+typedef struct search {
+    double held_hz, held_w;      /* the highest clock known to be within the cap; 0: none */
+    double over_hz, over_w;      /* the lowest known to be above it */
+} search;
+
+/* Where the power between the two is the cap: straight in logarithms, of slope 1 where there is no lower one.
+ * What that does not find soon, halves do. */
+static double guess(const search *s, double cap_w, int tries)
+{
+    if (tries >= GUESSES) return (s->held_hz + s->over_hz) / 2;
+    double slope = s->held_hz > 0 ? log(s->over_w / s->held_w) / log(s->over_hz / s->held_hz) : 1;
+    double hz = s->over_hz * exp(log(cap_w / s->over_w) / slope);
+    return fmin(fmax(hz, s->held_hz), s->over_hz);
+}
+
+/* Bisection, if the cap were met at root_hz: what would be tried, and the two clocks it ends between. */
+static void bisect(double top_hz, double highest_hz, double root_hz, double *low, double *high)
+{
+    *low = *high = highest_hz;
+    while (*low > root_hz && *low > CLOCK_LEAST * top_hz) *low /= 2;
+    while (*high - *low > CLOCK_CLOSE * *low) {
+        double middle = (*low + *high) / 2;
+        if (middle > root_hz) *high = middle;
+        else *low = middle;
+    }
+}
+
+/* A forecast at a clock is dear, so bisection is done on a guess, and only the two clocks that it ends
+ * between are forecast: where they are on the wrong side, the next guess is better. A cap that no clock can
+ * hold (the check of power will say so) leaves the lowest. */
 void rg_forecast_clock(rg_forecast *f)
 {
     const rg_device *device = f->plan->device;
-    double top = rg_device_clock_max(device), high = f->asked_hz > 0 ? fmin(f->asked_hz, top) : top;
-    double low = high;
-    rg_forecast_at(f, high);
+    double top = rg_device_clock_max(device), highest = f->clock_hz, low, high;
     if (f->power_w.value <= device->cap_w || device->cap_w <= 0) return;
     f->capped = true;
-    while (f->power_w.value > device->cap_w && low > CLOCK_LEAST * top) rg_forecast_at(f, low /= 2);
-    while (high - low > CLOCK_CLOSE * low) {
-        double middle = (low + high) / 2;
-        rg_forecast_at(f, middle);
-        if (f->power_w.value > device->cap_w) high = middle;
-        else low = middle;
+    search s = {0, 0, highest, f->power_w.value};
+    for (int tries = 0;; tries++) {
+        bisect(top, highest, guess(&s, device->cap_w, tries), &low, &high);
+        double ask = high < s.over_hz ? high : low;
+        if (ask <= s.held_hz || ask >= s.over_hz) break;
+        rg_forecast_at(f, ask);
+        double watt = f->power_w.value;
+        if (watt > device->cap_w) s.over_hz = ask, s.over_w = watt;
+        else s.held_hz = ask, s.held_w = watt;
     }
-    rg_forecast_at(f, low);
+    if (f->clock_hz != low) rg_forecast_at(f, low);
 }
 
 rg_err rg_clock_best(rg_ctx *cx, const double *clock_hz, const double *time_s, const double *energy_j,

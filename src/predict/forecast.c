@@ -103,9 +103,11 @@ static rg_err make(rg_ctx *cx, rg_forecast *f)
     f->finish_s = RG_NEW(&f->arena, double, count);
     f->critical = RG_NEW(&f->arena, uint32_t, count);
     if (f->arena.failed) return rg_nomem(cx);
-    double top = rg_device_clock_max(f->plan->device);
-    rg_forecast_at(f, f->asked_hz > 0 ? fmin(f->asked_hz, top) : top);
+    double top = rg_device_clock_max(f->plan->device),
+           highest = f->asked_hz > 0 ? fmin(f->asked_hz, top) : top;
+    rg_forecast_at(f, highest);
     RG_TRY(rg_forecast_arms(cx, f)); /* they stay as chosen when only the clock moves */
+    if (f->plan->facts->arm_count > 1) rg_forecast_at(f, highest);
     rg_forecast_clock(f);
     if (f->learning != RG_LEARN_NONE) RG_TRY(rg_forecast_learn(cx, f));
     set_intervals(f);

@@ -81,14 +81,8 @@ static rg_err check_form(rg_ctx *cx, const rg_graphnet *net)
 
 rg_err rg_graphnet_parse(rg_ctx *cx, rg_str text, const char *name, rg_graphnet **out)
 {
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_graphnet *net = RG_NEW(&arena, rg_graphnet, 1);
-    if (!net) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    net->arena = arena;
+    rg_graphnet *net = RG_NEW_OWN(cx, rg_graphnet);
+    if (!net) return rg_nomem(cx);
     rg_err err = rg_read_record(cx, &net->arena, text, &file_record, NULL, net);
     if (!err) err = check_form(cx, net);
     if (err) {

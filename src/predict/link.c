@@ -122,12 +122,15 @@ static double start_of(const rg_reach *reach, rg_collective_kind kind)
     return both ? fmax(reach->outer->start_s, reach->inner->start_s) : reach->outer->start_s;
 }
 
-/* Every device reads what all others have and sums it itself, between two meetings: one kernel, two steps,
- * n - 1 times the bytes. Not of the libraries that rg_collective_s speaks of: inference engines bring it
- * along. */
-static rg_collective_terms one_shot(const rg_link *link, double n, double byte)
+/* Kernels that inference engines bring along, not of the libraries that rg_collective_s speaks of; nobody
+ * passes on what another sent, so that no pipe has to be filled. One shot: every device reads what all others
+ * have and sums it itself, between two meetings, n - 1 times the bytes. Two shots: it does so with its own
+ * part, and then reads the sums of the others, one step more and the bytes of a ring. */
+static rg_collective_terms shots(const rg_link *link, double n, double byte, double one_shot_byte)
 {
-    rg_collective_terms t = over(link, RG_SEND, (shape){"one shot", "one shot", 2, n - 1}, n, 1, byte);
+    const shape one = {"one shot", "one shot", 2, n - 1};
+    const shape two = {"two shots", "two shots", 3, 2 * (n - 1) / n};
+    rg_collective_terms t = over(link, RG_SEND, byte <= one_shot_byte ? one : two, n, 1, byte);
     t.alpha_s += link->start_s;
     return t;
 }
@@ -163,11 +166,13 @@ double rg_collective_row_s(const rg_plan *plan, const rg_row *row, rg_collective
     double stride = (double)rg_collective_stride(node);
     rg_collective_terms best, own;
     rg_collective_s(plan->device, kind, (double)group, stride, byte, &best);
-    bool shoots = kind == RG_ALL_REDUCE && best.link && byte <= plan->runtime->one_shot_byte;
+    const rg_runtime *runtime = plan->runtime;
+    bool shoots = kind == RG_ALL_REDUCE && best.link &&
+                  byte <= fmax(runtime->one_shot_byte, runtime->two_shot_byte);
     rg_reach reach;
     if (shoots && rg_device_reach(plan->device, (double)group, stride, &reach) && !reach.outer &&
         reach.trips == 1) {
-        own = one_shot(reach.inner, (double)group, byte);
+        own = shots(reach.inner, (double)group, byte, runtime->one_shot_byte);
         if (sum_of(&own) < sum_of(&best)) best = own;
     }
     if (terms) *terms = best;

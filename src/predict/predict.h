@@ -60,7 +60,7 @@ typedef struct rg_check { const char *name; bool pass; const char *text; } rg_ch
 /* Gains are of one inference, > 0 is better. */
 typedef struct rg_advice { const char *name, *text; double gain_s, gain_j, gain_byte; } rg_advice;
 
-/* Structures that a network may have, a letter each: learn/blocks.c says what they mean. */
+/* Structures that a network may have, a letter each, in the order in which learn/blocks.c explains them. */
 #define RG_BLOCK_LETTERS "bgdcvwkmphfasxqrnlo"
 
 /* What is known of an inference and no graph says: how it was run, and of a network without a graph its
@@ -135,7 +135,7 @@ void rg_correct_row(rg_row_cost *cost, double residual, uint32_t evidence);
 /* The least time that the published peaks allow: products at the peak, bytes that no cache can hold from main
  * memory. sanity.c */
 double rg_row_least_s(const rg_plan *plan, const rg_row *row);
-void rg_forecast_clock(rg_forecast *f);               /* energy.c: the highest clock that the cap allows */
+void rg_forecast_clock(rg_forecast *f);               /* energy.c: lowered from now, as the cap allows */
 rg_err rg_forecast_check(rg_ctx *cx, rg_forecast *f) RG_CHECKED; /* sanity.c: catches an impossible report */
 
 /* ---- words, on demand ---- */
@@ -159,5 +159,7 @@ double rg_forecast_room_byte(const rg_forecast *f); /* usable main memory of the
 /* Operations that one execution of a row does, special functions as additions: less than its FLOP where a
  * mask rules some out. */
 double rg_row_ops(const rg_row *row);
+/* Of the peak, what the stack's kernels reach with rows as long as this one's. */
+double rg_row_compute_share(const rg_row *row);
 
 #endif

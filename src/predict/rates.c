@@ -204,16 +204,10 @@ static rg_err read_all(rg_ctx *cx, const rg_rates_opt *o, rg_rates *r)
 rg_err rg_rates_new(rg_ctx *cx, const rg_rates_opt *opt, const rg_rates **out)
 {
     rg_rates_opt o = {0};
-    rg_arena arena;
     *out = NULL;
     if (opt) memcpy(&o, opt, opt->size < sizeof o ? opt->size : sizeof o);
-    rg_arena_init(&arena, cx);
-    rg_rates *r = RG_NEW(&arena, rg_rates, 1);
-    if (!r) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    r->arena = arena;
+    rg_rates *r = RG_NEW_OWN(cx, rg_rates);
+    if (!r) return rg_nomem(cx);
     r->refs = 1;
     rg_err err = read_all(cx, &o, r);
     if (err) rg_rates_free(r);

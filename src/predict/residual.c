@@ -10,14 +10,16 @@
  *
  *     r = (1 - v) r_own + v r_0
  *
- * A GPU may be measured behind any host, and short rows then tell how fast that one was. So members answer
- * for others as if the profile's host had issued their rows; for the host of a device that was not measured
- * stands the middle H of those that were. Rows are measured one call at a time: the clock starts, the host
- * gets the kernel on its way, and then takes as long again to come back, while the device computes:
+ * A GPU may be measured behind any host, one call at a time, and short rows then tell how fast that one was.
+ * The clock starts, the host gets the kernel on its way, and then takes as long again to come back, while the
+ * device computes. In a queue of rows it runs ahead instead, and its time hides behind that of others:
  *
- *     s(h) = max(h, u + h / 2)      r_d stands for r_d - log s(h_d) / s(1), and r for r + log s(H) / s(1)
+ *     s(h) = max(h, u + h / 2) alone      q(h) = max(h, u) in a queue      base: max(1, u)
  *
- * u: the device's time, in hosts of the profile; h_d: the median of measured / base where u < 1/2.
+ * u: the device's time, in hosts of the profile; h: of this device, the median of measured / base where
+ * u < 1/2; of one that was not measured the middle of the others'. Members are taught what is left of rows
+ * when s(h) is taken off, which carries over to devices that are faster or slower behind the same host, and
+ * log s(h) / max(1, u), or q(h) in place of s(h), is added to the answer.
  * (NeuSight's elementwise operators on T4, P4, V100, P100: what long ones take beyond their traffic is 0.50
  * to 0.55 of what short ones take, 0.56 to 0.64 on A100, with a spread of 1 %.)
  */
@@ -82,7 +84,13 @@ static double called_once(double host, double device) { return fmax(host, device
 double rg_host_shift(double host, const float *row)
 {
     double device = exp2(-rg_feature_issue(row));
-    return host > 0 ? log(called_once(host, device) / called_once(1, device)) : 0;
+    return host > 0 ? log(called_once(host, device) / fmax(1, device)) : 0;
+}
+
+double rg_host_ahead(double host, const float *row)
+{
+    double device = exp2(-rg_feature_issue(row));
+    return host > 0 ? log(fmax(host, device) / fmax(1, device)) : 0;
 }
 
 bool rg_traits_share_stack(const double *a, const double *b) { return a[7] == b[7]; }
@@ -174,7 +182,7 @@ rg_err rg_mixture_of(rg_ctx *cx, const rg_trees *trees, const rg_device *device,
     }
     for (size_t i = 0; i < count && all > 0; i++) out->weights[i] *= trees->trust / all;
     if (own) answer_known(out, (size_t)(own - trees->members));
-    out->host = own ? own->host * (trees->pooled_share > 0) : middle_host(trees, device, distance2);
+    out->host = own ? own->host : middle_host(trees, device, distance2);
     if (!over) return RG_OK;
     out->weights[over - trees->members] = 1; /* fitted to what the others leave */
     out->nearest = over;
@@ -210,16 +218,17 @@ static void look(const rg_mixture *mixture, const float *all, float *x, rg_resid
         double margin = 0.02 * (trees->high[i] - trees->low[i]) + 1e-6; /* rounding of what was written */
         out->outside += (double)x[i] < trees->low[i] - margin || (double)x[i] > trees->high[i] + margin;
     }
-    out->r = mixture->host > 0 ? rg_host_shift(mixture->host, all) : 0;
+    out->r = mixture->queued ? rg_host_ahead(mixture->host, all) : rg_host_shift(mixture->host, all);
     bool own = mixture->nearness == RG_NEAR_KNOWN && mixture->nearest->spread > 0;
     out->spread = own ? mixture->nearest->spread : spreads[mixture->nearness];
     out->spread *= 1 + OUTSIDE_WIDENS * out->outside;
 }
 
-/* What a member's own host is off by in what it says of others. */
+/* Of what a member says, its own host's part: older files leave it in, the profile's in the pooled member. */
 static double host_of(const rg_mixture *mixture, const rg_trees_member *m, const float *all)
 {
-    return mixture->host > 0 && !m->over ? rg_host_shift(m->host, all) : 0;
+    if (mixture->trees->hosts_apart || mixture->host <= 0 || m->over) return 0;
+    return rg_host_shift(rg_member_is_pooled(m) ? 1 : m->host, all);
 }
 
 void rg_residual_of(const rg_mixture *mixture, const float *all, rg_residual *out)
@@ -349,6 +358,13 @@ rg_err rg_learned_key(rg_ctx *cx, const rg_forecast *f, uint32_t row, const char
     return *out ? RG_OK : rg_nomem(cx);
 }
 
+static bool has_queue(const rg_forecast *f)
+{
+    uint32_t rows = 0;
+    for (uint32_t i = 0; i < f->plan->row_count; i++) rows += f->rows[i].latency_s > 0;
+    return rows > 1;
+}
+
 rg_err rg_learned_for(rg_ctx *cx, const rg_forecast *f, uint32_t row, rg_target target, rg_mixture *out)
 {
     const rg_runtime *runtime = f->plan->runtime;
@@ -359,5 +375,7 @@ rg_err rg_learned_for(rg_ctx *cx, const rg_forecast *f, uint32_t row, rg_target 
         RG_TRY(rg_learned_key(cx, f, row, from, target, &key));
         RG_TRY(rg_learned_find(cx, key, row == RG_WHOLE ? RG_OF_WHOLE : RG_OF_ROW, &trees));
     }
-    return trees ? rg_mixture_of(cx, trees, f->plan->device, out) : RG_OK;
+    if (trees) RG_TRY(rg_mixture_of(cx, trees, f->plan->device, out));
+    out->queued = row != RG_WHOLE && has_queue(f);
+    return RG_OK;
 }

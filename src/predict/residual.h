@@ -29,9 +29,11 @@ double rg_traits_distance2(const double *a, const double *b);
 enum { RG_MEMBERS_HEARD = 2 };
 void rg_members_weigh(const double *distance2, size_t count, double reach, double *weights);
 
-/* log of what a row takes with a host `host` times as slow as the profile's, against the profile's own.
- * row: rg_feature_row's. 0 for a host that is not known (0). */
+/* log of what a row takes when it is called alone from a host `host` times as slow as the profile's, against
+ * the base. row: rg_feature_row's. 0 for a host that is not known (0). */
 double rg_host_shift(double host, const float *row);
+/* The same in a queue of others, where the host runs ahead. */
+double rg_host_ahead(double host, const float *row);
 /* Whose drivers and libraries are the same, going by traits: one host says something about the other. */
 bool rg_traits_share_stack(const double *a, const double *b);
 /* Their geometric median; those that are 0 do not count. 0: none does. Leaves logarithms, sorted. */
@@ -42,7 +44,8 @@ typedef struct rg_mixture {
     const rg_trees *trees;       /* NULL: nothing was learned, and nothing else is set */
     const rg_device *device;
     double *weights;             /* by member; trust is in them */
-    double host;                 /* that is assumed; 0: the members' own, or none is known */
+    double host;                 /* that issues the rows: its own or assumed; 0: none is known */
+    bool queued;                 /* rows are asked for that others run before and after */
     rg_nearness nearness;
     const rg_trees_member *nearest;
 } rg_mixture;

@@ -49,6 +49,14 @@ static double vector_rate(const rg_plan *plan, const rg_row *row, double clock_h
     return lanes->op_per_s * usable_share(row) * fmin(1, clock_hz * share / lanes->at_clock_hz);
 }
 
+/* A row that stays in registers is read once, and computed while others wait for memory. */
+double rg_row_compute_share(const rg_row *row)
+{
+    const rg_efficiency *e = row->efficiency;
+    bool held = e->held_compute > 0 && row->work.k > 0 && row->work.k <= e->held_k;
+    return held ? e->held_compute : e->compute;
+}
+
 /* Winograd's, of images and of results, and the calls of its many products. */
 static double transforms_s(const rg_row *row, double clock_hz)
 {
@@ -66,7 +74,7 @@ static double compute_time(const rg_plan *plan, const rg_row *row, double clock_
     if (start > 0 && w->k > 0) products_s *= 1 + start / (row->winograd.m ? w->k / 9 : w->k);
     double others_s = others / vector_rate(plan, row, clock_hz);
     if (row->family == RG_FAMILY_ATTENTION && row->peak->unit == RG_MATRIX) others_s *= SOFTMAX_SHOWN;
-    return done * (products_s + others_s) / row->efficiency->compute + transforms_s(row, clock_hz);
+    return done * (products_s + others_s) / rg_row_compute_share(row) + transforms_s(row, clock_hz);
 }
 
 /* A block of a product fetches its slabs of k one after the other, a few at once: that the machine has other

@@ -1,14 +1,15 @@
-/* trees.c - reading, checking and summing the trees of "ridge.trees/1". What the file says of nodes is
- * checked once, so that summing needs no checks: every walk moves forward inside its tree and ends at a leaf.
+/* trees.c - reading, checking and summing the trees of "ridge.trees/2" and of "ridge.trees/1". What the file
+ * says of nodes is checked once, so that summing needs no checks: every walk moves forward inside its tree
+ * and ends at a leaf.
  */
-#include "predict/trees.h"
+#include "predict/trees_packed.h"
 
 #include "hw/read.h"
 
 #include <math.h>
 #include <string.h>
 
-_Static_assert(sizeof(rg_tree_node) == 8, "as in the file");
+_Static_assert(sizeof(rg_tree_node) == 8, "as in a file of ridge.trees/1");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "nodes are used as the file has them");
 
 #define AT(member) offsetof(rg_trees_member, member)
@@ -30,6 +31,9 @@ static const rg_field member_fields[] = {
     {"analytic_median", RG_FIELD_REAL, false, AT(analytic_median), .help = "median error of the base"},
     {"known_median", RG_FIELD_REAL, false, AT(known_median), .help = "... where groups were held out"},
     {"unknown_median", RG_FIELD_REAL, false, AT(unknown_median), .help = "... where the device was"},
+    {"analytic_tau", RG_FIELD_NUMBER, false, AT(analytic_tau), .help = "Kendall's tau of the base"},
+    {"known_tau", RG_FIELD_NUMBER, false, AT(known_tau), .help = "... where groups were held out"},
+    {"unknown_tau", RG_FIELD_NUMBER, false, AT(unknown_tau), .help = "... where the device was"},
     {"known_coverage", RG_FIELD_REAL, false, AT(known_coverage),
      .help = "of rows held out in 90 % intervals"},
     {"known_width", RG_FIELD_REAL, false, AT(known_width), .help = "of these, (high - low) / value"},
@@ -39,10 +43,11 @@ static const rg_field member_fields[] = {
 #undef AT
 static const rg_record member_record = RG_RECORD(rg_trees_member, member_fields);
 
-static const char *const marks[] = {"ridge.trees/1", NULL};
+enum { PACKED, PLAIN };          /* the format: as it is written, and as it was */
+static const char *const formats[] = {"ridge.trees/2", "ridge.trees/1", NULL};
 #define AT(member) offsetof(rg_trees, member)
 static const rg_field file_fields[] = {
-    {"schema", RG_FIELD_MARK, true, .names = marks, .help = "the format of this file"},
+    {"schema", RG_FIELD_NAME, true, AT(format), .names = formats, .help = "the format of this file"},
     {"key", RG_FIELD_TEXT, true, AT(key), .help = "what rows it corrects: runtime.family.type"},
     {"made_of", RG_FIELD_TEXT, true, AT(made_of), .help = "files of measurements"},
     {"data_hash", RG_FIELD_TEXT, true, AT(data_hash), .help = "of the measurements"},
@@ -53,6 +58,7 @@ static const rg_field file_fields[] = {
     {"reach", RG_FIELD_POSITIVE, true, AT(reach), .help = "distance at which a device counts 1/e"},
     {"trust", RG_FIELD_REAL, true, AT(trust), .help = "of the answer for a device that was not measured"},
     {"pooled_share", RG_FIELD_REAL, false, AT(pooled_share), .help = "... where a device is known"},
+    {"hosts_apart", RG_FIELD_FLAG, false, AT(hosts_apart), .help = "members leave their hosts out"},
     {"known_spread", RG_FIELD_REAL, true, AT(known_spread), .help = "90 % of |log error|, device known"},
     {"sister_spread", RG_FIELD_REAL, true, AT(sister_spread), .help = "... its architecture known"},
     {"unknown_spread", RG_FIELD_REAL, true, AT(unknown_spread), .help = "... neither known"},
@@ -126,30 +132,38 @@ rg_err rg_trees_find_roots(rg_ctx *cx, rg_arena *arena, rg_trees_member *m, size
     return RG_OK;
 }
 
-static rg_err find_nodes(rg_ctx *cx, rg_trees *t, const char *begin, size_t size)
+/* Eight bytes each, as they are walked. */
+static rg_err read_plain(rg_ctx *cx, rg_trees *t, rg_trees_member *m, rg_str bytes, size_t *taken)
 {
-    size_t at = 0;
+    size_t size = (size_t)m->node_count * sizeof(rg_tree_node);
+    if (size > bytes.size)
+        return rg_fail(cx, RG_FORMAT, "member %s: %d nodes do not fit into the %zu bytes that are left",
+                       m->device, m->node_count, bytes.size);
+    rg_tree_node *nodes = RG_NEW(&t->arena, rg_tree_node, m->node_count);
+    if (!nodes) return rg_nomem(cx);
+    memcpy(nodes, bytes.data, size);
+    m->nodes = nodes;
+    *taken = size;
+    return rg_trees_find_roots(cx, &t->arena, m, t->feature_count);
+}
+
+static rg_err find_nodes(rg_ctx *cx, rg_trees *t, rg_str bytes)
+{
     for (size_t i = 0; i < t->member_count; i++) {
         rg_trees_member *m = &t->members[i];
-        size_t bytes = (size_t)m->node_count * sizeof(rg_tree_node);
-        if (bytes > size - at)
-            return rg_fail(cx, RG_FORMAT, "member %s: %d nodes do not fit into the %zu bytes that are left",
-                           m->device, m->node_count, size - at);
+        size_t taken = 0;
         if (m->trait_count != RG_TRAITS && m->trait_count != 0)
             return rg_fail(cx, RG_FORMAT, "member %s: %zu traits in place of %d", m->device, m->trait_count,
                            RG_TRAITS);
         if (m->slope_count != t->feature_count && m->slope_count != 0)
             return rg_fail(cx, RG_FORMAT, "member %s: %zu slopes of %zu features", m->device, m->slope_count,
                            t->feature_count);
-        rg_tree_node *nodes = RG_NEW(&t->arena, rg_tree_node, m->node_count);
-        if (!nodes) return rg_nomem(cx);
-        memcpy(nodes, begin + at, bytes);
-        m->nodes = nodes;
-        at += bytes;
-        RG_TRY(rg_trees_find_roots(cx, &t->arena, m, t->feature_count));
+        if (t->format == PLAIN) RG_TRY(read_plain(cx, t, m, bytes, &taken));
+        else RG_TRY(rg_trees_unpack(cx, &t->arena, m, t->feature_count, bytes, &taken));
+        bytes = (rg_str){bytes.data + taken, bytes.size - taken};
     }
-    return at == size ? RG_OK
-                      : rg_fail(cx, RG_FORMAT, "%zu bytes behind the last member's nodes", size - at);
+    return bytes.size ? rg_fail(cx, RG_FORMAT, "%zu bytes behind the last member's nodes", bytes.size)
+                      : RG_OK;
 }
 
 static rg_err parse(rg_ctx *cx, rg_str bytes, rg_trees *t)
@@ -166,7 +180,7 @@ static rg_err parse(rg_ctx *cx, rg_str bytes, rg_trees *t)
                        t->high_count);
     if (t->feature_count > RG_TREES_FEATURES)
         return rg_fail(cx, RG_LIMIT, "%zu features exceed %d", t->feature_count, RG_TREES_FEATURES);
-    return find_nodes(cx, t, bytes.data + head, bytes.size - head);
+    return find_nodes(cx, t, (rg_str){bytes.data + head, bytes.size - head});
 }
 
 rg_err rg_trees_parse(rg_ctx *cx, rg_str bytes, const char *name, rg_trees **out)
@@ -270,15 +284,15 @@ rg_err rg_trees_write(rg_ctx *cx, const rg_trees *trees, rg_str *out)
 {
     rg_str json;
     rg_text text;
-    RG_TRY(rg_write_record(cx, &file_record, trees, &json));
+    rg_trees packed = *trees;
+    packed.format = PACKED;
+    RG_TRY(rg_write_record(cx, &file_record, &packed, &json));
     rg_text_init(&text, &cx->arena);
     for (size_t i = 0; i < json.size; i++) rg_text_char(&text, json.data[i] == '\n' ? ' ' : json.data[i]);
     while ((text.size + 1) % sizeof(rg_tree_node)) rg_text_char(&text, ' ');
     rg_text_char(&text, '\n');
-    for (size_t i = 0; i < trees->member_count; i++) {
-        const rg_trees_member *m = &trees->members[i];
-        rg_text_put(&text, (rg_str){(const char *)m->nodes, (size_t)m->node_count * sizeof *m->nodes});
-    }
+    for (size_t i = 0; i < trees->member_count; i++)
+        RG_TRY(rg_trees_pack(cx, &trees->members[i], trees->feature_count, &text));
     if (text.failed) return rg_nomem(cx);
     *out = (rg_str){text.data, text.size};
     return RG_OK;

@@ -146,9 +146,9 @@ static void say_equation(rg_doc *doc, const rg_forecast *f, uint32_t index)
         "Compute alone: %s of products at %s, of which such kernels reach %.0f %%, and the rest of the "
         "work on the lanes: %s. Each memory level alone takes its bytes over its bandwidth. The longest of "
         "these is busy, %s; with launch and tail it is %s.",
-        macs, rate, 100 * row->efficiency->compute, compute, busy, sum);
+        macs, rate, 100 * rg_row_compute_share(row), compute, busy, sum);
     rg_doc_say(doc, "Efficiency of %s kernels: compute %.2f, memory %.2f (%s).", row->efficiency->family,
-               row->efficiency->compute, row->efficiency->memory, row->efficiency->source);
+               rg_row_compute_share(row), row->efficiency->memory, row->efficiency->source);
 }
 
 static void add_neighbour(rg_doc *doc, rg_item *array, const rg_forecast *f, uint32_t index)

@@ -34,6 +34,7 @@ static void add_runtime(rg_doc *doc, rg_item *runtimes, const rg_runtime *r)
     rg_doc_flag(doc, runtime, "folds_constants", r->folds_constants);
     rg_doc_flag(doc, runtime, "fuses_attention", r->fuses_attention);
     rg_doc_flag(doc, runtime, "strided_views", r->strided_views);
+    rg_doc_flag(doc, runtime, "merges_products", r->merges_products);
     rg_doc_str(doc, runtime, "tf32", r->tf32);
     rg_doc_str(doc, runtime, "layout", r->layout);
     rg_item *rules = rg_doc_array(doc, runtime, "rules");

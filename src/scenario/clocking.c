@@ -118,6 +118,37 @@ static void find_prior(const clocking *k, size_t model)
     rg_clock_prior_from(&law, &m->prior);
 }
 
+/* Beyond a factor of 50 a measurement is of something else than its columns say, as for those that teach. */
+#define APART_MOST 50.0
+
+static bool is_apart(double measured, double forecast) /* unknown: no */
+{
+    return measured > APART_MOST * forecast || measured < forecast / APART_MOST;
+}
+
+/* A clock that the device cannot have, seconds for milliseconds, another batch: none says what the law could
+ * follow. Against the forecast at the nearest clock. */
+static rg_err check_probe(const clocking *k, const rg_clocked *model, const rg_clock_probe *probe)
+{
+    const rg_clocking *c = k->c;
+    const rg_clock_point *at = &model->points[0], *p = &probe->point;
+    double low = c->clocks_hz[0], high = c->clocks_hz[c->count - 1];
+    char is[32], expected[32];
+    for (size_t i = 1; i < c->count; i++)
+        if (fabs(model->points[i].clock_hz - p->clock_hz) < fabs(at->clock_hz - p->clock_hz))
+            at = &model->points[i];
+    if (!(p->clock_hz >= low / 2 && p->clock_hz <= high * 2))
+        return rg_fail(k->cx, RG_INPUT, "%s:%zu: a clock of %g MHz; %s has %g to %g MHz", k->opt->probe,
+                       probe->line, p->clock_hz / 1e6, c->device->id, low / 1e6, high / 1e6);
+    bool late = is_apart(p->time_s, at->time_s);
+    if (!late && !is_apart(p->power_w, at->power_w)) return RG_OK;
+    rg_unit_print(is, sizeof is, late ? p->time_s : p->power_w, late ? RG_UNIT_SECOND : RG_UNIT_WATT);
+    rg_unit_print(expected, sizeof expected, late ? at->time_s : at->power_w,
+                  late ? RG_UNIT_SECOND : RG_UNIT_WATT);
+    return rg_fail(k->cx, RG_INPUT, "%s:%zu: %s measured, %s forecast: not the same run, or not the same "
+                   "unit", k->opt->probe, probe->line, is, expected);
+}
+
 /* One model takes all probes; of several, those that name it. */
 static bool is_of(const rg_clocking *c, const rg_clocked *m, size_t model, const clocking *k, rg_str name)
 {
@@ -135,8 +166,11 @@ static rg_err take_probes(clocking *k)
         rg_clocked *model = &c->models[m];
         model->probes = RG_NEW(&c->arena, rg_clock_point, count);
         if (!model->probes) return rg_nomem(k->cx);
-        for (size_t i = 0; i < count; i++)
-            if (is_of(c, model, m, k, all[i].model)) model->probes[model->probe_count++] = all[i].point;
+        for (size_t i = 0; i < count; i++) {
+            if (!is_of(c, model, m, k, all[i].model)) continue;
+            RG_TRY(check_probe(k, model, &all[i]));
+            model->probes[model->probe_count++] = all[i].point;
+        }
         taken += model->probe_count;
     }
     return taken ? RG_OK : rg_fail(k->cx, RG_INPUT, "%s: none of its %zu probes is of a model that was asked "
@@ -241,15 +275,9 @@ static rg_err make(clocking *k)
 
 rg_err rg_clocking_make(rg_ctx *cx, const rg_frequency_opt *opt, rg_clocking **out)
 {
-    rg_arena arena;
     *out = NULL;
-    rg_arena_init(&arena, cx);
-    rg_clocking *c = RG_NEW(&arena, rg_clocking, 1);
-    if (!c) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    c->arena = arena;
+    rg_clocking *c = RG_NEW_OWN(cx, rg_clocking);
+    if (!c) return rg_nomem(cx);
     rg_err err = make(&(clocking){.cx = cx, .opt = opt, .c = c});
     if (err) rg_clocking_free(c);
     else *out = c;

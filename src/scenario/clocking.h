@@ -39,7 +39,7 @@ void rg_clocking_free(rg_clocking *c);
 
 /* Measurements of a file: core_mhz (or sm_mhz), latency_s (or latency_ms), power_w (or energy_j), model.
  * Cells that are empty: not measured. In cx's arena (clocking_probe.c). */
-typedef struct rg_clock_probe { rg_str model; rg_clock_point point; } rg_clock_probe;
+typedef struct rg_clock_probe { rg_str model; rg_clock_point point; size_t line; } rg_clock_probe;
 rg_err rg_clock_probes_parse(rg_ctx *cx, const char *path, rg_str text, rg_clock_probe **out,
                              size_t *count) RG_CHECKED;
 rg_err rg_clock_probes_read(rg_ctx *cx, const char *path, rg_clock_probe **out, size_t *count) RG_CHECKED;

@@ -54,8 +54,8 @@ static void add_choice(const writing *w)
     rg_doc_str(w->doc, r, "objective", rg_clock_goal_name(c->goal));
     add_against_top(w, r, c->sum, at);
     rg_doc_quantity(w->doc, r, "saving", (rg_estimate){1 - e->value, 1 - e->high, 1 - e->low});
-    rg_unit_print(clock, sizeof clock, c->sum[at].clock_hz, RG_UNIT_HERTZ);
-    rg_unit_print(top, sizeof top, c->sum[c->count - 1].clock_hz, RG_UNIT_HERTZ);
+    rg_unit_print(clock, sizeof clock, c->sum[at].clock_hz, RG_UNIT_CLOCK);
+    rg_unit_print(top, sizeof top, c->sum[c->count - 1].clock_hz, RG_UNIT_CLOCK);
     rg_unit_print(time, sizeof time, c->sum[at].time_s, RG_UNIT_SECOND);
     rg_doc_point(w->doc, "fix the core clock at %s: %.1f %% less energy than at %s (90 %% of cases: %.1f to "
                          "%.1f %%), %.1f %% slower, %s",
@@ -102,7 +102,7 @@ static rg_item *add_models(const writing *w)
 /* ---- layout ---- */
 
 static const rg_column choice_columns[] = {
-    {"objective", "objective", RG_UNIT_NONE, false}, {"core_clock_hz", "core clock", RG_UNIT_HERTZ, false},
+    {"objective", "objective", RG_UNIT_NONE, false}, {"core_clock_hz", "core clock", RG_UNIT_CLOCK, false},
     {"time_s", "time", RG_UNIT_SECOND, false},       {"power_w", "power", RG_UNIT_WATT, false},
     {"energy_j", "energy", RG_UNIT_JOULE, false},    {"slowdown", "slower by", RG_UNIT_FRACTION, false},
     {"energy_saved", "saves", RG_UNIT_FRACTION, true},
@@ -111,12 +111,12 @@ static const rg_column model_columns[] = {
     {"model", "model", RG_UNIT_NONE, false},
     {"weight", "weight", RG_UNIT_NONE, false},
     {"probes", "probes", RG_UNIT_COUNT, false},
-    {"core_clock_hz", "its own clock", RG_UNIT_HERTZ, false},
+    {"core_clock_hz", "its own clock", RG_UNIT_CLOCK, false},
     {"energy_saved", "saves there", RG_UNIT_FRACTION, false},
     {"loss_at_choice", "loss at the common one", RG_UNIT_FRACTION, true},
 };
 static const rg_column point_columns[] = {
-    {"core_clock_hz", "core clock", RG_UNIT_HERTZ, false}, {"time_s", "time", RG_UNIT_SECOND, false},
+    {"core_clock_hz", "core clock", RG_UNIT_CLOCK, false}, {"time_s", "time", RG_UNIT_SECOND, false},
     {"power_w", "power", RG_UNIT_WATT, false},             {"energy_j", "energy", RG_UNIT_JOULE, true},
     {"front", "front", RG_UNIT_NONE, false},
 };
@@ -126,7 +126,7 @@ static void show_chart(const writing *w, const rg_item *points, const char *name
 {
     rg_doc_chart(w->doc, &(rg_chart){
         .kind = RG_CHART_LINE, .name = name, .title = title, .text = text, .array = points,
-        .x = {"core_clock_hz", "core clock", RG_UNIT_HERTZ, false}, .y = &y, .y_count = 1,
+        .x = {"core_clock_hz", "core clock", RG_UNIT_CLOCK, false}, .y = &y, .y_count = 1,
     });
 }
 
@@ -153,8 +153,8 @@ static void show_notes(const writing *w)
     if (c->slowdown >= 0) rg_doc_say(w->doc, "No slower than %.1f %%.", 100 * c->slowdown);
     rg_unit_print(high, sizeof high, c->limit_w > 0 ? c->limit_w : c->device->cap_w, RG_UNIT_WATT);
     if (c->above) rg_doc_say(w->doc, "%zu clocks take more than %s and are left out.", c->above, high);
-    rg_unit_print(low, sizeof low, c->clocks_hz[0], RG_UNIT_HERTZ);
-    rg_unit_print(high, sizeof high, c->clocks_hz[c->count - 1], RG_UNIT_HERTZ);
+    rg_unit_print(low, sizeof low, c->clocks_hz[0], RG_UNIT_CLOCK);
+    rg_unit_print(high, sizeof high, c->clocks_hz[c->count - 1], RG_UNIT_CLOCK);
     rg_doc_say(w->doc, "%zu clocks from %s to %s%s.", c->count, low, high,
                c->device->clock_count ? "" : ", assumed: nobody published those of this device");
 }

@@ -36,8 +36,9 @@ static rg_err read_header(table *t)
         t->count++;
     }
     if (!t->has[CLOCK] || !(t->has[TIME] || t->has[POWER]))
-        return rg_fail(t->in.cx, RG_FORMAT, "%s:1: probes have core_mhz, and latency_s or power_w",
-                       t->in.path);
+        return rg_fail(t->in.cx, RG_FORMAT, "%s:1: it names no %s; probes have core_mhz, and latency_s "
+                       "(or latency_ms) or power_w", t->in.path,
+                       t->has[CLOCK] ? "latency and no power" : "clock");
     t->in.line++;
     return RG_OK;
 }
@@ -74,7 +75,7 @@ static rg_err read_row(table *t, rg_clock_probe *row)
     if (isnan(x[CLOCK])) return rg_fail(t->in.cx, RG_FORMAT, "%s:%zu: no clock", t->in.path, t->in.line);
     if (isnan(x[POWER])) x[POWER] = x[ENERGY] / x[TIME];
     row->point = (rg_clock_point){x[CLOCK], x[TIME], x[POWER]};
-    t->in.line++;
+    row->line = t->in.line++;
     return RG_OK;
 }
 
@@ -84,6 +85,7 @@ rg_err rg_clock_probes_parse(rg_ctx *cx, const char *path, rg_str text, rg_clock
     uint32_t capacity = 0;
     *out = NULL;
     *count = 0;
+    if (!text.size) return rg_fail(cx, RG_FORMAT, "%s: empty", path);
     RG_TRY(read_header(&t));
     while (t.in.rest.size) {
         rg_clock_probe row;

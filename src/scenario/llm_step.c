@@ -129,14 +129,8 @@ static rg_err open(rg_ctx *cx, rg_llm *llm)
 
 rg_err rg_llm_open(rg_ctx *cx, const rg_llm_setup *setup, rg_llm **out)
 {
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_llm *llm = RG_NEW(&arena, rg_llm, 1);
-    if (!llm) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    llm->arena = arena;
+    rg_llm *llm = RG_NEW_OWN(cx, rg_llm);
+    if (!llm) return rg_nomem(cx);
     llm->setup = *setup;
     rg_map_init(&llm->index, &llm->arena);
     rg_err err = open(cx, llm);

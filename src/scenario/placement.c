@@ -454,14 +454,8 @@ static rg_err search(searching *s)
 
 rg_err rg_place_search(rg_ctx *cx, const rg_place_opt *opt, rg_place **out)
 {
-    rg_arena arena;
-    rg_arena_init(&arena, cx);
-    rg_place *place = RG_NEW(&arena, rg_place, 1);
-    if (!place) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    place->arena = arena;
+    rg_place *place = RG_NEW_OWN(cx, rg_place);
+    if (!place) return rg_nomem(cx);
     memcpy(&place->opt, opt, opt->size < sizeof *opt ? opt->size : sizeof *opt);
     searching s = {.cx = cx, .place = place};
     rg_err err = search(&s);

@@ -26,6 +26,7 @@ static void take_grouping(rg_runtime *r, const rg_runtime *to)
     r->rule_count = to->rule_count;
     r->fuses_attention = to->fuses_attention;
     r->strided_views = to->strided_views;
+    r->merges_products = to->merges_products;
     r->folds_constants = to->folds_constants;
 }
 

@@ -457,16 +457,10 @@ static rg_err make(making *m)
 rg_err rg_study_make(rg_ctx *cx, const rg_study_opt *opt, rg_study **out)
 {
     making m = {.cx = cx};
-    rg_arena arena;
     *out = NULL;
     if (opt) memcpy(&m.opt, opt, opt->size < sizeof m.opt ? opt->size : sizeof m.opt);
-    rg_arena_init(&arena, cx);
-    m.s = RG_NEW(&arena, rg_study, 1);
-    if (!m.s) {
-        rg_arena_done(&arena);
-        return rg_nomem(cx);
-    }
-    m.s->arena = arena;
+    m.s = RG_NEW_OWN(cx, rg_study);
+    if (!m.s) return rg_nomem(cx);
     m.s->cpu_threads = m.opt.cpu_threads;
     m.s->learning = m.opt.learning;
     m.s->costs = m.opt.rates != NULL;
@@ -503,4 +497,25 @@ void rg_study_title(const rg_study *s, char *text, size_t size)
     snprintf(devices, sizeof devices, "%zu devices", s->device_count);
     snprintf(text, size, "%s on %s", s->model_count == 1 ? s->labels[0] : models,
              s->device_count == 1 ? s->devices[0]->id : devices);
+}
+
+const char *rg_point_print(const rg_study *s, const rg_point *p, bool runtime, char *text, size_t size)
+{
+    size_t used = (size_t)snprintf(text, size, "%s on %s", s->labels[p->model], s->devices[p->device]->id);
+    const char *precision = s->precisions[p->precision];
+    char clock[32];
+    if (runtime && used < size)
+        used += (size_t)snprintf(text + used, size - used, " with %s", s->runtimes[p->runtime]->id);
+    if (strcmp(precision, "model") != 0 && used < size)
+        used += (size_t)snprintf(text + used, size - used, " in %s", precision);
+    if (s->batches.count && used < size)
+        used += (size_t)snprintf(text + used, size - used, ", batch %lld",
+                                 (long long)s->batches.values[p->batch]);
+    if (s->seqs.count && used < size)
+        used += (size_t)snprintf(text + used, size - used, ", sequence %lld",
+                                 (long long)s->seqs.values[p->seq]);
+    if (s->clocks && used < size)
+        snprintf(text + used, size - used, ", at %s", rg_unit_print(clock, sizeof clock, p->core_hz,
+                                                                    RG_UNIT_HERTZ));
+    return text;
 }

@@ -49,6 +49,9 @@ struct rg_study {
 const rg_facts *rg_point_facts(const rg_study *s, const rg_point *p);
 /* "resnet50 on 3 devices" */
 void rg_study_title(const rg_study *s, char *text, size_t size);
+/* A setting as people say it, "resnet50 on t4 with tensorrt in f16, batch 8"; what nobody asked for is left
+ * out. Answers `text`. */
+const char *rg_point_print(const rg_study *s, const rg_point *p, bool runtime, char *text, size_t size);
 
 /* "1,4..64,100..500:100": single values, doublings, steps; ascending is not asked for. range.c */
 rg_err rg_range_read(rg_ctx *cx, rg_arena *arena, const char *option, const char *text,

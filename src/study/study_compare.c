@@ -5,10 +5,9 @@
  * verdict · spreads[] · refused[]
  */
 #include "report/report.h"
-#include "study/study.h"
+#include "study/study_limits.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct comparing {
@@ -122,62 +121,6 @@ static rg_err find_front(comparing *c)
     return RG_OK;
 }
 
-/* ---- limits ---- */
-
-static const struct limit {
-    const char *name;
-    size_t at;                               /* in rg_limits */
-    double (*figure)(const rg_point *p);
-    rg_unit unit;
-} limit_rows[] = {
-    {"latency", offsetof(rg_limits, latency_s), latency, RG_UNIT_SECOND},
-    {"power", offsetof(rg_limits, power_w), power, RG_UNIT_WATT},
-    {"memory", offsetof(rg_limits, memory_byte), memory, RG_UNIT_BYTE},
-    {"energy", offsetof(rg_limits, energy_j), energy, RG_UNIT_JOULE},
-};
-
-static double limit_of(const rg_limits *limits, const struct limit *row)
-{
-    double x;
-    memcpy(&x, (const char *)limits + row->at, sizeof x);
-    return x;
-}
-
-/* By what factor the worst of the limits is passed; at most 1: kept. *worst is that limit. */
-static double excess(const rg_limits *limits, const rg_point *p, const struct limit **worst)
-{
-    double most = 0;
-    *worst = NULL;
-    for (size_t i = 0; i < RG_COUNT(limit_rows); i++) {
-        double limit = limit_of(limits, &limit_rows[i]);
-        if (limit <= 0 || limit_rows[i].figure(p) / limit <= most) continue;
-        most = limit_rows[i].figure(p) / limit;
-        *worst = &limit_rows[i];
-    }
-    return most;
-}
-
-static bool within(const rg_limits *limits, const rg_point *p)
-{
-    const struct limit *worst;
-    return !p->err && p->fits && excess(limits, p, &worst) <= 1;
-}
-
-static rg_limits limits_or_none(const rg_limits *limits)
-{
-    rg_limits l = {.size = sizeof l};
-    if (limits) memcpy(&l, limits, limits->size < sizeof l ? limits->size : sizeof l);
-    return l;
-}
-
-size_t rg_study_within(const rg_study *study, const rg_limits *limits)
-{
-    rg_limits l = limits_or_none(limits);
-    size_t count = 0;
-    for (size_t i = 0; i < study->point_count; i++) count += within(&l, &study->points[i]);
-    return count;
-}
-
 /* ---- the tree ---- */
 
 static void add_config(const comparing *c, rg_item *item, const rg_point *p)
@@ -219,7 +162,7 @@ static void add_point(const comparing *c, rg_item *results, const rg_point *p)
     rg_doc_real(d, r, "core_clock_hz", p->clock_hz);
     rg_doc_str(d, r, "bound", p->bound);
     rg_doc_flag(d, r, "fits", p->fits);
-    rg_doc_flag(d, r, "within", within(&c->limits, p));
+    rg_doc_flag(d, r, "within", rg_limits_keep(&c->limits, p));
     rg_doc_flag(d, r, "front", c->front[p - c->s->points]);
     rg_doc_int(d, r, "row_count", p->rows);
     rg_doc_int(d, r, "checks_passed", p->checks - p->checks_failed);
@@ -245,14 +188,13 @@ static rg_err add_results(const comparing *c, rg_item *results)
     return RG_OK;
 }
 
-/* The fastest point that keeps the limits, of each model, and of each cell of model x device. */
-static const rg_point *fastest(const comparing *c, uint32_t model, uint32_t device)
+/* The fastest point of a model that keeps the limits. */
+static const rg_point *fastest(const comparing *c, uint32_t model)
 {
     const rg_point *best = NULL;
     for (size_t i = 0; i < c->s->point_count; i++) {
         const rg_point *p = &c->s->points[i];
-        if (p->model != model || (device != UINT32_MAX && p->device != device) || !within(&c->limits, p))
-            continue;
+        if (p->model != model || !rg_limits_keep(&c->limits, p)) continue;
         if (!best || p->latency_s.value < best->latency_s.value) best = p;
     }
     return best;
@@ -262,7 +204,7 @@ static rg_item *add_best(const comparing *c)
 {
     rg_item *best = rg_doc_array(c->doc, rg_doc_root(c->doc), "best");
     for (uint32_t m = 0; m < c->s->model_count; m++) {
-        const rg_point *p = fastest(c, m, UINT32_MAX);
+        const rg_point *p = fastest(c, m);
         if (p) add_point(c, best, p);
     }
     return best;
@@ -315,116 +257,6 @@ static const rg_column within_column = {"within", "within", RG_UNIT_NONE, false}
 
 static const char *plural(size_t count) { return count == 1 ? "" : "s"; }
 
-static bool has_limits(const rg_limits *l)
-{
-    return l->latency_s > 0 || l->power_w > 0 || l->memory_byte > 0 || l->energy_j > 0;
-}
-
-static void print_limits(const rg_limits *l, char *text, size_t size)
-{
-    char figure[32];
-    size_t used = 0;
-    *text = 0;
-    for (size_t i = 0; i < RG_COUNT(limit_rows); i++) {
-        double limit = limit_of(l, &limit_rows[i]);
-        if (limit <= 0 || used >= size) continue;
-        rg_unit_print(figure, sizeof figure, limit, limit_rows[i].unit);
-        used += (size_t)snprintf(text + used, size - used, "%s%s at most %s", used ? ", " : "",
-                                 limit_rows[i].name, figure);
-    }
-}
-
-/* A setting as people say it; what nobody asked for is left out. */
-static const char *print_point(const rg_study *s, const rg_point *p, bool runtime, char *text, size_t size)
-{
-    size_t used = (size_t)snprintf(text, size, "%s on %s", s->labels[p->model], s->devices[p->device]->id);
-    const char *precision = s->precisions[p->precision];
-    char clock[32];
-    if (runtime && used < size)
-        used += (size_t)snprintf(text + used, size - used, " with %s", s->runtimes[p->runtime]->id);
-    if (strcmp(precision, "model") != 0 && used < size)
-        used += (size_t)snprintf(text + used, size - used, " in %s", precision);
-    if (s->batches.count && used < size)
-        used += (size_t)snprintf(text + used, size - used, ", batch %lld",
-                                 (long long)s->batches.values[p->batch]);
-    if (s->seqs.count && used < size)
-        used += (size_t)snprintf(text + used, size - used, ", sequence %lld",
-                                 (long long)s->seqs.values[p->seq]);
-    if (s->clocks && used < size)
-        snprintf(text + used, size - used, ", at %s", rg_unit_print(clock, sizeof clock, p->core_hz,
-                                                                    RG_UNIT_HERTZ));
-    return text;
-}
-
-/* Of those that are out, the one that is least so. */
-static const rg_point *nearest(const comparing *c, const struct limit **limit, double *factor)
-{
-    const rg_point *best = NULL;
-    const struct limit *worst;
-    for (size_t i = 0; i < c->count; i++) {
-        double x = excess(&c->limits, c->order[i], &worst);
-        if (!c->order[i]->fits || (best && x >= *factor)) continue;
-        best = c->order[i], *factor = x, *limit = worst;
-    }
-    return best;
-}
-
-/* "2 of 6 keep the limits (latency at most 5.00 ms)"; nothing where all fit and nobody asked for more. */
-static void print_kept(const comparing *c, size_t count, const char *asked, char *text, size_t size)
-{
-    *text = 0;
-    if (*asked)
-        snprintf(text, size, "%zu of %zu keep%s the limits (%s). ", count, c->s->point_count,
-                 count == 1 ? "s" : "", asked);
-    else if (count < c->count)
-        snprintf(text, size, "%zu of %zu fit%s the memory of the device. ", count, c->count,
-                 count == 1 ? "s" : "");
-}
-
-/* The fastest point within the limits, or where there is none the one that passes them least. */
-static void print_verdict(const comparing *c, size_t count, char *text, size_t size)
-{
-    char asked[160], kept[256], where[256], figure[32], least[32];
-    const struct limit *limit = NULL;
-    double factor = 0;
-    const rg_point *p = NULL;
-    print_limits(&c->limits, asked, sizeof asked);
-    for (size_t i = 0; i < c->count; i++)
-        if (within(&c->limits, c->order[i]) && (!p || latency(c->order[i]) < latency(p))) p = c->order[i];
-    if (!p) p = nearest(c, &limit, &factor);
-    if (!p) {
-        snprintf(text, size, "None of %zu fits the memory of its device.", c->count);
-        return;
-    }
-    print_point(c->s, p, true, where, sizeof where);
-    rg_unit_print(figure, sizeof figure, limit ? limit->figure(p) : latency(p),
-                  limit ? limit->unit : RG_UNIT_SECOND);
-    if (count) {
-        print_kept(c, count, asked, kept, sizeof kept);
-        snprintf(text, size, "%sThe fastest%s is %s: %s.", kept, *kept ? " of them" : "", where, figure);
-        return;
-    }
-    rg_unit_print(least, sizeof least, limit ? limit_of(&c->limits, limit) : 0,
-                  limit ? limit->unit : RG_UNIT_NONE);
-    rg_str_print(text, size,
-                 "None of %zu keeps the limits (%s). The nearest is %s: its %s is %s, %.3gx the limit of %s.",
-                 c->s->point_count, asked, where, limit ? limit->name : "latency", figure, factor, least);
-}
-
-static void show_verdict(const comparing *c)
-{
-    char text[640];
-    size_t count = rg_study_within(c->s, &c->limits);
-    print_verdict(c, count, text, sizeof text);
-    rg_item *verdict = rg_doc_object(c->doc, rg_doc_root(c->doc), "verdict");
-    rg_doc_flag(c->doc, verdict, "met", count > 0);
-    rg_doc_int(c->doc, verdict, "within", (int64_t)count);
-    rg_doc_int(c->doc, verdict, "of", (int64_t)c->s->point_count);
-    rg_doc_str(c->doc, verdict, "text", text);
-    rg_doc_section(c->doc, 2, "Verdict");
-    rg_doc_say(c->doc, "%s", text);
-}
-
 /* Whether one that was said already tells as much: the same machine, or the same words. */
 static bool is_said(const rg_point *const *said, size_t count, const rg_point *p)
 {
@@ -460,7 +292,8 @@ static void show_refused(const comparing *c)
                count > shown ? "; such as" : "");
     for (size_t i = 0; i < shown; i++) {
         char where[256];
-        rg_doc_point(c->doc, "%s: %s", print_point(c->s, said[i], true, where, sizeof where), said[i]->error);
+        rg_doc_point(c->doc, "%s: %s", rg_point_print(c->s, said[i], true, where, sizeof where),
+                     said[i]->error);
     }
 }
 
@@ -472,7 +305,7 @@ static void show_failures(const comparing *c)
         made += c->order[i]->checks;
         failed += c->order[i]->checks_failed;
         if (c->order[i]->failed)
-            rg_doc_point(c->doc, "%s: %s", print_point(c->s, c->order[i], true, where, sizeof where),
+            rg_doc_point(c->doc, "%s: %s", rg_point_print(c->s, c->order[i], true, where, sizeof where),
                          c->order[i]->failed);
     }
     rg_doc_say(c->doc, "%zu forecast%s, %zu checks, %zu failed.", c->count, plural(c->count), made, failed);
@@ -505,7 +338,7 @@ static rg_err add_spread(const comparing *c, rg_item *spreads, const rg_point *a
     rg_item *parts = rg_doc_array(c->doc, spread, "steps");
     rg_unit_print(gain, sizeof gain, a->latency_s.value - b->latency_s.value, RG_UNIT_SECOND);
     rg_doc_say(c->doc, "%s: %s is %.3gx as fast as %s. The difference of %s is made up of:",
-               print_point(c->s, a, false, where, sizeof where), runtime_of(c->s, b),
+               rg_point_print(c->s, a, false, where, sizeof where), runtime_of(c->s, b),
                a->latency_s.value / b->latency_s.value, runtime_of(c->s, a), gain);
     for (int i = 0; i < count; i++) {
         rg_item *step = rg_doc_object(c->doc, parts, NULL);
@@ -575,7 +408,7 @@ static void show_table(const comparing *c, const char *name, const rg_item *arra
         if (c->s->clocks) all[count++] = (rg_column){"core_clock_hz", "core clock", RG_UNIT_HERTZ, false};
     }
     for (size_t i = 0; i < RG_COUNT(cost_columns) && c->s->costs; i++) all[count++] = cost_columns[i];
-    if (has_limits(&c->limits)) all[count++] = within_column;
+    if (rg_limits_any(&c->limits)) all[count++] = within_column;
     rg_doc_table(c->doc, name, array, all, count, 0);
 }
 
@@ -614,7 +447,7 @@ static rg_err fill(comparing *c, const char *sort_by)
     show_table(c, "results", results);
     show_charts(c, results, cells);
     rg_item *best = add_best(c);
-    show_verdict(c);
+    rg_limits_verdict(c->doc, c->s, &c->limits, c->order, c->count);
     if (c->s->model_count > 1) rg_doc_section(c->doc, 2, "The fastest of each model");
     if (c->s->model_count > 1) show_table(c, "best", best);
     RG_TRY(show_spreads(c));
@@ -627,7 +460,7 @@ static rg_err fill(comparing *c, const char *sort_by)
 rg_err rg_compare_doc(rg_ctx *cx, const rg_study *study, const rg_limits *limits, const char *sort_by,
                       int explain, rg_doc **out)
 {
-    comparing c = {.cx = cx, .s = study, .limits = limits_or_none(limits), .explain = explain};
+    comparing c = {.cx = cx, .s = study, .limits = rg_limits_of(limits), .explain = explain};
     *out = NULL;
     RG_TRY(rg_doc_new(cx, "ridge.compare/1", &c.doc));
     rg_err err = fill(&c, sort_by);
