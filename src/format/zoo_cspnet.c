@@ -27,7 +27,7 @@ typedef struct cspnet {
     int stem_kernel, stem_stride;
     bool pooled;                /* the stem ends in a maximum of stride 2 */
     bool keeps;                 /* the first stage does not shrink */
-    int groups;                 /* of 3x3 convolutions */
+    int groups, late[2];        /* of 3x3 convolutions; in stages 2 and 3, where not 0 */
     double inner, wide,
     narrow; /* channels inside a block; of the widening; of a block: for one of the stage */
     bool first_differs;         /* the first stage has 0.5, 2 and 1 of them */
@@ -136,10 +136,12 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
     stem(&n, c);
     for (int i = 0; i < c->stages; i++) {
         char scope[24];
+        cspnet own = *c;
+        if ((i == 2 || i == 3) && c->late[i - 2]) own.groups = c->late[i - 2];
         snprintf(scope, sizeof scope, "stages.%d", i);
-        if (i || !c->keeps) shrink(&n, c, scope, c->widths[i]);
-        if (c->stage == DARK) run_blocks(&n, c, scope, i, c->widths[i], c->inner);
-        else cross(&n, c, scope, i);
+        if (i || !c->keeps) shrink(&n, &own, scope, c->widths[i]);
+        if (c->stage == DARK) run_blocks(&n, &own, scope, i, c->widths[i], c->inner);
+        else cross(&n, &own, scope, i);
     }
     rg_net_classify(&n, "head.fc");
     return rg_net_done(&n, out);
@@ -190,6 +192,10 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
       GATED) \
     X(cs3sedarknet_x, 35397904, 8355498240, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = SMALL, .inner = 1, \
       .squeeze = 0.0625) \
+    X(cs3sedarknet_xdw, 21601488, 5933825024, .stages = 4, .blocks = {3, 6, 12, 4}, \
+      .widths = {256, 512, 1024, 2048}, .stage = CROSS, .block = BOTTLE, PLAIN(64), .stem_stride = 2, \
+      .groups = 1, .late = {256, 512}, .inner = 0.5, .wide = 1, .narrow = 0.5, .squeeze = 0.0625, \
+      .activation = "SiLU", .side = 256) \
     X(cs3edgenet_x, 47821120, 11500881920, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = EDGE, .inner = 1.5) \
     X(cs3se_edgenet_x, 50721584, 11503769600, CS3(3, 7, 11, 3, 80), PLAIN(80), .block = EDGE, .inner = 1.5, \
       GATED)
