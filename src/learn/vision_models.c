@@ -100,7 +100,8 @@ static const struct { const char *name, *model; int64_t side; } models[] = {
     {"pit_ti_224", "pit_ti", 224}, {"pit_xs_224", "pit_xs", 224}, {"pit_s_224", "pit_s", 224},
     {"pit_b_224", "pit_b", 224}, {"caformer_s18", "caformer_s18_384", 384},
     {"caformer_s36", "caformer_s36_384", 384}, {"caformer_m36", "caformer_m36_384", 384},
-    {"caformer_b36", "caformer_b36_384", 384},
+    {"caformer_b36", "caformer_b36_384", 384}, {"mobilevitv2_150", "mobilevitv2_150_384", 384},
+    {"mobilevitv2_175", "mobilevitv2_175_384", 384}, {"mobilevitv2_200", "mobilevitv2_200_384", 384},
 };
 
 /* What a name tells of how its weights were trained. */
