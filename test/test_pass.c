@@ -308,10 +308,12 @@ static void check_model(const char *name, rg_ctx *cx, const rg_graph *file)
     rg_graph_free(twice);
 }
 
+/* Of neighbors that one function builds every eighth; test_zoo_loaded.c has others. */
 static void zoo_keeps_its_figures(void **state)
 {
     (void)state;
     for (int i = 0; i < rg_zoo_count; i++) {
+        if (i && i % 8 && rg_zoo_table[i - 1]->build == rg_zoo_table[i]->build) continue;
         rg_ctx *cx = rg_ctx_new(NULL);
         rg_graph *file = NULL;
         expect_ok(cx, rg_zoo_build(cx, rg_zoo_table[i]->name, NULL, &file));

@@ -6,7 +6,12 @@
 
 enum { STAGES = 3, IMAGE_SIDE = 224 };
 
-typedef struct pit { int64_t patch, stride, base; int layers[STAGES]; int64_t heads[STAGES]; } pit;
+/* tokens: the class token, perhaps one beside it that had a teacher and has a head of its own. */
+typedef struct pit {
+    int64_t patch, stride, base;
+    int layers[STAGES];
+    int64_t heads[STAGES], tokens;
+} pit;
 
 static void turn(rg_net *n) { n->x = rg_build_node(&n->b, "Transpose", "perm=0,2,1", n->x, -1); }
 
@@ -43,10 +48,10 @@ static rg_value_id slice(rg_build *b, rg_value_id x, int64_t from, int64_t until
 }
 
 /* Class token and image apart, and together: n->x is the image, [batch, channels, side, side]. */
-static rg_value_id divide(rg_net *n, int64_t side)
+static rg_value_id divide(rg_net *n, const pit *p, int64_t side)
 {
-    rg_value_id token = slice(&n->b, n->x, 0, 1);
-    n->x = slice(&n->b, n->x, 1, INT64_MAX);
+    rg_value_id token = slice(&n->b, n->x, 0, p->tokens);
+    n->x = slice(&n->b, n->x, p->tokens, INT64_MAX);
     turn(n);
     n->x = rg_zoo_reshape(&n->b, n->x, 4, (const int64_t[]){0, n->channels, side, side});
     return token;
@@ -68,6 +73,21 @@ static rg_value_id shrink(rg_net *n, int stage, rg_value_id token)
     return rg_zoo_dense(&n->b, token, channels, 2 * channels, true);
 }
 
+/* What the heads of the tokens say, in the mean. */
+static void classify(rg_net *n, const pit *p)
+{
+    rg_value_id all = n->x, first;
+    int64_t width = n->channels;
+    n->x = rg_build_node(&n->b, "Gather", "axis=1", all, rg_zoo_int(&n->b, 0), -1);
+    rg_net_linear(n, "head", 1000);
+    if (p->tokens == 1) return;
+    first = n->x, n->channels = width;
+    n->x = rg_build_node(&n->b, "Gather", "axis=1", all, rg_zoo_int(&n->b, 1), -1);
+    rg_net_linear(n, "head_dist", 1000);
+    rg_net_add(n, first);
+    n->x = rg_build_node(&n->b, "Div", NULL, n->x, rg_build_scalar(&n->b, 2), -1);
+}
+
 static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 {
     const pit *p = self->layout;
@@ -85,20 +105,16 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
                                         (const int64_t[]){1, side * side, width});
     rg_net_add(&n, places);
     turn(&n);
-    rg_value_id token = rg_build_param(&n.b, "cls_token", RG_F32, 3, (const int64_t[]){1, 1, width});
-    rg_value_id each = rg_build_ints(&n.b, 2, (const int64_t[]){1, width});
-    token = rg_build_node(&n.b, "Expand", NULL, token,
-                          rg_build_node(&n.b, "Concat", "axis=0", batch, each, -1), -1);
+    rg_value_id token = rg_zoo_tokens(&n.b, "cls_token", p->tokens, width, batch);
     for (int stage = 0; stage < STAGES; stage++) {
         if (stage) token = shrink(&n, stage, token), side = (side + 1) / 2;
         join(&n, token);
         for (int i = 0; i < p->layers[stage]; i++) encode(&n, p, stage, i);
-        if (stage < STAGES - 1) token = divide(&n, side);
+        if (stage < STAGES - 1) token = divide(&n, p, side);
     }
-    n.x = slice(&n.b, n.x, 0, 1);
+    n.x = slice(&n.b, n.x, 0, p->tokens);
     normalize(&n, "norm", "");
-    n.x = rg_build_node(&n.b, "Gather", "axis=1", n.x, rg_zoo_int(&n.b, 0), -1);
-    rg_net_linear(&n, "head", 1000);
+    classify(&n, p);
     return rg_net_done(&n, out);
 }
 
@@ -114,6 +130,21 @@ static rg_err build(rg_ctx *cx, const rg_zoo *self, rg_graph **out)
 #define ROW(id, cut, step, wide, l1, l2, l3, h1, h2, h3, params, mac) \
     RG_ZOO(id) = { \
         .name = #id, .family = "transformer", .source = SOURCE, .build = build, .parameters = params, \
-        .macs = mac, .layout = &(const pit){cut, step, wide, {l1, l2, l3}, {h1, h2, h3}}, \
+        .macs = mac, .layout = &(const pit){cut, step, wide, {l1, l2, l3}, {h1, h2, h3}, 1}, \
     };
 PIT_LIST(ROW)
+
+/* The same with two tokens. Name, as above. */
+#define TAUGHT_LIST(X) \
+    X(pit_ti_distilled_224, 16, 8, 32, 2, 6, 4, 2, 4, 8, 5104336, 704967680) \
+    X(pit_xs_distilled_224, 16, 8, 48, 2, 6, 4, 2, 4, 8, 11003984, 1406909952) \
+    X(pit_s_distilled_224, 16, 8, 48, 2, 6, 4, 3, 6, 12, 24039056, 2896646400) \
+    X(pit_b_distilled_224, 14, 7, 64, 3, 6, 4, 4, 8, 16, 74790096, 12482355712)
+
+#define TAUGHT_ROW(id, cut, step, wide, l1, l2, l3, h1, h2, h3, params, mac) \
+    RG_ZOO(id) = { \
+        .name = #id, .family = "transformer", .image = IMAGE_SIDE, .source = SOURCE, .build = build, \
+        .parameters = params, .macs = mac, \
+        .layout = &(const pit){cut, step, wide, {l1, l2, l3}, {h1, h2, h3}, 2}, \
+    };
+TAUGHT_LIST(TAUGHT_ROW)

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-enum { STAGES = 4, PATCH = 4, LAYERS_V2 = 512, LAYERS_CR = 384 };
+enum { STAGES = 4, PATCH = 4, LAYERS_V2 = 512, LAYERS_CR = 384, WINDOW_MAX = 24 };
 
 typedef enum swin_version { V1, V2, CR } swin_version;
 
@@ -67,12 +67,12 @@ static rg_value_id mask_of(rg_build *b, const stage *s)
     float *at;
     int64_t w = s->window, places = w * w, count = s->across * s->across;
     rg_value_id mask = rg_zoo_floats(b, 5, (const int64_t[]){1, count, 1, places, places}, &at);
-    for (int64_t i = 0; at && i < count * places * places; i++) {
-        int64_t window = i / (places * places), from = i / places % places, to = i % places;
-        int64_t down = window / s->across * w, right = window % s->across * w;
-        bool same = region(s, down + from / w) == region(s, down + to / w) &&
-                    region(s, right + from % w) == region(s, right + to % w);
-        at[i] = same ? 0 : -100;
+    for (int64_t i = 0; at && i < count; i++) {
+        int regions[WINDOW_MAX * WINDOW_MAX];
+        for (int64_t k = 0; k < places; k++)
+            regions[k] = 3 * region(s, i / s->across * w + k / w) + region(s, i % s->across * w + k % w);
+        for (int64_t k = 0; k < places; k++)
+            for (int64_t to = 0; to < places; to++) *at++ = regions[k] == regions[to] ? 0 : -100;
     }
     return mask;
 }

@@ -104,6 +104,8 @@ static const struct { const char *name, *model; int64_t side; } models[] = {
     {"efficientnet_el_pruned", "efficientnet_el", 0}, {"senet154", "legacy_senet154", 0},
     {"gluon_senet154", "legacy_senet154", 0}, {"seresnext26tn_32x4d", "seresnext26t_32x4d", 0},
     {"xception", "legacy_xception", 0}, {"gluon_xception65", "xception65", 0},
+    {"mobilevitv2_150", "mobilevitv2_150_384", 384},
+    {"mobilevitv2_175", "mobilevitv2_175_384", 384}, {"mobilevitv2_200", "mobilevitv2_200_384", 384},
 };
 
 /* What a name tells of how its weights were trained. */
