@@ -150,7 +150,8 @@ static void pictures_take_their_arithmetic(void **state)
 
 /* ---- processors with readings ---- */
 
-/* Two runs, the second with counters that add the cores once more: it is scored apart, and no probe. */
+/* Two runs, the second with counters that add the cores once more: it is scored apart, and no probe. A probe
+ * is met as well as a reading repeats, within 1 %. */
 static void readings_are_taken_from_clean_runs(void **state)
 {
     static const char *const loads[] = {"0", "25", "50", "100"};
@@ -171,7 +172,7 @@ static void readings_are_taken_from_clean_runs(void **state)
             const rg_verdict *v = &e->verdicts[i];
             assert_true((v->dirty != NULL) == (i >= 4));
             shown += v->probe;
-            if (v->probe) assert_true(i < 4 && fabs(v->forecast[0] - v->measured[0]) < 1e-9 * v->measured[0]);
+            if (v->probe) assert_true(i < 4 && fabs(v->forecast[0] - v->measured[0]) < 0.01 * v->measured[0]);
         }
         assert_int_equal(shown, probes);
         rg_evaluation_free(e, 1);
