@@ -8,7 +8,10 @@
  * measured is answered by its own member, and by that of all with the weight v that did best on families or
  * shapes held out of both, which is often 0:
  *
- *     r = (1 - v) r_own + v r_0
+ *     r = (1 - v) r_own + v r_0       of whole inferences (1 - u) r + u m
+ *
+ * m: the middle of what these members were taught; u did best on families held out, which are answered better
+ * by less than all that trees say of others.
  *
  * A GPU may be measured behind any host, one call at a time, and short rows then tell how fast that one was.
  * The clock starts, the host gets the kernel on its way, and then takes as long again to come back, while the
@@ -16,8 +19,8 @@
  *
  *     s(h) = max(h, u + h / 2) alone      q(h) = max(h, u) in a queue      base: max(1, u)
  *
- * u: the device's time, in hosts of the profile; h: of this device, the median of measured / base where
- * u < 1/2; of one that was not measured the middle of the others'. Members are taught what is left of rows
+ * u: here the device's time, in hosts of the profile; h: of this device, the median of measured / base
+ * where u < 1/2; of one that was not measured the middle of the others'. Members are taught what is left of rows
  * when s(h) is taken off, which carries over to devices that are faster or slower behind the same host, and
  * log s(h) / max(1, u), or q(h) in place of s(h), is added to the answer.
  * (NeuSight's elementwise operators on T4, P4, V100, P100: what long ones take beyond their traffic is 0.50
