@@ -68,6 +68,8 @@ struct rg_judge {
     int required;                /* ... or the first so many, and the cells of the others are empty; 0: all */
     const char *where, *where_is; /* NULL, or a column and what it starts with: kinds in one file */
     bool (*has)(const rg_exam *exam); /* NULL, or whether a row is of this kind */
+    bool teaches;                /* no score: rows of another kind, forecast as if they were of a lesser one,
+                                  * so that this is taught by more of them */
     const char *device, *family; /* columns among them by which scores are grouped; a device that nobody knows
                                   * is a miss ... */
     bool any_device;             /* ... or given as NULL: its name may say enough */

@@ -6,6 +6,8 @@
  *                      parameters alone are known, the others are guessed from them
  *     vision_unknown   training; models that neither the zoo nor totals describe: nothing is answered
  *
+ * Models of the zoo teach what totals miss, too (vision_as_totals): the others are few, and of odd families.
+ *
  * A stand-in has four stages, or one where the network is a plain transformer, which its name tells. Its
  * layers: the number in the name of a network that is called by it (ResNet-101, VGG-16, DLA-60), else 50,
  * which ResNet-50 and ViT-B (12 blocks of 4 products) have both about; larger transformers are called large,
@@ -45,6 +47,7 @@ static bool is_totals(const rg_exam *exam)
 {
     return !is_training(exam) && !find_model(exam) && has_totals(exam);
 }
+static bool has_graph_and_totals(const rg_exam *exam) { return is_graph(exam) && has_totals(exam); }
 static bool is_unknown(const rg_exam *exam) { return !is_graph(exam) && !is_totals(exam); }
 
 /* ---- how it was run ---- */
@@ -292,6 +295,11 @@ RG_JUDGE(vision_graph) = {
 RG_JUDGE(vision_totals) = {
     .name = "vision_totals", .brief = "Classifiers of images that the zoo does not have, by their totals",
     .has = is_totals, .forecast = forecast_totals, COLUMNS,
+};
+
+RG_JUDGE(vision_as_totals) = {
+    .name = "vision_as_totals", .brief = "Classifiers of images that the zoo has, as if it had not",
+    .has = has_graph_and_totals, .forecast = forecast_totals, .teaches = true, COLUMNS,
 };
 
 RG_JUDGE(vision_unknown) = {

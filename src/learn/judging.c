@@ -427,6 +427,7 @@ rg_err rg_judge_file(rg_ctx *cx, const char *path, const rg_evaluate_opt *opt, c
         const rg_judge *kind = rg_judge_table[i];
         judging j = {.witness = witness};
         if (opt->kind && strcmp(opt->kind, kind->name) != 0) continue;
+        if (kind->teaches && !witness) continue;
         rg_evaluation *e = &all[(*count)++];
         *e = (rg_evaluation){.judge = kind};
         rg_arena_init(&e->arena, cx);
