@@ -20,9 +20,9 @@
  *     s(h) = max(h, u + h / 2) alone      q(h) = max(h, u) in a queue      base: max(1, u)
  *
  * u: here the device's time, in hosts of the profile; h: of this device, the median of measured / base
- * where u < 1/2; of one that was not measured the middle of the others'. Members are taught what is left of rows
- * when s(h) is taken off, which carries over to devices that are faster or slower behind the same host, and
- * log s(h) / max(1, u), or q(h) in place of s(h), is added to the answer.
+ * where u < 1/2; of one that was not measured the middle of the others'. Members are taught what is left of
+ * rows when s(h) is taken off, which carries over to devices that are faster or slower behind the same host,
+ * and log s(h) / max(1, u), or q(h) in place of s(h), is added to the answer.
  * (NeuSight's elementwise operators on T4, P4, V100, P100: what long ones take beyond their traffic is 0.50
  * to 0.55 of what short ones take, 0.56 to 0.64 on A100, with a spread of 1 %.)
  */
