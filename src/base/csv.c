@@ -39,6 +39,7 @@ static rg_err cut_quoted(rg_csv *c, rg_str *out)
 rg_csv rg_csv_open(rg_ctx *cx, const char *path, rg_str text)
 {
     static const char mark[] = "\xEF\xBB\xBF"; /* spreadsheets begin UTF-8 with a byte order mark */
+    if (!text.data) text = rg_str_of(""); /* nothing was read */
     size_t skip = rg_str_starts(text, mark) ? sizeof mark - 1 : 0;
     rg_csv csv = {.cx = cx, .path = path, .rest = {text.data + skip, text.size - skip}, .line = 1};
     rg_text_init(&csv.cell, &cx->arena);

@@ -120,8 +120,8 @@ static rg_err cut(rg_ctx *cx, rg_table *t)
     rg_text_init(&text, &t->arena);
     RG_TRY(load(cx, t->path, &text));
     if (is_json((rg_str){text.data, text.size})) return lay_readings(cx, t, (rg_str){text.data, text.size});
-    cutting c = {.csv = rg_csv_open(cx, t->path, (rg_str){text.data, text.size}), .table = t};
     if (!text.size) return rg_fail(cx, RG_FORMAT, "%s: empty", t->path);
+    cutting c = {.csv = rg_csv_open(cx, t->path, (rg_str){text.data, text.size}), .table = t};
     while (c.csv.rest.size) RG_TRY(cut_line(&c));
     t->columns = t->cells;
     t->cells += t->column_count;
