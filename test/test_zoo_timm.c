@@ -1,11 +1,10 @@
 /* test_zoo_timm.c - models as timm has them: against the parameters that it publishes, and some against
  * closed forms of their papers.
  */
-#include "learn/vision_models.h"
 #include "zoo_check.h"
 
 /* Millions, two digits behind the point: timm's results/benchmark-*.csv and results-imagenet.csv. */
-static const struct { const char *name; double parameters; } published[] = {
+static const zoo_published published[] = {
     {"caformer_b36", 98.75}, {"caformer_b36_384", 98.75}, {"caformer_m36", 56.2},
     {"caformer_m36_384", 56.2}, {"caformer_s18", 26.34}, {"caformer_s18_384", 26.34},
     {"caformer_s36", 39.3}, {"caformer_s36_384", 39.3}, {"convformer_b36", 99.88},
@@ -60,37 +59,13 @@ static const struct { const char *name; double parameters; } published[] = {
     {"xcit_tiny_24_p8_384", 12.11},
 };
 
-static const rg_zoo *row_of(const char *name)
-{
-    for (int i = 0; i < rg_zoo_count; i++)
-        if (strcmp(rg_zoo_table[i]->name, name) == 0) return rg_zoo_table[i];
-    return NULL;
-}
-
 static void models_have_timms_parameters(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < RG_COUNT(published); i++) {
-        const rg_zoo *zoo = row_of(published[i].name);
-        assert_non_null(zoo);
-        if (fabs(zoo->parameters / 1e6 - published[i].parameters) > 0.00501)
-            fail_msg("%s: %.0f parameters, published are %g M", zoo->name, zoo->parameters,
-                     published[i].parameters);
-    }
+    zoo_assert_published(published, RG_COUNT(published), 0.00501);
 }
 
 /* ---- closed forms ---- */
-
-static void check(void **state, const char *name, zoo_sum sum, const char *family)
-{
-    const rg_facts *f = zoo_facts(*state, name);
-    if (f->mac != (double)sum.macs || f->parameters != (double)sum.parameters)
-        fail_msg("%s: %.0f MACs, %.0f parameters, not %lld, %lld", name, f->mac, f->parameters,
-                 (long long)sum.macs, (long long)sum.parameters);
-    assert_string_equal(f->family, family);
-    zoo_assert_ends(*state, f, false, 0, "logits: f32[batch,1000]");
-    rg_facts_free(f);
-}
 
 /* Two linear layers of four times the width between. */
 static zoo_sum add_mlp(zoo_sum sum, int64_t rows, int64_t width, bool bias)
@@ -105,14 +80,14 @@ static void linear_layers_take_turns(void **state)
         sum = zoo_dense(zoo_dense(zoo_norm(sum, 512), 512, 196, 256, true), 512, 256, 196, true);
         sum = add_mlp(zoo_norm(sum, 512), 196, 512, true);
     }
-    check(state, "mixer_s16", zoo_dense(zoo_norm(sum, 512), 1, 512, 1000, true), "mlp");
+    zoo_assert_classifier(*state, "mixer_s16", zoo_dense(zoo_norm(sum, 512), 1, 512, 1000, true), "mlp");
     sum = zoo_conv((zoo_sum){0}, 3, 256, 256, 196, 1, true);
     for (int i = 0; i < 30; i++) {
         sum = zoo_dense(zoo_norm(sum, 256), 196, 256, 1536, true);
         sum = zoo_dense(zoo_norm(sum, 768), 768, 196, 196, true);
         sum = zoo_dense(sum, 196, 768, 256, true);
     }
-    check(state, "gmlp_s16", zoo_dense(zoo_norm(sum, 256), 1, 256, 1000, true), "mlp");
+    zoo_assert_classifier(*state, "gmlp_s16", zoo_dense(zoo_norm(sum, 256), 1, 256, 1000, true), "mlp");
 }
 
 /* Features attend to features: each of 8 heads multiplies [48, 196] with [196, 48], and that with [48, 196].
@@ -142,7 +117,8 @@ static void xcit_attends_to_features(void **state)
         sum.parameters += 2 * 384;
     }
     sum.parameters += 384;
-    check(state, "xcit_small_12_p16_224", zoo_dense(zoo_norm(sum, 384), 1, 384, 1000, true), "transformer");
+    zoo_assert_classifier(*state, "xcit_small_12_p16_224", zoo_dense(zoo_norm(sum, 384), 1, 384, 1000, true),
+                          "transformer");
 }
 
 /* Positions and a class token: 27^2, 14^2, 7^2 and one more. */
@@ -165,7 +141,8 @@ static void pit_halves_its_image(void **state)
             sum = add_mlp(zoo_norm(sum, width), rows, width, true);
         }
     }
-    check(state, "pit_s", zoo_dense(zoo_norm(sum, width), 1, width, 1000, true), "transformer");
+    zoo_assert_classifier(*state, "pit_s", zoo_dense(zoo_norm(sum, width), 1, width, 1000, true),
+                          "transformer");
 }
 
 /* Norms have a scale alone, StarReLU two numbers; the last two stages scale what is added to. */
@@ -217,7 +194,7 @@ static void pooling_has_no_weights(void **state)
             sum.parameters += 2 * in;
         }
     }
-    check(state, "poolformer_s12", zoo_dense(zoo_norm(sum, in), 1, in, 1000, true), "cnn");
+    zoo_assert_classifier(*state, "poolformer_s12", zoo_dense(zoo_norm(sum, in), 1, in, 1000, true), "cnn");
 }
 
 static void one_block_over_and_over(void **state)
@@ -227,7 +204,7 @@ static void one_block_over_and_over(void **state)
         sum = zoo_norm(zoo_conv(sum, 768, 768, 49, 1024, 768, true), 768);
         sum = zoo_norm(zoo_conv(sum, 768, 768, 1, 1024, 1, true), 768);
     }
-    check(state, "convmixer_768_32", zoo_dense(sum, 1, 768, 1000, true), "cnn");
+    zoo_assert_classifier(*state, "convmixer_768_32", zoo_dense(sum, 1, 768, 1000, true), "cnn");
 }
 
 /* Table 2 of Ding et al. 2021: stages of 2, 4, 14, 1 blocks, of which the first has no identity. */
@@ -246,7 +223,7 @@ static void repvgg_has_three_branches(void **state)
             in = widths[stage];
         }
     }
-    check(state, "repvgg_a0", zoo_dense(sum, 1, in, 1000, true), "cnn");
+    zoo_assert_classifier(*state, "repvgg_a0", zoo_dense(sum, 1, in, 1000, true), "cnn");
 }
 
 /* What a variant has more than the network that it is one of. */
@@ -254,7 +231,7 @@ static void variants_differ_by_closed_forms(void **state)
 {
     static const int64_t blocks[] = {3, 4, 6, 3};
     (void)state;
-    const rg_zoo *resnet50 = row_of("resnet50"), *tiny = row_of("convnext_tiny");
+    const rg_zoo *resnet50 = zoo_row("resnet50"), *tiny = zoo_row("convnext_tiny");
     double gates = 0, along = 0, competing = 0;
     for (int stage = 0; stage < 4; stage++) {
         double channels = 256 << stage, squeezed = channels / 16, wide = 4 * (96 << stage);
@@ -262,14 +239,14 @@ static void variants_differ_by_closed_forms(void **state)
         along += (double)blocks[stage] * (stage < 3 ? 5 : 7);
         competing += (stage == 2 ? 9 : 3) * (2 * wide - wide / 4);
     }
-    assert_true(row_of("seresnet50")->parameters == resnet50->parameters + gates);
+    assert_true(zoo_row("seresnet50")->parameters == resnet50->parameters + gates);
     /* three convolutions, 3 -> 32 -> 32 -> 64, with norms, for one of 7 x 7 */
     double stem = 9 * (3 * 32 + 32 * 32 + 32 * 64) + 2 * 2 * 32 - 49 * 3 * 64;
-    assert_true(row_of("resnet50d")->parameters == resnet50->parameters + stem);
-    assert_true(row_of("ecaresnet50d")->parameters == resnet50->parameters + stem + along);
-    assert_true(row_of("convnextv2_tiny")->parameters == tiny->parameters + competing);
+    assert_true(zoo_row("resnet50d")->parameters == resnet50->parameters + stem);
+    assert_true(zoo_row("ecaresnet50d")->parameters == resnet50->parameters + stem + along);
+    assert_true(zoo_row("convnextv2_tiny")->parameters == tiny->parameters + competing);
     /* two scales a block; the class token has no place */
-    assert_true(row_of("deit3_s")->parameters == row_of("deit_s")->parameters + 12 * 2 * 384 - 384);
+    assert_true(zoo_row("deit3_s")->parameters == zoo_row("deit_s")->parameters + 12 * 2 * 384 - 384);
 }
 
 /* ---- names ---- */

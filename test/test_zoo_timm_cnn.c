@@ -1,12 +1,11 @@
 /* test_zoo_timm_cnn.c - convolutional networks as timm has them: against the parameters that it publishes,
  * and one of each family against the closed form of its paper's table.
  */
-#include "learn/vision_models.h"
 #include "zoo_check.h"
 
 /* Millions, two digits behind the point: timm's results-imagenet.csv, its model cards and the column params_m
  * of its tables. */
-static const struct { const char *name; double parameters; } published[] = {
+static const zoo_published published[] = {
     {"cs3darknet_focus_l", 21.15}, {"cs3darknet_focus_m", 9.3}, {"cs3darknet_l", 21.16},
     {"cs3darknet_m", 9.31}, {"cs3darknet_x", 35.05}, {"cs3edgenet_x", 47.82}, {"cs3se_edgenet_x", 50.72},
     {"cs3sedarknet_l", 21.91}, {"cs3sedarknet_x", 35.4}, {"cspdarknet53", 27.64}, {"cspresnet50", 21.62},
@@ -74,36 +73,17 @@ static const struct { const char *name; double parameters; } published[] = {
     {"xception71", 42.34},
 };
 
-static const rg_zoo *row_of(const char *name)
-{
-    for (int i = 0; i < rg_zoo_count; i++)
-        if (strcmp(rg_zoo_table[i]->name, name) == 0) return rg_zoo_table[i];
-    return NULL;
-}
-
 static void models_have_timms_parameters(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < RG_COUNT(published); i++) {
-        const rg_zoo *zoo = row_of(published[i].name);
-        assert_non_null(zoo);
-        if (fabs(zoo->parameters / 1e6 - published[i].parameters) > 0.00501)
-            fail_msg("%s: %.0f parameters, published are %g M", zoo->name, zoo->parameters,
-                     published[i].parameters);
-    }
+    zoo_assert_published(published, RG_COUNT(published), 0.00501);
 }
 
 /* ---- closed forms ---- */
 
 static void check(void **state, const char *name, zoo_sum sum)
 {
-    const rg_facts *f = zoo_facts(*state, name);
-    if (f->mac != (double)sum.macs || f->parameters != (double)sum.parameters)
-        fail_msg("%s: %.0f MACs, %.0f parameters, not %lld, %lld", name, f->mac, f->parameters,
-                 (long long)sum.macs, (long long)sum.parameters);
-    assert_string_equal(f->family, "cnn");
-    zoo_assert_ends(*state, f, false, 0, "logits: f32[batch,1000]");
-    rg_facts_free(f);
+    zoo_assert_classifier(*state, name, sum, "cnn");
 }
 
 /* 1x1, `kernel` weights by channel, 1x1; the first where it widens. */
@@ -376,16 +356,16 @@ static void variants_differ_by_their_gates(void **state)
         squeeze += n * (2 * c * r + r + c);
         along += n * (c < 128 ? 3 : 5); /* (log2(c) + 1) / 2, to the odd above: 3.5, 4, 4.8 */
     }
-    double plain = row_of("resnet33ts")->parameters;
-    assert_true(row_of("gcresnet33ts")->parameters == plain + context);
-    assert_true(row_of("seresnet33ts")->parameters == plain + squeeze);
-    assert_true(row_of("eca_resnet33ts")->parameters == plain + along);
+    double plain = zoo_row("resnet33ts")->parameters;
+    assert_true(zoo_row("gcresnet33ts")->parameters == plain + context);
+    assert_true(zoo_row("seresnet33ts")->parameters == plain + squeeze);
+    assert_true(zoo_row("eca_resnet33ts")->parameters == plain + along);
     /* A blur has a constant window for each channel: behind the stem, and in three stages' first blocks. */
-    assert_true(row_of("resnetblur50")->parameters
-                == row_of("resnet50")->parameters + 9 * (64 + 128 + 256 + 512));
-    assert_true(row_of("resnetaa50")->parameters == row_of("resnet50")->parameters);
-    assert_true(row_of("resnet50t")->parameters
-                == row_of("resnet50d")->parameters - 9 * 3 * 8 - 9 * 8 * 32 - 2 * 8);
+    assert_true(zoo_row("resnetblur50")->parameters
+                == zoo_row("resnet50")->parameters + 9 * (64 + 128 + 256 + 512));
+    assert_true(zoo_row("resnetaa50")->parameters == zoo_row("resnet50")->parameters);
+    assert_true(zoo_row("resnet50t")->parameters
+                == zoo_row("resnet50d")->parameters - 9 * 3 * 8 - 9 * 8 * 32 - 2 * 8);
 }
 
 /* ---- names ---- */

@@ -1,11 +1,10 @@
 /* test_zoo_timm_hybrid.c - more image transformers as timm has them: windows, outlooks, two branches, masked
  * pretraining, mobile ones. Published parameters, and one of each family against a closed form of its paper.
  */
-#include "learn/vision_models.h"
 #include "zoo_check.h"
 
 /* Millions, two digits behind the point: timm's results-imagenet.csv. */
-static const struct { const char *name; double parameters; } published[] = {
+static const zoo_published published[] = {
     {"beit_base_patch16_224", 86.53}, {"beit_base_patch16_384", 86.74}, {"beit_large_patch16_224", 304.43},
     {"beit_large_patch16_384", 305}, {"beit_large_patch16_512", 305.67}, {"beitv2_base_patch16_224", 86.53},
     {"beitv2_large_patch16_224", 304.43}, {"crossvit_15_240", 27.53}, {"crossvit_15_dagger_240", 28.21},
@@ -39,16 +38,7 @@ static const struct { const char *name; double parameters; } published[] = {
 static void models_have_timms_parameters(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < RG_COUNT(published); i++) {
-        const rg_zoo *zoo = NULL;
-        for (int k = 0; k < rg_zoo_count; k++)
-            if (strcmp(rg_zoo_table[k]->name, published[i].name) == 0) zoo = rg_zoo_table[k];
-        if (!zoo) fail_msg("%s is not there", published[i].name);
-        if (fabs(zoo->parameters / 1e6 - published[i].parameters) > 0.0055)
-            fail_msg("%s: %.0f parameters, published are %g M", zoo->name, zoo->parameters,
-                     published[i].parameters);
-        assert_string_equal(rg_vision_model(rg_str_of(zoo->name), zoo->image), zoo->name);
-    }
+    zoo_assert_published(published, RG_COUNT(published), 0.0055);
     assert_string_equal(rg_vision_model(rg_str_of("mobilevitv2_150"), 384), "mobilevitv2_150_384");
     const char *model = rg_vision_model(rg_str_of("mobilevitv2_150_384_in22ft1k"), 384);
     assert_string_equal(model, "mobilevitv2_150_384");
@@ -58,12 +48,7 @@ static void models_have_timms_parameters(void **state)
 
 static void check(void **state, const char *name, zoo_sum sum)
 {
-    const rg_facts *f = zoo_facts(*state, name);
-    if (f->mac != (double)sum.macs || f->parameters != (double)sum.parameters)
-        fail_msg("%s: %.0f MACs, %.0f parameters, not %lld, %lld", name, f->mac, f->parameters,
-                 (long long)sum.macs, (long long)sum.parameters);
-    zoo_assert_ends(*state, f, false, 0, "logits: f32[batch,1000]");
-    rg_facts_free(f);
+    zoo_assert_classifier(*state, name, sum, zoo_row(name)->family);
 }
 
 static zoo_sum add_mlp(zoo_sum sum, int64_t rows, int64_t width, int64_t inner)

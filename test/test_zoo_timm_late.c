@@ -5,13 +5,7 @@
 
 static void check(void **state, const char *name, zoo_sum sum)
 {
-    const rg_facts *f = zoo_facts(*state, name);
-    if (f->mac != (double)sum.macs || f->parameters != (double)sum.parameters)
-        fail_msg("%s: %.0f MACs, %.0f parameters, not %lld, %lld", name, f->mac, f->parameters,
-                 (long long)sum.macs, (long long)sum.parameters);
-    assert_string_equal(f->family, "cnn");
-    zoo_assert_ends(*state, f, false, 0, "logits: f32[batch,1000]");
-    rg_facts_free(f);
+    zoo_assert_classifier(*state, name, sum, "cnn");
 }
 
 /* Two 1x1 convolutions with bias on one place. */

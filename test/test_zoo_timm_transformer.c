@@ -1,11 +1,10 @@
 /* test_zoo_timm_transformer.c - image transformers and hybrids as timm has them: against the parameters that
  * it publishes, and one of each family against a closed form of its paper.
  */
-#include "learn/vision_models.h"
 #include "zoo_check.h"
 
 /* Millions, two digits behind the point: timm's results-imagenet.csv. */
-static const struct { const char *name; double parameters; } published[] = {
+static const zoo_published published[] = {
     {"cait_m36_384", 271.22}, {"cait_m48_448", 356.46}, {"cait_s24_224", 46.92}, {"cait_s24_384", 47.06},
     {"cait_s36_384", 68.37}, {"cait_xs24_384", 26.67}, {"cait_xxs24_224", 11.96}, {"cait_xxs24_384", 12.03},
     {"cait_xxs36_224", 17.3}, {"cait_xxs36_384", 17.37}, {"coat_lite_medium", 44.57},
@@ -50,28 +49,14 @@ static const struct { const char *name; double parameters; } published[] = {
 static void models_have_timms_parameters(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < RG_COUNT(published); i++) {
-        const rg_zoo *zoo = NULL;
-        for (int k = 0; k < rg_zoo_count; k++)
-            if (strcmp(rg_zoo_table[k]->name, published[i].name) == 0) zoo = rg_zoo_table[k];
-        if (!zoo) fail_msg("%s is not there", published[i].name);
-        if (fabs(zoo->parameters / 1e6 - published[i].parameters) > 0.00501)
-            fail_msg("%s: %.0f parameters, published are %g M", zoo->name, zoo->parameters,
-                     published[i].parameters);
-        assert_string_equal(rg_vision_model(rg_str_of(zoo->name), zoo->image), zoo->name);
-    }
+    zoo_assert_published(published, RG_COUNT(published), 0.00501);
 }
 
 /* ---- closed forms ---- */
 
 static void check(void **state, const char *name, zoo_sum sum)
 {
-    const rg_facts *f = zoo_facts(*state, name);
-    if (f->mac != (double)sum.macs || f->parameters != (double)sum.parameters)
-        fail_msg("%s: %.0f MACs, %.0f parameters, not %lld, %lld", name, f->mac, f->parameters,
-                 (long long)sum.macs, (long long)sum.parameters);
-    zoo_assert_ends(*state, f, false, 0, "logits: f32[batch,1000]");
-    rg_facts_free(f);
+    zoo_assert_classifier(*state, name, sum, zoo_row(name)->family);
 }
 
 static zoo_sum add_mlp(zoo_sum sum, int64_t rows, int64_t width, int64_t inner)

@@ -6,6 +6,7 @@
 
 #include "analyze/analyze.h"
 #include "format/zoo.h"
+#include "learn/vision_models.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -137,6 +138,44 @@ static inline void zoo_assert(const rg_facts *f, zoo_sum wanted, int64_t macs, i
     assert_int_equal(wanted.parameters, parameters);
     assert_true(f->mac == (double)macs);
     assert_true(f->parameters == (double)parameters);
+}
+
+/* ---- classifiers as timm has them ---- */
+
+/* NULL: there is none. */
+static inline const rg_zoo *zoo_row(const char *name)
+{
+    for (int i = 0; i < rg_zoo_count; i++)
+        if (strcmp(rg_zoo_table[i]->name, name) == 0) return rg_zoo_table[i];
+    return NULL;
+}
+
+/* Parameters as they are published, in millions with two digits behind the point. `rounding`: half of the
+ * last, and what a graph does not have. Those that tables call the same are found by their names. */
+typedef struct zoo_published { const char *name; double parameters; } zoo_published;
+static inline void zoo_assert_published(const zoo_published *all, size_t count, double rounding)
+{
+    for (size_t i = 0; i < count; i++) {
+        const rg_zoo *zoo = zoo_row(all[i].name);
+        if (!zoo) fail_msg("%s is not there", all[i].name);
+        if (fabs(zoo->parameters / 1e6 - all[i].parameters) > rounding)
+            fail_msg("%s: %.0f parameters, published are %g M", zoo->name, zoo->parameters,
+                     all[i].parameters);
+        if (zoo->image)
+            assert_string_equal(rg_vision_model(rg_str_of(zoo->name), zoo->image), zoo->name);
+    }
+}
+
+/* Of a thousand classes. */
+static inline void zoo_assert_classifier(rg_ctx *cx, const char *name, zoo_sum sum, const char *family)
+{
+    const rg_facts *f = zoo_facts(cx, name);
+    if (f->mac != (double)sum.macs || f->parameters != (double)sum.parameters)
+        fail_msg("%s: %.0f MACs, %.0f parameters, not %lld, %lld", name, f->mac, f->parameters,
+                 (long long)sum.macs, (long long)sum.parameters);
+    assert_string_equal(f->family, family);
+    zoo_assert_ends(cx, f, false, 0, "logits: f32[batch,1000]");
+    rg_facts_free(f);
 }
 
 #endif
