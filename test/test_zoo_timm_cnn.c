@@ -29,7 +29,7 @@ static const zoo_published published[] = {
     {"fbnetv3_g", 16.62}, {"gcresnet33ts", 19.88}, {"gcresnet50t", 25.9}, {"gcresnext26ts", 10.48},
     {"gcresnext50ts", 15.67}, {"gernet_l", 31.08}, {"gernet_m", 21.14}, {"gernet_s", 8.17},
     {"hgnet_base", 71.58}, {"hgnet_small", 24.36}, {"hgnet_tiny", 14.74}, {"hgnetv2_b0", 6},
-    {"hgnetv2_b1", 6.34}, {"hgnetv2_b2", 11.22}, {"hgnetv2_b3", 16.29}, {"hgnetv2_b4", 19.8},
+    {"hgnetv2_b2", 11.22}, {"hgnetv2_b3", 16.29}, {"hgnetv2_b4", 19.8},
     {"hgnetv2_b5", 39.57}, {"hgnetv2_b6", 75.26}, {"hrnet_w18", 21.3}, {"hrnet_w18_small", 13.19},
     {"hrnet_w18_small_v2", 15.6}, {"hrnet_w18_ssld", 21.3}, {"hrnet_w30", 37.71}, {"hrnet_w32", 41.23},
     {"hrnet_w40", 57.56}, {"hrnet_w44", 67.06}, {"hrnet_w48", 77.47}, {"hrnet_w48_ssld", 77.47},
